@@ -1,0 +1,101 @@
+"""Which days a location is open and a person is away; zones turn instants into local days."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from app.domain.errors import DomainError
+
+MAX_SPAN_DAYS = 3650
+
+
+class InvalidCalendar(DomainError):
+    """Opening weekdays, closures or absences that no location can have."""
+
+
+class LocalTimeMissing(DomainError):
+    """The clock skips this local time on that day (the start of summer time)."""
+
+
+def _check_span(what: str, first: date, last: date) -> None:
+    if last < first:
+        raise InvalidCalendar(f"{what} ends before it begins")
+    if (last - first).days > MAX_SPAN_DAYS:
+        raise InvalidCalendar(f"{what} is longer than {MAX_SPAN_DAYS} days")
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Days on which a location is closed, both included; ``id`` names it in conflicts."""
+
+    id: str
+    first: date
+    last: date
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        _check_span(f"closure '{self.id}'", self.first, self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Days on which the patient (or who is needed for ``steps``) is away, both included.
+
+    Without ``steps`` it concerns every step that needs an open day.
+    """
+
+    id: str
+    first: date
+    last: date
+    steps: frozenset[str] | None = None
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        _check_span(f"absence '{self.id}'", self.first, self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A location's open weekdays (ISO, Monday is 1) and closures."""
+
+    open_weekdays: frozenset[int] = frozenset(range(1, 8))
+    closures: tuple[Closure, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.open_weekdays or not self.open_weekdays <= set(range(1, 8)):
+            raise InvalidCalendar("open weekdays are one or more of 1 (Monday) to 7 (Sunday)")
+        if len({closure.id for closure in self.closures}) < len(self.closures):
+            raise InvalidCalendar("two closures have the same id")
+
+    def is_open(self, day: date) -> bool:
+        """Whether the location receives patients on this day."""
+        return day.isoweekday() in self.open_weekdays and not any(
+            closure.first <= day <= closure.last for closure in self.closures
+        )
+
+
+EVERY_DAY = Calendar()
+
+
+def local_date(instant: datetime, zone: tzinfo) -> date:
+    """The local day of an aware instant: 05:30Z is the day before in Denver."""
+    return instant.astimezone(zone).date()
+
+
+def to_utc(local: datetime, zone: tzinfo) -> datetime:
+    """The instant of a naive local time; of a time that occurs twice the first is meant.
+
+    Raises LocalTimeMissing for a time which the clock skips.
+    """
+    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) != local:
+        raise LocalTimeMissing("this local time does not exist on that day")
+    return instant
+
+
+def start_of_day(day: date, zone: tzinfo) -> datetime:
+    """The first instant of a local day, also where midnight is skipped."""
+    midnight = datetime.combine(day, time()).replace(tzinfo=zone)
+    instant = midnight.astimezone(UTC)
+    while local_date(instant, zone) < day:
+        instant += timedelta(minutes=15)
+    return instant

@@ -1,0 +1,156 @@
+"""Rules beyond timings: gaps, orders, washouts, readiness, clusters; each a frozen class."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.errors import DomainError
+from app.domain.offsets import Offset
+
+
+class InvalidRule(DomainError):
+    """A rule that can never be applied."""
+
+
+class Severity(StrEnum):
+    """``block`` is hard; ``review`` is placed and flagged; ``warn`` is told."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    WARN = "warn"
+
+
+class Scope(StrEnum):
+    """Whether a rule looks at this plan alone or at all plans of the patient."""
+
+    PLAN = "plan"
+    PATIENT = "patient"
+
+
+@dataclass(frozen=True, slots=True)
+class StepSelector:
+    """The occurrences a rule speaks of: a number, a timepoint's key, first or last; absent means every one."""
+
+    step: str
+    occurrence: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    id: str
+    severity: Severity = Severity.BLOCK
+    waiver_role: str | None = None
+    note: str | None = None
+    parameter: str | None = None
+    parameter_values: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinGap(_Rule):
+    """``end`` starts at least ``offset`` after ``begin`` starts."""
+
+    begin: StepSelector
+    end: StepSelector
+    offset: Offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinGapBetween(_Rule):
+    """Two steps lie at least ``offset`` apart, in either order."""
+
+    one: StepSelector
+    other: StepSelector
+    offset: Offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinGapOfKinds(_Rule):
+    """All steps of these kinds lie at least ``offset`` apart, in either order.
+
+    With ``scope`` patient also against other plans; ``same_site`` keeps to one site and side;
+    steps of one ``exempt`` group give no gap to each other.
+    """
+
+    kinds: frozenset[str]
+    offset: Offset
+    scope: Scope = Scope.PLAN
+    same_site: bool = False
+    exempt: tuple[frozenset[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxGap(_Rule):
+    """``end`` starts at most ``offset`` after ``begin`` starts."""
+
+    begin: StepSelector
+    end: StepSelector
+    offset: Offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRule(_Rule):
+    """``before`` is not after ``after``; the same day is allowed."""
+
+    before: StepSelector
+    after: StepSelector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameDay(_Rule):
+    """These steps happen on one day."""
+
+    steps: tuple[StepSelector, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoOverlap(_Rule):
+    """Of these spans one starts after the end of the other, in either order."""
+
+    steps: tuple[StepSelector, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Washout(_Rule):
+    """No ``agent`` within ``before`` days before or ``after`` days after a step; its own day counts as inside.
+
+    With ``same_site`` only an agent given at the plan's site and side counts (a report without a
+    site or side counts everywhere).
+    """
+
+    agent: str
+    before: Offset | None = None
+    after: Offset | None = None
+    applies_to: tuple[str, ...] = ()
+    same_site: bool = False
+
+    def __post_init__(self) -> None:
+        if self.before is None and self.after is None:
+            raise InvalidRule(f"washout '{self.id}' has no days before and none after")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness(_Rule):
+    """Findings that stop these steps until a person clears them."""
+
+    findings: frozenset[str]
+    applies_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster(_Rule):
+    """While none of these steps is performed they move as a block, their distances as planned."""
+
+    steps: tuple[StepSelector, ...]
+
+
+Rule = (
+    MinGap
+    | MinGapBetween
+    | MinGapOfKinds
+    | MaxGap
+    | OrderRule
+    | SameDay
+    | NoOverlap
+    | Washout
+    | Readiness
+    | Cluster
+)
