@@ -1,0 +1,1 @@
+"""Regimen: treatment-plan scheduling for regenerative medicine."""
