@@ -1,0 +1,100 @@
+"""The field types of the wire: what text, days, zones and identifiers may look like."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+from typing import Annotated, Any, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.api.faults import OWN
+from app.domain.errors import DomainError
+from app.domain.offsets import FIRST_DAY, LAST_DAY
+
+T = TypeVar("T")
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ONE_LINE = r"^[^\r\n\t]*\S[^\r\n\t]*$"
+
+
+class In(BaseModel):
+    """What a client sends: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Out(BaseModel):
+    """What a client is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def fault(code: str, text: str) -> PydanticCustomError:
+    """A fault of one field in our own words; ``text`` must not hold what the client sent."""
+    return PydanticCustomError(f"{OWN}{code}", "{text}", {"text": text})
+
+
+def told_by(read: Callable[[Any], T], code: str) -> Callable[[Any], T]:
+    """A validator that turns the domain's refusal into a fault of the field."""
+
+    def validate(value: Any) -> T:
+        try:
+            return read(value)
+        except DomainError as error:
+            raise fault(code, str(error)) from None
+
+    return validate
+
+
+def _read_day(value: object) -> date:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise fault("not-a-day", "must be a day such as 2027-03-10")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise fault("not-a-day", "is not a day of the calendar") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise fault("day-out-of-range", f"must lie between {FIRST_DAY} and {LAST_DAY}")
+    return day
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or any(c in text for c in "\r\n\t"):
+        raise fault("not-one-line", "must be one line that is not blank")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise fault("unknown-time-zone", "is not the name of an IANA time zone")
+    return name
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_read_day),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
+Zone = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_+/-]+$"),
+    AfterValidator(_known_zone),
+]
+Line = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra={"pattern": _ONE_LINE}),
+    AfterValidator(_one_line),
+]
+Paragraphs = Annotated[str, Field(min_length=1, max_length=4000)]
+Slug = Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9]+(?:[-_.][a-z0-9]+)*$")]
+Whole = Annotated[int, Strict()]
+YesNo = Annotated[bool, Strict()]

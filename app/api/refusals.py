@@ -1,0 +1,81 @@
+"""What the HTTP layer itself refuses, before any use-case; statuses are in problems.py."""
+
+from app.domain.errors import DomainError, Faults
+
+
+class Refusal(DomainError):
+    """The request cannot be taken as it was sent."""
+
+    retry_after: int | None = None
+
+
+class RequestRefused(Refusal):
+    """The request line or a header is missing, repeated or malformed."""
+
+
+class HostRefused(Refusal):
+    """The Host header does not name this service."""
+
+
+class AddressTooLong(Refusal):
+    """The request's path and query are longer than 8 KiB."""
+
+
+class HeadersTooLarge(Refusal):
+    """The request's headers are larger than 32 KiB or more than 100."""
+
+
+class AddressNotFound(Refusal):
+    """Nothing is found at this address."""
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not take that method; the Allow header names those it takes."""
+
+    def __init__(self, allow: str) -> None:
+        super().__init__("this address does not take that method")
+        self.allow = allow
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than 1 MiB, or a YAML document larger than 256 KiB."""
+
+
+class MediaTypeRefused(Refusal):
+    """The body's Content-Type is missing or not one that this operation reads."""
+
+
+class FieldsRefused(Faults):
+    """Fields or parameters are missing, unknown or not valid; each is named."""
+
+
+class PreconditionMissing(Refusal):
+    """A change needs an If-Match header with the ETag that was read."""
+
+
+class IfMatchRefused(Refusal):
+    """The If-Match header is not an ETag of this service."""
+
+
+class CursorRefused(Refusal):
+    """The cursor is not one that this list gave out for these filters."""
+
+
+class IdempotencyKeyRefused(Refusal):
+    """The Idempotency-Key header is not 1 to 255 printable ASCII characters."""
+
+
+class Overloaded(Refusal):
+    """All database connections stayed busy; try again after the seconds in Retry-After."""
+
+    retry_after = 2
+
+
+class Contended(Refusal):
+    """Another request held the same data for too long; try again after Retry-After."""
+
+    retry_after = 1
+
+
+class Unexpected(Refusal):
+    """The service failed; the request id names the entry in its log."""
