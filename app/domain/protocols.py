@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from app.domain.errors import DomainError
 from app.domain.offsets import MonthEnd, Offset
-from app.domain.rules import Rule
+from app.domain.rules import Rule, Spread
 
 
 class InvalidStep(DomainError):
@@ -229,15 +229,68 @@ class Instruction:
     text: str
 
 
+class ResourceKind(StrEnum):
+    """What sort of resource a step needs."""
+
+    ROLE = "role"
+    ROOM = "room"
+    DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A person of some role (and capability), a room or a device that a step needs."""
+
+    kind: ResourceKind
+    key: str
+    capability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of one appointment, in minutes from its start, with its own resources."""
+
+    key: str
+    start: int
+    minutes: int
+    resources: tuple[Need, ...] = ()
+    start_range: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        first, last = self.start_range or (self.start, self.start)
+        if not first <= self.start <= last:
+            raise InvalidStep(f"segment '{self.key}' starts outside its range")
+
+
+# Where figures come from: the name of a figure, then the ids of its sources.
+FigureSources = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What people read about a step; the engine does not look at it."""
+    """What people and booking read about a step; the engine does not look at it.
+
+    ``requires`` are steps to be performed before; ``needs`` and ``produces`` are things that are
+    ready, such as ``consent_signed``; ``external`` happens elsewhere; ``tags`` is what the
+    clinic's own rules know a step by.
+    """
 
     minutes: int | None = None
     modes: tuple[str, ...] = ()
     instructions: tuple[Instruction, ...] = ()
     requires: tuple[str, ...] = ()
     note: str | None = None
+    segments: tuple[Segment, ...] = ()
+    resources: tuple[Need, ...] = ()
+    needs: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    outcome_set: str | None = None
+    tags: tuple[str, ...] = ()
+    external: bool = False
+    span_seen: Spread | None = None
+    sources: FigureSources = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +347,7 @@ class Parameter:
     minimum: int | None = None
     maximum: int | None = None
     options: tuple[str, ...] = ()
+    sources: FigureSources = ()
 
     def accepts(self, value: object) -> bool:
         """Whether a plan may use this value."""

@@ -34,6 +34,14 @@ class StepSelector:
     occurrence: int | str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The smallest and the largest value found in the sources of a figure; read by people only."""
+
+    least: Offset
+    most: Offset
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
     id: str
@@ -42,6 +50,7 @@ class _Rule:
     note: str | None = None
     parameter: str | None = None
     parameter_values: tuple[str | int, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,8 @@ class Washout(_Rule):
     after: Offset | None = None
     applies_to: tuple[str, ...] = ()
     same_site: bool = False
+    before_seen: Spread | None = None
+    after_seen: Spread | None = None
 
     def __post_init__(self) -> None:
         if self.before is None and self.after is None:
