@@ -1,0 +1,392 @@
+"""What must hold, as sets of days: restrictions of one occurrence and relations between two.
+
+A set of days is an integer, bit k being ``first_day + k``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import combinations
+
+from app.domain.facts import OccurrenceId, Reported
+from app.domain.problem import Problem
+from app.domain.protocols import Nth, Order
+from app.domain.rules import (
+    Cluster,
+    MaxGap,
+    MinGap,
+    MinGapBetween,
+    MinGapOfKinds,
+    NoOverlap,
+    OrderRule,
+    Readiness,
+    Rule,
+    SameDay,
+    Scope,
+    Severity,
+    StepSelector,
+    Washout,
+)
+from tests.domain.brute.nodes import Link, Node, Reading, is_bound
+
+SEARCH_DAYS = 366
+
+
+@dataclass
+class Relation:
+    """For each day of ``one`` the days that ``other`` may have."""
+
+    one: OccurrenceId
+    other: OccurrenceId
+    allowed: Callable[[int], int]
+    seen: dict[int, int] = field(default_factory=dict)
+
+    def days(self, day: int) -> int:
+        """The days ``other`` may have, remembered."""
+        if day not in self.seen:
+            self.seen[day] = self.allowed(day)
+        return self.seen[day]
+
+
+class Horizon:
+    """All days that are looked at."""
+
+    def __init__(self, problem: Problem) -> None:
+        given = [problem.as_of, *_given_days(problem)]
+        margin = 460 + _longest(problem)
+        self.first = min(given).toordinal() - margin
+        self.last = max(given).toordinal() + margin
+        self.all = (1 << (self.last - self.first + 1)) - 1
+
+    def between(self, first: int | None, last: int | None) -> int:
+        """The days from first to last, both included; ``None`` is the end of the horizon."""
+        low = self.first if first is None else max(first, self.first)
+        high = self.last if last is None else min(last, self.last)
+        return 0 if high < low else ((1 << (high - low + 1)) - 1) << (low - self.first)
+
+    def day(self, day: int) -> int:
+        """One day."""
+        return self.between(day, day)
+
+    def members(self, days: int) -> Iterator[int]:
+        """The ordinals of a set, earliest first."""
+        while days:
+            low = days & -days
+            yield self.first + low.bit_length() - 1
+            days ^= low
+
+
+def _given_days(problem: Problem) -> Iterator[date]:
+    yield from (fact.on for fact in problem.performed)
+    yield from (kept.day for kept in problem.kept)
+    yield from (pin.on for pin in problem.pinned)
+    yield from problem.events.values()
+    yield from problem.baseline.values()
+    for day in (problem.plan_start, problem.birth_date, problem.not_before):
+        if day is not None:
+            yield day
+    if problem.anchor is not None:
+        for day in (problem.anchor.day, problem.anchor.earliest_from, problem.anchor.until):
+            if day is not None:
+                yield day
+
+
+def _longest(problem: Problem) -> int:
+    total = 0
+    for step in problem.protocol.steps:
+        bounds = [timing.bounds for timing in step.timings]
+        bounds += [point.bounds for point in step.timepoints]
+        if step.alternatives is not None:
+            bounds += [timing.bounds for _, timing in step.alternatives.options]
+        if step.repeat is not None:
+            bounds += [step.repeat.spacing] * step.repeat.count.maximum
+        total += sum(
+            max(offset.longest_days for offset in (b.earliest, b.target, b.latest) if offset)
+            for b in bounds
+        )
+    return total
+
+
+class Relations:
+    """Everything that must hold in one reading."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.horizon = Horizon(reading.problem)
+        self.domains: dict[OccurrenceId, int] = {}
+        self.pairs: list[Relation] = []
+        for node in reading.nodes.values():
+            if not node.undated:
+                self.domains[node.id] = self._own_days(node)
+        for node in reading.nodes.values():
+            if not node.undated:
+                self._add_timings(node)
+        for rule in reading.problem.protocol.rules:
+            if rule.severity is Severity.BLOCK and reading.active(f"rule:{rule.id}"):
+                self._add_rule(rule)
+
+    # -- one occurrence
+
+    def _own_days(self, node: Node) -> int:
+        if node.day is not None:
+            given = node.held or self.reading.active(f"fact:{node.id}")
+            return self.horizon.day(node.day.toordinal()) if given else self.horizon.all
+        days = self.horizon.all
+        if not node.may_have_begun and self.reading.active("as_of"):
+            problem = self.reading.problem
+            first = max(problem.as_of, problem.not_before or problem.as_of)
+            days &= self.horizon.between(first.toordinal(), None)
+        if self.reading.active(node.asked_element):
+            if node.asked is not None:
+                days &= self.horizon.day(node.asked.toordinal())
+            if node.asked_range is not None:
+                begin, end = node.asked_range
+                until = None if end is None else end.toordinal()
+                days &= self.horizon.between(begin.toordinal(), until)
+        if not node.any_day:
+            days &= ~self._closed(node)
+        return days
+
+    def _closed(self, node: Node) -> int:
+        problem, horizon = self.reading.problem, self.horizon
+        closed = 0
+        if self.reading.active("weekdays"):
+            for day in range(horizon.first, horizon.last + 1):
+                if date.fromordinal(day).isoweekday() not in problem.calendar.open_weekdays:
+                    closed |= horizon.day(day)
+        for closure in problem.calendar.closures:
+            if self.reading.active(f"closure:{closure.id}"):
+                closed |= horizon.between(closure.first.toordinal(), closure.last.toordinal())
+        for absence in problem.absences:
+            concerned = absence.steps is None or node.id.step in absence.steps
+            if concerned and self.reading.active(f"unavailable:{absence.id}"):
+                closed |= horizon.between(absence.first.toordinal(), absence.last.toordinal())
+        return closed
+
+    # -- timings
+
+    def _add_timings(self, node: Node) -> None:
+        if node.held:
+            return
+        for link in node.links:
+            if isinstance(link.reference, date):
+                if not node.performed:
+                    days = self._days_of_link(link, link.reference.toordinal())
+                    self.domains[node.id] &= days
+            elif link.reference is not None:
+                self._add_link(node, link, self.reading.nodes[link.reference])
+        if node.links and not node.performed:
+            self._bound_the_search(node)
+
+    def _add_link(self, node: Node, link: Link, reference: Node) -> None:
+        if reference.undated or (node.is_given and reference.is_given):
+            return
+        reading = self.reading
+
+        def allowed(day: int) -> int:
+            origin = reading.end_of(reference, day) if link.at_end else day
+            return self._days_of_link(link, origin)
+
+        self.pairs.append(Relation(reference.id, node.id, allowed))
+
+    def _days_of_link(self, link: Link, origin: int) -> int:
+        ends = [
+            self.reading.bound(link, origin, side) if is_bound(link.bounds, side) else None
+            for side in ("earliest", "latest")
+        ]
+        return self.horizon.between(ends[0], ends[1])
+
+    def _bound_the_search(self, node: Node) -> None:
+        """Where no timing has a bound on one side the search ends 366 days from the target."""
+        first = node.links[0]
+        open_early = not any(is_bound(link.bounds, "earliest") for link in node.links)
+        open_late = not any(is_bound(link.bounds, "latest") for link in node.links)
+        if first.reference is None or not (open_early or open_late):
+            return
+
+        def allowed(origin: int) -> int:
+            aim = self.reading.target(first, origin)
+            return self.horizon.between(
+                aim - SEARCH_DAYS if open_early else None, aim + SEARCH_DAYS if open_late else None
+            )
+
+        if isinstance(first.reference, date):
+            self.domains[node.id] &= allowed(first.reference.toordinal())
+            return
+        reference = self.reading.nodes[first.reference]
+
+        def from_reference(day: int) -> int:
+            return allowed(self.reading.end_of(reference, day) if first.at_end else day)
+
+        self.pairs.append(Relation(reference.id, node.id, from_reference))
+
+    # -- rules
+
+    def _selected(self, selector: StepSelector) -> list[Node]:
+        alive = [n for n in self.reading.nodes.values() if n.id.step == selector.step]
+        if selector.occurrence in {Nth.FIRST, Nth.LAST} and alive:
+            repeat = alive[0].step.repeat
+            backward = repeat is not None and repeat.order is Order.BACKWARD
+            at_start = (selector.occurrence == Nth.FIRST) != backward
+            alive = [alive[0] if at_start else alive[-1]]
+        elif selector.occurrence is not None:
+            alive = [n for n in alive if n.id.occurrence == selector.occurrence]
+        return [node for node in alive if not node.undated]
+
+    def _add_rule(self, rule: Rule) -> None:
+        match rule:
+            case MinGap() | MaxGap() | OrderRule() | MinGapBetween():
+                self._add_rule_of_two(rule)
+            case MinGapOfKinds():
+                self._add_kinds(rule)
+            case SameDay() | NoOverlap() | Cluster():
+                self._add_rule_of_several(rule)
+            case Washout():
+                self._add_washout(rule)
+            case Readiness():
+                raise NotImplementedError("findings are tested one by one")
+
+    def _add_rule_of_two(self, rule: MinGap | MaxGap | OrderRule | MinGapBetween) -> None:
+        match rule:
+            case MinGap(begin=first, end=second) | MaxGap(begin=first, end=second):
+                pass
+            case OrderRule(before=first, after=second) | MinGapBetween(one=first, other=second):
+                pass
+        for one in self._selected(first):
+            for other in self._selected(second):
+                self._relate(one, other, self._two(rule))
+
+    def _two(self, rule: MinGap | MaxGap | OrderRule | MinGapBetween) -> Callable[[int], int]:
+        days = self.reading.widened(f"rule:{rule.id}")
+        add, between = self.reading.clock.add, self.horizon.between
+        match rule:
+            case MinGap(offset=offset):
+                return lambda day: between(add(day, offset) - days, None)
+            case MaxGap(offset=offset):
+                return lambda day: between(None, add(day, offset) + days)
+            case OrderRule():
+                return lambda day: between(day, None)
+            case MinGapBetween():
+                return self._apart(rule)
+
+    def _add_rule_of_several(self, rule: SameDay | NoOverlap | Cluster) -> None:
+        members = list({n.id: n for s in rule.steps for n in self._selected(s)}.values())
+        if isinstance(rule, Cluster) and any(
+            node.performed or node.held or node.kept is None for node in members
+        ):
+            return
+        for one, other in combinations(members, 2):
+            match rule:
+                case SameDay():
+                    self._relate(one, other, self.horizon.day)
+                case NoOverlap():
+                    self._relate(one, other, self._clear_of(one, other))
+                case Cluster():
+                    self._relate(one, other, self._in_step(one, other))
+
+    def _relate(self, one: Node, other: Node, allowed: Callable[[int], int]) -> None:
+        if one.id != other.id and not (one.is_given and other.is_given):
+            self.pairs.append(Relation(one.id, other.id, allowed))
+
+    def _apart(self, rule: MinGapBetween | MinGapOfKinds) -> Callable[[int], int]:
+        days = self.reading.widened(f"rule:{rule.id}")
+        horizon, add = self.horizon, self.reading.clock.add
+
+        def allowed(day: int) -> int:
+            far_enough = 0
+            for other in range(horizon.first, horizon.last + 1):
+                early, late = sorted((day, other))
+                if late >= add(early, rule.offset) - days:
+                    far_enough |= horizon.day(other)
+            return far_enough
+
+        fixed = rule.offset.fixed_days
+        if fixed is None:
+            return allowed
+        gap = fixed - days
+        return lambda day: (
+            horizon.all
+            if gap <= 0
+            else horizon.between(None, day - gap) | horizon.between(day + gap, None)
+        )
+
+    def _clear_of(self, one: Node, other: Node) -> Callable[[int], int]:
+        horizon, reading = self.horizon, self.reading
+
+        def allowed(day: int) -> int:
+            later = horizon.between(reading.end_of(one, day) + 1, None)
+            earlier = sum(
+                horizon.day(start)
+                for start in range(horizon.first, min(day, horizon.last))
+                if reading.end_of(other, start) < day
+            )
+            return later | earlier
+
+        return allowed
+
+    def _in_step(self, one: Node, other: Node) -> Callable[[int], int]:
+        assert one.kept is not None
+        assert other.kept is not None
+        distance = (other.kept.day - one.kept.day).days
+        return lambda day: self.horizon.day(day + distance)
+
+    def _add_kinds(self, rule: MinGapOfKinds) -> None:
+        concerned = [
+            node
+            for node in self.reading.nodes.values()
+            if node.step.kind in rule.kinds and not node.undated
+        ]
+        for one, other in combinations(concerned, 2):
+            if not any({one.id.step, other.id.step} <= group for group in rule.exempt):
+                self._relate(one, other, self._apart(rule))
+        if rule.scope is Scope.PATIENT:
+            for fixed in self._days_elsewhere(rule):
+                allowed = self._apart(rule)(fixed)
+                for node in concerned:
+                    self._restrict(node, allowed)
+
+    def _days_elsewhere(self, rule: MinGapOfKinds) -> Iterator[int]:
+        problem = self.reading.problem
+        here = (problem.body_site, problem.laterality)
+        for plan in problem.other_plans:
+            if rule.same_site and (plan.body_site, plan.laterality) != here:
+                continue
+            for fixed in plan.steps:
+                if fixed.kind in rule.kinds and self.reading.active(f"other:{plan.id}/{fixed.key}"):
+                    yield fixed.day.toordinal()
+
+    def _restrict(self, node: Node, allowed: int) -> None:
+        if not node.is_given:
+            self.domains[node.id] &= allowed
+
+    def _add_washout(self, rule: Washout) -> None:
+        widened = self.reading.widened(f"rule:{rule.id}")
+        add = self.reading.clock.add
+        for report in self.reading.problem.reported:
+            if not self._counts(rule, report):
+                continue
+            given = report.on.toordinal()
+            for node in self.reading.nodes.values():
+                if node.id.step not in rule.applies_to or node.undated:
+                    continue
+                blocked = 0
+                if rule.before is not None:
+                    last = add(given, rule.before) - 1 - widened
+                    blocked |= self.horizon.between(given, last)
+                if rule.after is not None:
+                    blocked |= sum(
+                        self.horizon.day(day)
+                        for day in range(given - 200, given + 1)
+                        if add(day, rule.after) - widened > given
+                    )
+                self._restrict(node, self.horizon.all & ~blocked)
+
+    def _counts(self, rule: Washout, report: Reported) -> bool:
+        if report.agent != rule.agent or not self.reading.active(f"event:{report.id}"):
+            return False
+        if not rule.same_site:
+            return True
+        problem = self.reading.problem
+        site = report.body_site is None or report.body_site == problem.body_site
+        side = report.laterality is None or report.laterality == problem.laterality
+        return site and side
