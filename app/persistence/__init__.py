@@ -1,0 +1,1 @@
+"""Tables and repositories: the only layer that speaks to a database."""

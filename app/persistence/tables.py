@@ -1,0 +1,510 @@
+"""All tables, and nothing else: the one definition which queries and migrations follow.
+
+Every key, unique constraint and index begins with the clinic, so that no row can point into
+another clinic and the data can be sharded by clinic.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.persistence.columns import Document, Instant, Line, Prose
+
+JsonObject = dict[str, Any]
+JsonList = list[Any]
+
+PLAN_STATUSES = ("draft", "active", "on_hold", "completed", "revoked", "entered_in_error")
+STEP_STATUSES = (
+    "proposed",
+    "planned",
+    "booked",
+    "performed",
+    "missed",
+    "skipped",
+    "cancelled",
+    "entered_in_error",
+)
+STEP_KINDS = (
+    "injection",
+    "procedure",
+    "visit",
+    "call",
+    "rehab",
+    "device-fitting",
+    "assessment",
+    "decision",
+    "restriction",
+)
+VERSION_STATUSES = ("draft", "active", "retired")
+LATERALITIES = ("left", "right", "bilateral")
+
+
+class Row(DeclarativeBase):
+    """A row of one clinic."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 # read once by SQLAlchemy
+        UUID: Uuid(),
+        str: Line(),
+        datetime: Instant(),
+        JsonObject: Document,
+        JsonList: Document,
+    }
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _ordered(first: str, last: str) -> CheckConstraint:
+    return CheckConstraint(f"{first} <= {last}", name=f"{first}_not_after_{last}")
+
+
+def _of(table: str, *columns: str, key: tuple[str, ...] = ("id",)) -> ForeignKeyConstraint:
+    """A key into another table of the same clinic."""
+    return ForeignKeyConstraint(
+        ["clinic_id", *columns],
+        [f"{table}.clinic_id", *(f"{table}.{column}" for column in key)],
+    )
+
+
+def _of_clinic() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["clinic_id"], ["clinics.clinic_id"])
+
+
+class ClinicRow(Row):
+    """A clinic: owns every other row that has its id."""
+
+    __tablename__ = "clinics"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    sandbox: Mapped[bool]
+    clock_at: Mapped[datetime | None]
+    """The instant to which a sandbox clinic's clock was set; it stands still there."""
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("sandbox OR clock_at IS NULL", name="clock_only_in_sandbox"),)
+
+
+class ClinicRulesRow(Row):
+    """The rules which hold for every plan of a clinic beside its protocol's own."""
+
+    __tablename__ = "clinic_rules"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    document: Mapped[JsonObject]
+    revision: Mapped[int]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (_of_clinic(),)
+
+
+class ProtocolRow(Row):
+    """A protocol, whatever its versions are."""
+
+    __tablename__ = "protocols"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (_of_clinic(),)
+
+
+class ProtocolVersionRow(Row):
+    """One version of a protocol; once active its document never changes."""
+
+    __tablename__ = "protocol_versions"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    protocol_key: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    example: Mapped[bool]
+    """Came with the library; the mark stays when it is activated."""
+    title: Mapped[str]
+    document: Mapped[JsonObject]
+    content_hash: Mapped[str]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    approval: Mapped[JsonObject | None]
+    retired_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of("protocols", "protocol_key", key=("key",)),
+        _one_of("status", VERSION_STATUSES),
+        CheckConstraint(
+            "status <> 'active' OR (activated_at IS NOT NULL AND approval IS NOT NULL)",
+            name="active_is_approved",
+        ),
+        Index(
+            "uq_protocol_versions_active",
+            "clinic_id",
+            "protocol_key",
+            unique=True,
+            sqlite_where=text("status = 'active'"),
+            postgresql_where=text("status = 'active'"),
+        ),
+    )
+
+
+class PatientRow(Row):
+    """A minimal shadow of the EHR's patient."""
+
+    __tablename__ = "patients"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    birth_date: Mapped[date | None]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    merged_into: Mapped[UUID | None]
+    erased_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of_clinic(),
+        _of("patients", "merged_into"),
+        CheckConstraint("merged_into <> id", name="merged_into_another"),
+        Index(None, "clinic_id", "merged_into"),
+    )
+
+
+class PatientIdentifierRow(Row):
+    """What another system calls a patient; it names one patient of the clinic."""
+
+    __tablename__ = "patient_identifiers"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    system: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID]
+
+    __table_args__ = (_of("patients", "patient_id"), Index(None, "clinic_id", "patient_id"))
+
+
+class PatientEventRow(Row):
+    """An agent given to a patient, or a finding made, perhaps elsewhere."""
+
+    __tablename__ = "patient_events"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID]
+    agent: Mapped[str | None]
+    finding: Mapped[str | None]
+    on_day: Mapped[date]
+    cleared_on: Mapped[date | None]
+    """The day on which a finding ended."""
+    body_site: Mapped[str | None]
+    laterality: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(Prose)
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of("patients", "patient_id"),
+        CheckConstraint("(agent IS NULL) <> (finding IS NULL)", name="agent_or_finding"),
+        _ordered("on_day", "cleared_on"),
+        _one_of("laterality", LATERALITIES),
+        Index(None, "clinic_id", "patient_id", "on_day"),
+    )
+
+
+class PatientAbsenceRow(Row):
+    """Days on which a patient cannot come, both included."""
+
+    __tablename__ = "patient_absences"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    note: Mapped[str | None] = mapped_column(Prose)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of("patients", "patient_id"),
+        _ordered("first_day", "last_day"),
+        Index(None, "clinic_id", "patient_id", "first_day"),
+    )
+
+
+class LocationRow(Row):
+    """A place of a clinic with its zone, opening days and hours."""
+
+    __tablename__ = "locations"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    open_weekdays: Mapped[JsonList]
+    hours: Mapped[JsonObject | None]
+    notice_days: Mapped[int]
+    holiday_country: Mapped[str | None]
+    holiday_subdivision: Mapped[str | None]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of_clinic(),
+        CheckConstraint("notice_days BETWEEN 0 AND 366", name="notice_days"),
+    )
+
+
+class ClosureRow(Row):
+    """Days on which a location is closed, both included; holidays are stored day by day."""
+
+    __tablename__ = "closures"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    location_id: Mapped[UUID]
+    key: Mapped[str]
+    """What a conflict calls it."""
+    title: Mapped[str]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    holiday: Mapped[bool]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of("locations", "location_id"),
+        _ordered("first_day", "last_day"),
+        UniqueConstraint("clinic_id", "location_id", "key"),
+        Index(None, "clinic_id", "location_id", "last_day"),
+    )
+
+
+class PlanRow(Row):
+    """A protocol version applied to one patient, as of its latest revision."""
+
+    __tablename__ = "plans"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    status: Mapped[str]
+    protocol_key: Mapped[str]
+    protocol_version: Mapped[str]
+    patient_id: Mapped[UUID]
+    location_id: Mapped[UUID]
+    body_site: Mapped[str | None]
+    laterality: Mapped[str | None]
+    condition: Mapped[str | None]
+    practitioner: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(Prose)
+    anchor: Mapped[JsonObject | None]
+    state: Mapped[JsonObject]
+    """Facts, choices and what else the engine needs to compute the plan again."""
+    chosen: Mapped[JsonObject]
+    breaches: Mapped[JsonList]
+    attention: Mapped[JsonList]
+    """Why a person must look at the plan, as codes."""
+    needs_attention: Mapped[bool]
+    next_step_id: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    created_by: Mapped[str]
+
+    __table_args__ = (
+        _of(
+            "protocol_versions",
+            "protocol_key",
+            "protocol_version",
+            key=("protocol_key", "version"),
+        ),
+        _of("patients", "patient_id"),
+        _of("locations", "location_id"),
+        _one_of("status", PLAN_STATUSES),
+        _one_of("laterality", LATERALITIES),
+        CheckConstraint("revision >= 1", name="revision"),
+        Index(None, "clinic_id", "patient_id", "id"),
+        Index(None, "clinic_id", "location_id", "id"),
+        Index(None, "clinic_id", "protocol_key", "protocol_version", "id"),
+        Index(
+            "ix_plans_attention",
+            "clinic_id",
+            "id",
+            sqlite_where=text("needs_attention"),
+            postgresql_where=text("needs_attention"),
+        ),
+    )
+
+
+class PlanIdentifierRow(Row):
+    """What another system calls a plan; it names one plan of the clinic."""
+
+    __tablename__ = "plan_identifiers"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    system: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID]
+
+    __table_args__ = (_of("plans", "plan_id"), Index(None, "clinic_id", "plan_id"))
+
+
+class PlannedStepRow(Row):
+    """One occurrence of a step in a plan; its id survives every move.
+
+    The location is always its plan's, whose key holds it: the worklist filters by it.
+    """
+
+    __tablename__ = "planned_steps"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID]
+    position: Mapped[int]
+    key: Mapped[str]
+    occurrence: Mapped[str | None]
+    """A number, or a timepoint's key."""
+    ordinal: Mapped[int | None]
+    of_count: Mapped[int | None]
+    kind: Mapped[str]
+    title: Mapped[str]
+    agent: Mapped[str | None]
+    status: Mapped[str]
+    tentative: Mapped[bool]
+    optional: Mapped[bool]
+    day: Mapped[date | None]
+    end_day: Mapped[date | None]
+    window_earliest: Mapped[date | None]
+    window_target: Mapped[date | None]
+    window_latest: Mapped[date | None]
+    deadline: Mapped[bool]
+    """The window's end only turns the step overdue; it is no hard edge."""
+    deviation_days: Mapped[int | None]
+    duration_minutes: Mapped[int | None]
+    modes: Mapped[JsonList]
+    reasons: Mapped[JsonList]
+    instructions: Mapped[JsonList]
+    appointment: Mapped[JsonObject | None]
+    location_id: Mapped[UUID]
+    practitioner: Mapped[str | None]
+
+    __table_args__ = (
+        _of("plans", "plan_id"),
+        UniqueConstraint("clinic_id", "plan_id", "position"),
+        _one_of("status", STEP_STATUSES),
+        _one_of("kind", STEP_KINDS),
+        _ordered("day", "end_day"),
+        _ordered("window_earliest", "window_target"),
+        _ordered("window_target", "window_latest"),
+        Index(
+            "ix_planned_steps_worklist",
+            "clinic_id",
+            "day",
+            "id",
+            sqlite_where=text("status IN ('planned', 'booked')"),
+            postgresql_where=text("status IN ('planned', 'booked')"),
+        ),
+    )
+
+
+class PlanRevisionRow(Row):
+    """What one change did to a plan, and the plan it gave."""
+
+    __tablename__ = "plan_revisions"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    reason: Mapped[str | None] = mapped_column(Prose)
+    change: Mapped[JsonObject | None]
+    moves: Mapped[JsonList]
+    snapshot: Mapped[JsonObject]
+
+    __table_args__ = (_of("plans", "plan_id"),)
+
+
+class EventCounterRow(Row):
+    """The number of a clinic's last event.
+
+    Whoever appends an event takes its number here and holds the row until commit. So a clinic's
+    events are numbered in the order in which they become visible, and a reader who asks for what
+    comes after a number never misses one. A sequence cannot promise that: its numbers are given
+    out before the commit, and recorded transaction ids do not help, because ids and numbers may
+    be given out in opposite order. The price is that commits of one clinic wait for each other
+    for the length of one statement and the commit; other clinics are not concerned.
+    """
+
+    __tablename__ = "event_counters"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    last_number: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (_of_clinic(),)
+
+
+class EventRow(Row):
+    """Something that happened: audit trail and outbox, append-only, without patient data."""
+
+    __tablename__ = "events"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[UUID]
+    type: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    plan_id: Mapped[UUID | None]
+    patient_id: Mapped[UUID | None]
+    revision: Mapped[int | None]
+    data: Mapped[JsonObject]
+
+    __table_args__ = (
+        _of_clinic(),
+        UniqueConstraint("clinic_id", "id"),
+        Index(None, "clinic_id", "plan_id", "number"),
+    )
+
+
+class IdempotencyKeyRow(Row):
+    """A post's key and, from its commit on, the answer that is given again."""
+
+    __tablename__ = "idempotency_keys"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    """What was posted where; another post under the key is refused."""
+    status_code: Mapped[int | None]
+    headers: Mapped[JsonObject | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (_of_clinic(), Index(None, "clinic_id", "created_at"))

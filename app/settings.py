@@ -1,0 +1,169 @@
+"""What an operator can set, read once from the environment into one frozen object."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from app.persistence.database import UnsuitableDatabase, driver_url
+
+PREFIX = "REGIMEN_"
+DEFAULT_SECRET = "regimen-development-secret"  # noqa: S105 # refused in production
+MIN_SECRET_LENGTH = 32
+
+
+class WrongSetting(Exception):
+    """A variable that cannot be used; the text names it and says what is expected."""
+
+
+class Environment(StrEnum):
+    """Where this process runs: production refuses what is only good for trying out."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    """How log lines look: for people or for machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting; field ``pool_size`` is the variable ``REGIMEN_POOL_SIZE``."""
+
+    database_url: str = "sqlite+aiosqlite:///regimen.db"
+    """The database: `sqlite:///file.db`, `sqlite:////absolute/file.db` or `postgresql://…`."""
+
+    host: str = "127.0.0.1"
+    """The address on which `serve` listens."""
+
+    port: int = 8000
+    """The port on which `serve` listens, 0 for any free one."""
+
+    environment: Environment = Environment.DEVELOPMENT
+    """`development` or `production`; production refuses a default secret and wildcards."""
+
+    secret: str = DEFAULT_SECRET
+    """Signs list cursors; at least 32 characters, the same for all processes of one database."""
+
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Host names by which clients may call, separated by commas; `*` allows any."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of browser applications that may call, separated by commas."""
+
+    pool_size: int = 10
+    """Connections to PostgreSQL per process, 1 to 100; SQLite readers at most this many."""
+
+    log_level: LogLevel = LogLevel.INFO
+    """`debug`, `info`, `warning` or `error`."""
+
+    log_format: LogFormat = LogFormat.CONSOLE
+    """`console` for people, `json` for machines."""
+
+    def __post_init__(self) -> None:
+        if self.environment is Environment.PRODUCTION:
+            self._refuse_what_is_only_for_trying_out()
+
+    def _refuse_what_is_only_for_trying_out(self) -> None:
+        if self.secret == DEFAULT_SECRET:
+            raise WrongSetting("REGIMEN_SECRET must be set in production")
+        if "*" in self.allowed_hosts:
+            raise WrongSetting("REGIMEN_ALLOWED_HOSTS may not be * in production")
+        if "*" in self.allowed_origins:
+            raise WrongSetting("REGIMEN_ALLOWED_ORIGINS may not be * in production")
+        if self.log_level is LogLevel.DEBUG:
+            raise WrongSetting("REGIMEN_LOG_LEVEL may not be debug in production")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the ``REGIMEN_…`` variables; an absent one keeps its default.
+
+        Raises WrongSetting, naming the variable, for a value that cannot be used and for a
+        variable that does not exist: a misspelt one would otherwise be a silent default.
+        """
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX)
+        }
+        unknown = sorted(given.keys() - _READERS.keys())
+        if unknown:
+            known = ", ".join(variable(field) for field in _READERS)
+            raise WrongSetting(f"{variable(unknown[0])} is not a setting; there are: {known}")
+        return replace(cls(), **{name: _READERS[name](name, given[name]) for name in given})
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def _database_url(field: str, value: str) -> str:
+    try:
+        return driver_url(value)
+    except UnsuitableDatabase as error:
+        raise WrongSetting(f"{variable(field)}: {error}") from None
+
+
+def _text(field: str, value: str) -> str:
+    if not value.strip():
+        raise WrongSetting(f"{variable(field)} is empty")
+    return value.strip()
+
+
+def _secret(field: str, value: str) -> str:
+    if len(value) < MIN_SECRET_LENGTH:
+        raise WrongSetting(f"{variable(field)} must have at least {MIN_SECRET_LENGTH} characters")
+    return value
+
+
+def _names(_field: str, value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _whole_number(least: int, most: int) -> Callable[[str, str], int]:
+    def read(field: str, value: str) -> int:
+        if not (value.isascii() and value.isdecimal() and least <= int(value[:10]) <= most):
+            raise WrongSetting(f"{variable(field)} must be a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def _one_of(choices: type[StrEnum]) -> Callable[[str, str], StrEnum]:
+    def read(field: str, value: str) -> StrEnum:
+        if value not in {choice.value for choice in choices}:
+            raise WrongSetting(f"{variable(field)} must be one of: {', '.join(choices)}")
+        return choices(value)
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
+    {
+        "database_url": _database_url,
+        "host": _text,
+        "port": _whole_number(0, 65535),
+        "environment": _one_of(Environment),
+        "secret": _secret,
+        "allowed_hosts": _names,
+        "allowed_origins": _names,
+        "pool_size": _whole_number(1, 100),
+        "log_level": _one_of(LogLevel),
+        "log_format": _one_of(LogFormat),
+    }
+)

@@ -1,0 +1,83 @@
+"""Runs migrations on either database, one process at a time, all or none."""
+
+import asyncio
+import os
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection, event, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.persistence.columns import Instant, Line
+from app.persistence.database import driver_url
+from app.persistence.tables import Row
+
+# Any number will do that nothing else in the database locks.
+ADVISORY_LOCK = 0x726567696D656E
+ENVIRONMENT_VARIABLE = "REGIMEN_DATABASE_URL"
+
+
+def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Write our column types as plain ones: a migration must outlive the code it was made with."""
+    if kind != "type":
+        return False
+    if isinstance(item, Instant):
+        return 'sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")'
+    return "sa.Text()" if isinstance(item, Line) else False
+
+
+def run(connection: Connection) -> None:
+    """Run the migrations asked for in one transaction that other processes wait for."""
+    sqlite = connection.dialect.name == "sqlite"
+    context.configure(
+        connection=connection,
+        target_metadata=Row.metadata,
+        render_as_batch=True,
+        render_item=render_item,
+        compare_type=True,
+        compare_server_default=True,
+        transactional_ddl=True,
+    )
+    if not sqlite:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+    context.run_migrations()
+    if sqlite:
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise RuntimeError(f"the migration left {len(broken)} rows that point nowhere")
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
+    """Batch mode drops tables: with foreign keys on that would delete the rows pointing to them.
+
+    Inside a transaction the pragma does nothing, hence here.
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    cursor.execute("PRAGMA busy_timeout=60000")
+    cursor.close()
+
+
+async def run_on(url: str) -> None:
+    """Connect, migrate, disconnect."""
+    engine = create_async_engine(driver_url(url), poolclass=pool.NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", prepare_sqlite)
+        event.listen(
+            engine.sync_engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE")
+        )
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+
+
+if context.is_offline_mode():
+    raise SystemExit("migrations run on a database: writing them out as sql is not supported")
+url = context.config.attributes.get("url") or os.environ.get(ENVIRONMENT_VARIABLE)
+if not url:
+    raise SystemExit(f"set {ENVIRONMENT_VARIABLE} to the database to compare with")
+asyncio.run(run_on(url))

@@ -1,0 +1,133 @@
+"""What every test may ask for: a migrated database of its own on SQLite, PostgreSQL or both."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from hypothesis import settings
+from sqlalchemy import make_url
+
+from app.persistence.database import Database, driver_url, open_database
+from app.persistence.migrate import upgrade
+from tests.postgres import PostgresUnavailable, running_postgres
+
+NO_POSTGRESQL = "no PostgreSQL"
+
+# Quick: the same examples every time, so that what was green stays green. Deep: new ones, many.
+settings.register_profile("quick", max_examples=60, derandomize=True, deadline=None, database=None)
+settings.register_profile("deep", max_examples=3000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the server does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    path = tmp_path / "regimen.db"
+    shutil.copyfile(sqlite_template, path)
+    return driver_url(f"sqlite:///{path}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL on which databases can be made.
+
+    Without one the tests that want it are skipped, except in CI, where they fail.
+    """
+    try:
+        with running_postgres(os.environ) as url:
+            yield url
+    except PostgresUnavailable as error:
+        reason = f"{NO_POSTGRESQL}: {error}"
+        if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated database, to be copied."""
+    with _postgres_database(postgres_server) as url:
+        upgrade(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    with _postgres_database(postgres_server, template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgresql_url(postgres_server: str) -> Iterator[str]:
+    """A PostgreSQL database without any table."""
+    with _postgres_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database; the test runs on both kinds."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open, migrated database; the test runs on both kinds."""
+    opened = open_database(database_url, pool_size=4)
+    yield opened
+    await opened.dispose()
+
+
+@contextmanager
+def _postgres_database(server: str, template: str = "template0") -> Iterator[str]:
+    name = f"regimen_test_{os.getpid()}_{next(_numbers)}"
+    _administrate(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        url = make_url(driver_url(server)).set(database=name)
+        yield url.render_as_string(hide_password=False)
+    finally:
+        _administrate(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administrate(server: str, statement: str) -> None:
+    async def execute() -> None:
+        connection = await asyncpg.connect(server.replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly when half of what should be tested was not."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missed = [report for report in skipped if NO_POSTGRESQL in str(report.longrepr)]
+    if missed:
+        terminalreporter.write_line(
+            f"{len(missed)} TESTS DID NOT RUN ON POSTGRESQL: {missed[0].longrepr}", red=True
+        )
