@@ -19,12 +19,12 @@ MAX_DEPTH = 32
 MAX_DIGITS = 19
 MAX_FAULTS = 20
 
-# Tab and line breaks are text; other controls, and what reverses the reading direction, are not.
+# Tab and line feed are text; other controls, and what reverses the reading direction, are not.
 _FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SUSPECT_ESCAPE = re.compile(
-    r"\\(?:[bf]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]|202[a-eA-E]|206[6-9]))"
+    r"\\(?:[bfr]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]|061[cC]|200[eEfF]|202[a-eA-E]|206[6-9]))"
 )
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
 _JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)

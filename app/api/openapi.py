@@ -1,0 +1,93 @@
+"""The published OpenAPI 3.1 document: what FastAPI collects, corrected and completed."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api import problems
+
+TAGS = [
+    {
+        "name": "protocols",
+        "description": "What a course of treatment is: timed steps, versions, checks, approval.",
+    },
+    {
+        "name": "plans",
+        "description": "A protocol applied to one patient: every step gets a day and a reason.",
+    },
+    {
+        "name": "patients",
+        "description": "Minimal shadows of the EHR's patients, their absences and reported events.",
+    },
+    {
+        "name": "locations",
+        "description": "Places of the clinic: time zone, opening hours, holidays and closures.",
+    },
+    {
+        "name": "clinic",
+        "description": "Rules that hold for every plan of the clinic, beside the protocol's own.",
+    },
+    {"name": "clock", "description": "Today and now; in a sandbox clinic the clock can be set."},
+    {"name": "health", "description": "Whether the service lives and is ready to serve."},
+]
+
+DESCRIPTION = """\
+Treatment-plan scheduling for regenerative medicine. A **protocol** says, as timed steps, how a
+course of treatment runs. A **plan** is a protocol applied to one patient: every step gets a day,
+and every day has a reason.
+
+Every error is a problem document (RFC 9457) with a stable `type`; `422` names each fault by JSON
+pointer. Reads of one thing give an `ETag`, changes require it in `If-Match`. Every `POST` that
+stores takes an `Idempotency-Key`. Lists are paged by `next`. A 2xx answer means: stored.
+
+The [guide](/guide) has the words and how the engine decides.
+"""
+
+_REFERENCE = "#/components/schemas/{model}"
+
+
+class Regimen(FastAPI):
+    """The application, publishing the corrected document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of all operations; built once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi())
+        return self.openapi_schema
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for injected in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(injected, None)
+    for model in problems.models():
+        schema = model.model_json_schema(mode="serialization", ref_template=_REFERENCE)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    examples = document["components"].setdefault("examples", {})
+    for path in document["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                _simplify(response)
+                _share_examples(response, examples)
+    document["components"]["examples"] = dict(sorted(examples.items()))
+    document["paths"] = dict(sorted(document["paths"].items()))
+    return document
+
+
+def _simplify(response: dict[str, Any]) -> None:
+    """One possible schema needs no ``anyOf``; OpenAPI 3.2's ``itemSchema`` is not of 3.1."""
+    for content in response.get("content", {}).values():
+        content.pop("itemSchema", None)
+        options = content.get("schema", {}).get("anyOf", [])
+        if len(options) == 1:
+            content["schema"] = options[0]
+
+
+def _share_examples(response: dict[str, Any], shared: dict[str, Any]) -> None:
+    """A problem is described once and referred to from every operation that may answer it."""
+    examples = response.get("content", {}).get(problems.MEDIA_TYPE, {}).get("examples", {})
+    for slug, example in examples.items():
+        shared[slug] = example
+        examples[slug] = {"$ref": f"#/components/examples/{slug}"}

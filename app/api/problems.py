@@ -1,0 +1,285 @@
+"""Problem documents (RFC 9457): the one table from errors to statuses, wire form, handlers.
+
+No problem repeats what the client sent.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from traceback import walk_tb
+from typing import Any, NamedTuple, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from app.api import refusals
+from app.api.documents import MalformedDocument
+from app.api.faults import faults_of
+from app.domain.errors import DomainError, Fault, Faults
+
+MEDIA_TYPE = "application/problem+json"
+BODY = "regimen.body"
+MAX_ERRORS = 20
+MAX_ERRORS_SIZE = 16 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class FaultOut(BaseModel):
+    """One thing that is wrong with the request."""
+
+    pointer: str = Field(
+        description='JSON pointer into the body (`""` is the whole body), or a parameter\'s name.'
+    )
+    code: str = Field(description="Stable code of the fault.")
+    detail: str = Field(description="The fault in one sentence.")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "invalid-request",
+                    "title": "The request has faults",
+                    "status": 422,
+                    "errors": [
+                        {"pointer": "/time_zone", "code": "missing", "detail": "is required"}
+                    ],
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="Stable slug of the kind of problem.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status, repeated.", ge=400, le=599)
+    detail: str | None = Field(default=None, description="This occurrence in one sentence.")
+    errors: list[FaultOut] | None = Field(
+        default=None,
+        max_length=MAX_ERRORS,
+        description="Every place that is wrong; the first 20 of them.",
+    )
+
+
+class Kind(NamedTuple):
+    """How one class of errors is answered.
+
+    ``members`` gives further members of the document from the error and the request's body, for
+    a ``model`` that has them.
+    """
+
+    status: int
+    slug: str
+    title: str
+    model: type[BaseModel] = Problem
+    members: Callable[[Any, Any], Mapping[str, Any]] | None = None
+
+
+# The one table of statuses. An error that is not in it is answered as its nearest parent.
+KINDS: Mapping[type[Exception], Kind] = {
+    refusals.Unexpected: Kind(500, "unexpected-error", "The service failed"),
+    refusals.Overloaded: Kind(503, "overloaded", "The service is busy"),
+    refusals.Contended: Kind(503, "contended", "The data is in use"),
+    refusals.RequestRefused: Kind(400, "bad-request", "The request is malformed"),
+    refusals.HostRefused: Kind(400, "unknown-host", "The host is not served here"),
+    refusals.AddressTooLong: Kind(414, "address-too-long", "The address is too long"),
+    refusals.HeadersTooLarge: Kind(431, "headers-too-large", "The headers are too large"),
+    refusals.AddressNotFound: Kind(404, "no-such-address", "Nothing is found here"),
+    refusals.MethodNotAllowed: Kind(405, "method-not-allowed", "The method is not allowed"),
+    refusals.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
+    refusals.MediaTypeRefused: Kind(
+        415, "unsupported-media-type", "The body's media type is not read"
+    ),
+    MalformedDocument: Kind(400, "malformed-body", "The body is malformed"),
+    refusals.FieldsRefused: Kind(422, "invalid-request", "The request has faults"),
+    refusals.PreconditionMissing: Kind(428, "precondition-required", "If-Match is required"),
+    refusals.IfMatchRefused: Kind(400, "invalid-if-match", "If-Match is malformed"),
+    refusals.CursorRefused: Kind(400, "invalid-cursor", "The cursor is not valid"),
+    refusals.IdempotencyKeyRefused: Kind(
+        400, "invalid-idempotency-key", "Idempotency-Key is malformed"
+    ),
+    Faults: Kind(422, "invalid-document", "The document has faults"),
+    DomainError: Kind(422, "invalid-value", "A value is not valid"),
+}
+
+
+def kind_of(error: type[Exception]) -> Kind:
+    """How errors of this class are answered."""
+    return next(KINDS[parent] for parent in error.__mro__ if parent in KINDS)
+
+
+def problems(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that may raise these errors, one entry for each status."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in dict.fromkeys(errors):
+        kind = kind_of(error)
+        entry = responses.setdefault(kind.status, _entry(kind))
+        content = entry["content"][MEDIA_TYPE]
+        content["examples"][kind.slug] = _example(kind, error)
+        reference = _schema(kind)
+        if reference not in content["schema"]["anyOf"]:
+            content["schema"]["anyOf"].append(reference)
+    return responses
+
+
+def merged(
+    first: Mapping[int | str, dict[str, Any]], second: Mapping[int | str, dict[str, Any]]
+) -> dict[int | str, dict[str, Any]]:
+    """Both sets of responses; the problems of one status are joined, nothing is lost."""
+    result = {status: dict(entry) for status, entry in first.items()}
+    for status, entry in second.items():
+        ours = result.get(status, {}).get("content", {}).get(MEDIA_TYPE)
+        theirs = entry.get("content", {}).get(MEDIA_TYPE)
+        if ours is None or theirs is None:
+            result[status] = {**result.get(status, {}), **entry}
+            continue
+        schemas = ours["schema"]["anyOf"] + theirs["schema"]["anyOf"]
+        joined = {
+            "schema": {"anyOf": [s for i, s in enumerate(schemas) if s not in schemas[:i]]},
+            "examples": {**ours["examples"], **theirs["examples"]},
+        }
+        result[status] = {**result[status], "content": {MEDIA_TYPE: joined}}
+    return result
+
+
+def models() -> Iterator[type[BaseModel]]:
+    """Every model that a problem document may follow, for the published document."""
+    yield from dict.fromkeys(kind.model for kind in KINDS.values())
+
+
+def _entry(kind: Kind) -> dict[str, Any]:
+    return {
+        "description": HTTPStatus(kind.status).phrase,
+        "content": {MEDIA_TYPE: {"schema": {"anyOf": []}, "examples": {}}},
+    }
+
+
+def _schema(kind: Kind) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{kind.model.__name__}"}
+
+
+def _example(kind: Kind, error: type[Exception]) -> dict[str, Any]:
+    meaning = " ".join((error.__doc__ or kind.title).split("\n\n")[0].split())
+    return {
+        "summary": meaning,
+        "value": {"type": kind.slug, "title": kind.title, "status": kind.status},
+    }
+
+
+def problem_response(error: Exception, body: Any = None) -> Response:
+    """The answer to an error of the table; ``body`` is what was read from the request."""
+    kind = kind_of(type(error))
+    content: dict[str, Any] = {"type": kind.slug, "title": kind.title, "status": kind.status}
+    if isinstance(error, Faults):
+        content["errors"] = _bounded(error.faults)
+    elif str(error):
+        content["detail"] = str(error)
+    if kind.members is not None:
+        content.update(kind.members(error, body))
+    return Response(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+        status_code=kind.status,
+        media_type=MEDIA_TYPE,
+        headers=_headers(error),
+    )
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = {}
+    if retry_after := getattr(error, "retry_after", None):
+        headers["Retry-After"] = str(retry_after)
+    if isinstance(error, refusals.MethodNotAllowed):
+        headers["Allow"] = error.allow
+    return headers
+
+
+def _bounded(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
+    size, entries = 0, []
+    for fault in faults[:MAX_ERRORS]:
+        size += len(fault.pointer.encode()) + len(fault.text.encode()) + len(fault.code) + 48
+        if size > MAX_ERRORS_SIZE:
+            break
+        entries.append({"pointer": fault.pointer, "code": fault.code, "detail": fault.text})
+    return entries
+
+
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    return problem_response(error, request.scope.get(BODY))
+
+
+async def _on_invalid_request(request: Request, error: RequestValidationError) -> Response:
+    return problem_response(refusals.FieldsRefused(faults_of(error.errors(), error.body)))
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(refusals.AddressNotFound("nothing is found at this address"))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem_response(refusals.MethodNotAllowed(_allowed(request)))
+    return problem_response(refusals.RequestRefused("the request cannot be read"))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this address; the framework names those of one route only."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
+
+
+async def _on_pool_timeout(request: Request, error: PoolTimeout) -> Response:
+    return problem_response(refusals.Overloaded("all database connections stayed busy"))
+
+
+async def _on_database_error(request: Request, error: DBAPIError) -> Response:
+    if _is_contention(error):
+        return problem_response(refusals.Contended("other requests held the same data"))
+    return unexpected_response(request.scope.get("request_id", ""), error)
+
+
+# Lock not available, statement cancelled by its time-out, serialization failure, deadlock.
+_CONTENTION = {"55P03", "57014", "40001", "40P01"}
+
+
+def _is_contention(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in _CONTENTION:
+        return True
+    return "database is locked" in str(error.orig)
+
+
+def unexpected_response(request_id: str, error: Exception) -> Response:
+    """Log where an unexpected error arose, never its text, and answer without detail."""
+    where = " < ".join(reversed(_frames(error)))
+    _log.error("unexpected %s in request %s at %s", type(error).__name__, request_id, where)
+    return problem_response(refusals.Unexpected())
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [
+        f"{frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application as a problem document."""
+    handlers: dict[type[Exception], Any] = {
+        DomainError: _on_domain_error,
+        RequestValidationError: _on_invalid_request,
+        HTTPException: _on_http_exception,
+        PoolTimeout: _on_pool_timeout,
+        DBAPIError: _on_database_error,
+    }
+    for error, handler in handlers.items():
+        app.add_exception_handler(error, cast("ExceptionHandler", handler))

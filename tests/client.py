@@ -1,0 +1,92 @@
+"""The client of all API tests, the only user of httpx: judges answers by the document."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any
+
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+PROBLEM = "application/problem+json"
+_UNDOCUMENTED = re.compile(r"/(openapi\.json|docs.*|redoc|guide.*)?$")
+
+
+class Document:
+    """The published document, as a judge of answers."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        resource = Resource.from_contents(document, default_specification=DRAFT202012)
+        self._registry = Registry().with_resource("urn:document", resource)
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    @cached_property
+    def _paths(self) -> list[tuple[re.Pattern[str], str]]:
+        """Templates with fewer parameters first, as the router has them."""
+        templates = sorted(self.document["paths"], key=lambda path: path.count("{"))
+        return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in templates]
+
+    def judge(self, response: Response) -> None:
+        """Fail where an answer is not what the document promises."""
+        path = response.request.url.path
+        if _UNDOCUMENTED.fullmatch(path):
+            return
+        method = response.request.method.lower()
+        for pattern, template in self._paths:
+            if pattern.fullmatch(path) and method in self.document["paths"][template]:
+                self._judge_operation(response, template, method)
+                return
+        assert response.status_code in {400, 404, 405, 414, 431}, response.text
+        self._check("/components/schemas/Problem", response)
+
+    def _judge_operation(self, response: Response, template: str, method: str) -> None:
+        operation = self.document["paths"][template][method]
+        status = str(response.status_code)
+        what = f"{method} {template} answered {status}"
+        assert status in operation["responses"], f"{what}, which is not documented"
+        content = operation["responses"][status].get("content", {})
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        if not response.content:
+            assert not content, f"{what} without a body"
+            return
+        assert media_type in content, f"{what} as {media_type}"
+        if media_type.endswith("json"):
+            parts = (template, method, "responses", status, "content", media_type, "schema")
+            escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
+            self._check("/paths/" + "/".join(escaped), response)
+
+    def _check(self, pointer: str, response: Response) -> None:
+        validator = self._validators.get(pointer)
+        if validator is None:
+            quoted = pointer.replace("{", "%7B").replace("}", "%7D")
+            validator = Draft202012Validator(
+                {"$ref": f"urn:document#{quoted}"},
+                registry=self._registry,
+                format_checker=Draft202012Validator.FORMAT_CHECKER,
+            )
+            self._validators[pointer] = validator
+        validator.validate(response.json())
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[AsyncClient]:
+    """A client of the application, without a network; the lifespan does not run."""
+    document = Document(app.openapi())
+
+    async def judge(response: Response) -> None:
+        await response.aread()
+        document.judge(response)
+
+    transport = ASGITransport(app=app, raise_app_exceptions=True)
+    async with AsyncClient(
+        transport=transport,
+        base_url="http://localhost",
+        event_hooks={"response": [judge]},
+        **options,
+    ) as client:
+        yield client
