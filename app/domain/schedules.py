@@ -169,11 +169,14 @@ Remedy = AskAnchor | AskPin | AskParameter | AskSkip | AskWaiver
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A way out of a conflict that works when asked for, with the schedule it gives."""
+    """A way out of a conflict that works when asked for, with the schedule it gives.
+
+    ``schedule`` is ``None`` only where another, independent conflict remains to be resolved.
+    """
 
     text: str
     remedy: Remedy
-    schedule: Schedule
+    schedule: Schedule | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,25 @@
+"""The engine: exact dates for a plan, their reasons, conflicts and ways out. No I/O, no clock."""
+
+from app.domain.engine.occurrences import PlanTooLarge
+from app.domain.engine.options import find_options
+from app.domain.engine.queries import (
+    RangeTooLong,
+    bookable_days,
+    forced,
+    possible_days,
+    why_not,
+)
+from app.domain.engine.remedies import apply_remedy
+from app.domain.engine.scheduling import solve
+
+__all__ = [
+    "PlanTooLarge",
+    "RangeTooLong",
+    "apply_remedy",
+    "bookable_days",
+    "find_options",
+    "forced",
+    "possible_days",
+    "solve",
+    "why_not",
+]

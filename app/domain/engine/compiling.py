@@ -1,0 +1,315 @@
+"""Day sets and timings of a problem as a network. Elements left out are simply not compiled in."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from app.domain.calendars import Absence, Closure
+from app.domain.engine.network import Network
+from app.domain.engine.occurrences import Expansion, Link, Occurrence
+from app.domain.engine.shifts import (
+    HIGHEST,
+    LOWEST,
+    AtLeast,
+    Shift,
+    chained,
+    inverse,
+    value,
+)
+from app.domain.problem import Problem
+from app.domain.protocols import Bounds, LatestIs, Protocol, Step, Unit
+
+SEARCH_DAYS = 366
+WEEK_BITS = 127
+
+LeftOut = frozenset[str]
+NOTHING: LeftOut = frozenset()
+
+
+class Frame:
+    """The stretch of days a problem is looked at on, with the location's open days as bitsets."""
+
+    __slots__ = ("_elements", "_known", "absences", "base", "floor", "problem", "size", "today")
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.today = problem.as_of.toordinal()
+        not_before = problem.not_before.toordinal() if problem.not_before else self.today
+        self.floor = max(self.today, not_before)
+        extent = _extent(problem.protocol)
+        days = [day.toordinal() for day in _given_days(problem)]
+        self.base = max(LOWEST, min(days) - extent)
+        self.size = min(HIGHEST, max(days) + extent) - self.base + 1
+        self.absences = [absence for absence in problem.absences if absence.steps is not None]
+        self._elements = frozenset(
+            {"weekdays"}
+            | {f"closure:{closure.id}" for closure in problem.calendar.closures}
+            | {f"unavailable:{absence.id}" for absence in problem.absences}
+        )
+        self._known: dict[LeftOut, int] = {}
+
+    @property
+    def everything(self) -> int:
+        """All days of the frame."""
+        return (1 << self.size) - 1
+
+    def span(self, first: int, last: int) -> int:
+        """The days from one ordinal to another, both included, as far as the frame goes."""
+        low, high = max(0, first - self.base), min(self.size - 1, last - self.base)
+        return 0 if low > high else ((1 << (high - low + 1)) - 1) << low
+
+    def dates(self, spans: Iterable[Closure | Absence]) -> int:
+        """The days of closures or absences."""
+        found = 0
+        for span in spans:
+            found |= self.span(span.first.toordinal(), span.last.toordinal())
+        return found
+
+    def open_days(self, left_out: LeftOut) -> int:
+        """Days on which a step that needs an open day may be, absences of single steps apart."""
+        left_out = left_out & self._elements
+        found = self._known.get(left_out)
+        if found is None:
+            days = self.everything if "weekdays" in left_out else self._weekdays()
+            closures = self.problem.calendar.closures
+            absences = [absence for absence in self.problem.absences if absence.steps is None]
+            if left_out:
+                closures = tuple(c for c in closures if f"closure:{c.id}" not in left_out)
+                absences = [a for a in absences if f"unavailable:{a.id}" not in left_out]
+            found = days & ~self.dates(closures) & ~self.dates(absences)
+            self._known[left_out] = found
+        return found
+
+    def opens(self) -> list[int]:
+        """Every open day of the location, absences of the patient apart."""
+        mask = self._weekdays() & ~self.dates(self.problem.calendar.closures)
+        return [self.base + bit for bit in range(self.size) if mask >> bit & 1]
+
+    def _weekdays(self) -> int:
+        pattern = sum(
+            1 << bit
+            for bit in range(7)
+            if (self.base + bit - 1) % 7 + 1 in self.problem.calendar.open_weekdays
+        )
+        weeks = self.size // 7 + 1
+        return pattern * (((1 << (7 * weeks)) - 1) // WEEK_BITS) & self.everything
+
+
+def _given_days(problem: Problem) -> Iterable[date]:
+    yield problem.as_of
+    yield from (day for day in (problem.not_before, problem.plan_start, problem.birth_date) if day)
+    yield from problem.events.values()
+    yield from problem.baseline.values()
+    yield from (fact.on for fact in (*problem.performed, *problem.pinned))
+    yield from (kept.day for kept in problem.kept)
+    if problem.anchor is not None:
+        anchor = problem.anchor
+        yield from (day for day in (anchor.day, anchor.earliest_from, anchor.until) if day)
+
+
+def _extent(protocol: Protocol) -> int:
+    """How far from the given days a plan can reach."""
+    return 2 * SEARCH_DAYS + sum(_step_extent(step) for step in protocol.steps)
+
+
+def _step_extent(step: Step) -> int:
+    longest = max((_bounds_extent(timing.bounds) for timing in step.timings), default=0)
+    if step.alternatives is not None:
+        options = (_bounds_extent(timing.bounds) for _, timing in step.alternatives.options)
+        longest = max(longest, *options)
+    longest = max([longest, *(_bounds_extent(point.bounds) for point in step.timepoints)])
+    if step.repeat is not None:
+        spacings = [step.repeat.spacing, *(bounds for _, bounds in step.repeat.spacing_by)]
+        most = max(step.repeat.count.maximum, step.repeat.count.default)
+        longest += most * max(_bounds_extent(bounds) for bounds in spacings)
+    return longest + (0 if step.span is None else step.span.longest_days)
+
+
+def _bounds_extent(bounds: Bounds) -> int:
+    given = [o for o in (bounds.earliest, bounds.target, bounds.latest) if o is not None]
+    longest = max(offset.longest_days for offset in given)
+    if bounds.unit is Unit.WORKING_DAYS:
+        longest = longest * 7 + SEARCH_DAYS
+    missing = bounds.earliest is None or bounds.latest is None
+    return longest + (SEARCH_DAYS if missing or bounds.latest_is is LatestIs.DEADLINE else 0)
+
+
+class Compilation:
+    """One network: a frame, an expansion, and what is left out of it."""
+
+    __slots__ = (
+        "asked",
+        "expansion",
+        "frame",
+        "given",
+        "left_out",
+        "net",
+        "performed",
+        "present",
+        "problem",
+        "widened",
+    )
+
+    def __init__(self, frame: Frame, expansion: Expansion, left_out: LeftOut = NOTHING) -> None:
+        problem = frame.problem
+        self.frame, self.expansion, self.problem = frame, expansion, problem
+        self.widened = {w.element: w.days for w in problem.waivers if w.days is not None}
+        waived = frozenset(w.element for w in problem.waivers if w.days is None)
+        self.left_out = left_out | waived if waived else left_out
+        self.net = Network(frame.base, len(expansion.occurrences))
+        self.performed = {
+            expansion.by_id[fact.occurrence]: fact.on.toordinal()
+            for fact in problem.performed
+            if fact.occurrence in expansion.by_id and not self.omits(f"fact:{fact.occurrence}")
+        }
+        self.present: list[int] = []
+        self.asked: dict[int, list[tuple[int, int]]] = {}
+        self._ask()
+        self.given = dict(self.performed)
+        self._hold()
+
+    def omits(self, element: str) -> bool:
+        """Whether an element is left out or waived."""
+        return element in self.left_out
+
+    def place_steps(self) -> bool:
+        """Day sets and timings of every occurrence; false when a day set is empty already."""
+        net, frame = self.net, self.frame
+        for occurrence in self.expansion.occurrences:
+            index = occurrence.index
+            if index in self.given:
+                net.masks[index] = frame.span(self.given[index], self.given[index])
+            elif occurrence.undated is None:
+                net.masks[index] = self._day_set(occurrence)
+            else:
+                continue
+            self.present.append(index)
+            if not net.masks[index]:
+                return False
+        for index in self.present:
+            self._add_links(self.expansion.occurrences[index])
+        return True
+
+    def _ask(self) -> None:
+        """Days people ask for: pins and the anchor, as ranges of ordinals."""
+        by_id = self.expansion.by_id
+        for pin in self.problem.pinned:
+            index = by_id.get(pin.occurrence)
+            if index is not None and not self.omits(f"pin:{pin.occurrence}"):
+                day = pin.on.toordinal()
+                self.asked.setdefault(index, []).append((day, day))
+        anchor = self.problem.anchor
+        if anchor is None or self.problem.postponed or self.omits(f"anchor:{anchor.occurrence}"):
+            return
+        index = by_id.get(anchor.occurrence)
+        if index is None:
+            return
+        if anchor.day is not None:
+            first = last = anchor.day.toordinal()
+        else:
+            first = anchor.earliest_from.toordinal() if anchor.earliest_from else LOWEST
+            last = anchor.until.toordinal() if anchor.until else first + SEARCH_DAYS
+        self.asked.setdefault(index, []).append((first, last))
+
+    def _hold(self) -> None:
+        """An undone step whose day has passed stays there, as if pinned, until a person acts."""
+        for kept in self.problem.kept:
+            index = self.expansion.by_id.get(kept.occurrence)
+            day = kept.day.toordinal()
+            if index is None or index in self.given or day >= self.frame.today:
+                continue
+            occurrence = self.expansion.occurrences[index]
+            if not occurrence.floored or occurrence.undated is not None:
+                continue
+            wanted = self.asked.get(index, ())
+            if all(first <= day <= last for first, last in wanted) and not self._overtaken(
+                occurrence, day
+            ):
+                self.given[index] = day
+
+    def _overtaken(self, occurrence: Occurrence, day: int) -> bool:
+        """Whether a fact about a reference puts the window's earliest day after this one."""
+        for link in occurrence.links:
+            if link.ref in self.performed and link.earliest is not None:
+                earliest = self.bound(link, "earliest", link.earliest)
+                if earliest is not None and value(earliest, self.performed[link.ref]) > day:
+                    return True
+        return False
+
+    def _day_set(self, occurrence: Occurrence) -> int:
+        frame = self.frame
+        if occurrence.any_day:
+            days = frame.everything
+        else:
+            days = frame.open_days(self.left_out)
+            for absence in frame.absences:
+                named = absence.steps is not None and occurrence.step.key in absence.steps
+                if named and not self.omits(f"unavailable:{absence.id}"):
+                    days &= ~frame.span(absence.first.toordinal(), absence.last.toordinal())
+        if occurrence.floored and not self.omits("as_of"):
+            low = max(0, frame.floor - frame.base)
+            days = days >> low << low
+        for first, last in self.asked.get(occurrence.index, ()):
+            days &= frame.span(first, last)
+        return days
+
+    def bound(self, link: Link, edge: str, shift: Shift) -> Shift | None:
+        """A timing's bound, widened or left out as waivers say."""
+        if not self.left_out and not self.widened:
+            return shift
+        element = f"{link.name}.{edge}"
+        if element in self.left_out:
+            return None
+        days = self.widened.get(element)
+        if days is None:
+            return shift
+        return chained(shift, -days if edge == "earliest" else days)
+
+    def _add_links(self, occurrence: Occurrence) -> None:
+        index, bounded_below, bounded_above = occurrence.index, False, False
+        is_performed = index in self.performed
+        if index in self.given and not is_performed:
+            return
+        for link in occurrence.links:
+            if is_performed and (link.ref is None or link.ref in self.given):
+                continue
+            low = None if link.earliest is None else self.bound(link, "earliest", link.earliest)
+            high = None
+            if link.latest is not None and link.bounds.latest_is is LatestIs.BOUND:
+                high = self.bound(link, "latest", link.latest)
+            bounded_below |= low is not None
+            bounded_above |= high is not None
+            self._add_bounds(index, link, low, high)
+        if occurrence.links and not is_performed:
+            self._limit_search(occurrence, bounded_below, bounded_above)
+
+    def _add_bounds(self, index: int, link: Link, low: Shift | None, high: Shift | None) -> None:
+        net, frame = self.net, self.frame
+        if link.ref is None:
+            day = link.day or 0
+            if low is not None:
+                net.masks[index] &= frame.span(value(low, day), HIGHEST)
+            if high is not None:
+                net.masks[index] &= frame.span(LOWEST, value(high, day))
+            return
+        if low is not None:
+            net.relate(link.ref, index, low)
+        if high is not None:
+            net.relate(index, link.ref, inverse(high))
+
+    def _limit_search(self, occurrence: Occurrence, below: bool, above: bool) -> None:
+        """Where a bound is absent the search ends 366 days from the target."""
+        if below and above:
+            return
+        link, index = occurrence.links[0], occurrence.index
+        low = None if below else chained(link.aim, -SEARCH_DAYS)
+        high: Shift | None = None
+        if not above:
+            floor = self.frame.floor
+            for other in occurrence.links[1:]:
+                start = other.day if other.ref is None else self.given.get(other.ref)
+                if start is None:
+                    return
+                if other.earliest is not None:
+                    floor = max(floor, value(other.earliest, start))
+            high = chained(AtLeast(link.aim, floor), SEARCH_DAYS)
+        self._add_bounds(index, link, low, high)

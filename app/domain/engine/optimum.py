@@ -1,0 +1,321 @@
+"""The best schedule of a feasible network, exactly: few moves, near the targets, healing time not cut."""
+
+from dataclasses import dataclass
+
+from app.domain.engine.compiling import Compilation
+from app.domain.engine.cut import SINK, SOURCE, FlowNetwork
+from app.domain.engine.network import Network, Pair
+from app.domain.engine.occurrences import PlanTooLarge
+from app.domain.engine.shifts import Shift, value
+
+NEAR = 1 << 37
+STAY = 1 << 74
+NEVER = 1 << 112
+MAX_ORDERS = 4000
+MAX_CUT_NODES = 60_000
+
+Days = dict[int, int]
+Key = tuple[int, int, tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class Wish:
+    """Where one undone step would like to be: near its target, with healing time not cut."""
+
+    importance: int
+    sign: int
+    aim: Shift
+    ref: int | None
+    day: int
+
+
+class Costs:
+    """The objective of one network. ``NEAR`` outweighs all healing time, ``STAY`` all nearness."""
+
+    __slots__ = ("_dependants", "base", "curved", "stay", "wishes")
+
+    def __init__(self, compilation: Compilation, stay: dict[int, tuple[int, int]]) -> None:
+        self.base = compilation.net.base
+        self.stay = stay
+        self.wishes: dict[int, Wish] = {}
+        self.curved = False
+        self._dependants: dict[int, list[int]] = {}
+        for index in compilation.present:
+            occurrence = compilation.expansion.occurrences[index]
+            if index in compilation.performed or not occurrence.links:
+                continue
+            link = occurrence.links[0]
+            day = link.day or 0
+            self.wishes[index] = Wish(occurrence.importance, link.sign, link.aim, link.ref, day)
+            if link.ref is not None:
+                self.curved |= not isinstance(link.aim, int)
+                self._dependants.setdefault(link.ref, []).append(index)
+
+    def dependants(self, index: int) -> list[int]:
+        """The undone steps whose target counts from this one."""
+        return self._dependants.get(index, [])
+
+    def target(self, wish: Wish, ref_day: int) -> int:
+        """The target as a bit number, its reference being on ``ref_day`` (a bit number)."""
+        start = ref_day + self.base if wish.ref is not None else wish.day
+        return value(wish.aim, start) - self.base
+
+    def fixed_target(self, net: Network, index: int) -> int | None:
+        """The target of a step whose reference has only one day left, else ``None``."""
+        wish = self.wishes.get(index)
+        if wish is None:
+            return None
+        if wish.ref is None:
+            return self.target(wish, 0)
+        low = net.lows[wish.ref]
+        return self.target(wish, low) if low == net.highs[wish.ref] else None
+
+    def unary(self, net: Network, index: int, day: int) -> int:
+        """What a day costs on its own; healing time is a gain."""
+        cost = 0
+        held = self.stay.get(index)
+        if held is not None and held[0] != day:
+            cost += STAY * held[1]
+        wish = self.wishes.get(index)
+        if wish is not None:
+            cost -= wish.importance * wish.sign * day
+            target = self.fixed_target(net, index)
+            if target is not None:
+                cost += NEAR * wish.importance * abs(day - target)
+        for other in self.dependants(index):
+            following = self.wishes[other]
+            cost += following.importance * following.sign * day
+            if net.lows[other] == net.highs[other]:
+                distance = abs(net.lows[other] - self.target(following, day))
+                cost += NEAR * following.importance * distance
+        return cost
+
+    def total(self, days: Days) -> int:
+        """The cost of whole days, kept promises and nearness and healing time together."""
+        cost = 0
+        for index, day in days.items():
+            held = self.stay.get(index)
+            if held is not None and held[0] != day:
+                cost += STAY * held[1]
+            wish = self.wishes.get(index)
+            if wish is None or (wish.ref is not None and wish.ref not in days):
+                continue
+            start = 0 if wish.ref is None else days[wish.ref]
+            cost += NEAR * wish.importance * abs(day - self.target(wish, start))
+            cost -= wish.importance * wish.sign * (day - start)
+        return cost
+
+
+class Search:
+    """Looks for the best days, component by component, deciding either-order pairs by branching."""
+
+    def __init__(self, costs: Costs) -> None:
+        self._costs = costs
+        self._orders = 0
+
+    def best(self, net: Network, variables: list[int]) -> tuple[Key, Days] | None:
+        """The least-cost days of these variables, ties by the earliest, then by step order."""
+        days: Days = {}
+        for component in self._components(net, variables):
+            found = self._best_of(net, component)
+            if found is None:
+                return None
+            days.update(found)
+        return self._key(net, days), days
+
+    def _key(self, net: Network, days: Days) -> Key:
+        everything = {**dict(enumerate(net.lows)), **days}
+        ordered = tuple(days[index] for index in sorted(days))
+        return self._costs.total(everything), sum(ordered), ordered
+
+    def _best_of(self, net: Network, component: list[int]) -> Days | None:
+        pairs = [p for p in net.pairs if p[0] in component and p[1] in component]
+        days = self._relaxed(net, component)
+        everything = days if not pairs else {**dict(enumerate(net.lows)), **days}
+        broken = net.broken_pair(everything, pairs)
+        if broken is None:
+            return days
+        return self._decide(net, component, broken)
+
+    def _decide(self, net: Network, component: list[int], pair: Pair) -> Days | None:
+        self._orders += 1
+        if self._orders > MAX_ORDERS:
+            raise PlanTooLarge("too many steps could stand in either order")
+        i, j, forth, back = pair
+        best: tuple[Key, Days] | None = None
+        for ordered in (net.ordered(i, j, forth), net.ordered(j, i, back)):
+            found = None if ordered is None else self.best(ordered, component)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
+        return None if best is None else best[1]
+
+    def _components(self, net: Network, variables: list[int]) -> list[list[int]]:
+        """Variables that can still influence each other, in step order."""
+        lows, highs = net.lows, net.highs
+        group = {index: index for index in variables}
+
+        def root(index: int) -> int:
+            while group[index] != index:
+                group[index] = group[group[index]]
+                index = group[index]
+            return index
+
+        def join(i: int, j: int) -> None:
+            if lows[i] != highs[i] and lows[j] != highs[j] and i in group and j in group:
+                one, other = root(i), root(j)
+                group[max(one, other)] = min(one, other)
+
+        for index in variables:
+            if lows[index] != highs[index]:
+                for j, _ in net.out[index]:
+                    join(index, j)
+                wish = self._costs.wishes.get(index)
+                if wish is not None and wish.ref is not None:
+                    join(index, wish.ref)
+        for i, j, _, _ in net.pairs:
+            join(i, j)
+        found: dict[int, list[int]] = {}
+        for index in variables:
+            found.setdefault(root(index), []).append(index)
+        return list(found.values())
+
+    def _relaxed(self, net: Network, component: list[int]) -> Days:
+        """The optimum of one component, its open pairs disregarded."""
+        if len(component) == 1 and net.lows[component[0]] == net.highs[component[0]]:
+            return {component[0]: net.lows[component[0]]}
+        days = self._at_targets(net, component)
+        if days is not None:
+            return days
+        if len(component) == 1:
+            index = component[0]
+            return {index: min(net.days(index), key=lambda d: self._costs.unary(net, index, d))}
+        return self._cut(net, component)
+
+    def _at_targets(self, net: Network, component: list[int]) -> Days | None:
+        """Everything kept, else nearest to its fixed target, else on target: then nothing is better.
+
+        ``None`` where that is not a schedule, or is not provably the best.
+        """
+        costs, days = self._costs, Days()
+        waiting = component
+        while waiting:
+            later = []
+            for index in waiting:
+                day = self._wanted(net, index, days)
+                if day is None:
+                    later.append(index)
+                elif not net.allows(index, day):
+                    return None
+                else:
+                    days[index] = day
+            if len(later) == len(waiting):
+                return None
+            waiting = later
+        for index in component:
+            wish = costs.wishes.get(index)
+            for j, shift in net.out[index]:
+                if j in days and days[j] < net.shifted(shift, days[index]):
+                    return None
+            if wish is not None and wish.ref in days and wish.ref not in costs.stay:
+                if days[index] != costs.target(wish, days[wish.ref]):
+                    return None
+        return days
+
+    def _wanted(self, net: Network, index: int, days: Days) -> int | None:
+        """The day one step would choose by itself, once its reference has one."""
+        held = self._costs.stay.get(index)
+        if held is not None:
+            return held[0]
+        low, high = net.lows[index], net.highs[index]
+        wish = self._costs.wishes.get(index)
+        if low == high:
+            return low
+        if wish is None or any(
+            net.lows[other] == net.highs[other] for other in self._costs.dependants(index)
+        ):
+            return None
+        fixed = self._costs.fixed_target(net, index)
+        if fixed is not None:
+            near, tie = _nearest(net, index, fixed, later=wish.sign > 0)
+            return None if tie and self._costs.curved else near
+        if wish.ref in days:
+            return self._costs.target(wish, days[wish.ref])
+        return None
+
+    def _cut(self, net: Network, component: list[int]) -> Days:
+        """The least minimum cut: nodes say "not before this day", edges what a day costs."""
+        flow = FlowNetwork()
+        days = {index: net.days(index) for index in component}
+        nodes: dict[int, list[int]] = {}
+        for index, choices in days.items():
+            nodes[index] = [SOURCE, *(flow.add_node() for _ in choices[1:]), SINK]
+            if flow.size > MAX_CUT_NODES:
+                raise PlanTooLarge("the days to choose from are too many to compare")
+            prices = [self._costs.unary(net, index, day) for day in choices]
+            cheapest = min(prices)
+            for place, price in enumerate(prices):
+                tail, head = nodes[index][place], nodes[index][place + 1]
+                back = NEVER if tail != SOURCE and head != SINK else 0
+                flow.add_edge(tail, head, price - cheapest, back)
+        for index in component:
+            for j, shift in net.out[index]:
+                if j in days:
+                    _forbid(net, flow, (days[index], nodes[index]), (days[j], nodes[j]), shift)
+            wish = self._costs.wishes.get(index)
+            if wish is not None and wish.ref in days:
+                ref = wish.ref
+                targets = [self._costs.target(wish, day) for day in days[ref]]
+                _pull(flow, (targets, nodes[ref]), (days[index], nodes[index]), wish.importance)
+        side = flow.least_source_side()
+        return {
+            index: choices[max(p for p in range(len(choices)) if side[nodes[index][p]])]
+            for index, choices in days.items()
+        }
+
+
+Ladder = tuple[list[int], list[int]]
+
+
+def _nearest(net: Network, index: int, target: int, *, later: bool) -> tuple[int, bool]:
+    """The possible day nearest to a target, of two the later or the earlier; and whether of two."""
+    low, high = net.lows[index], net.highs[index]
+    if not low < target < high:
+        return (low if target <= low else high), False
+    mask = net.masks[index]
+    above = mask >> target
+    after = target + (above & -above).bit_length() - 1
+    if after == target:
+        return target, False
+    before = (mask & ((1 << target) - 1)).bit_length() - 1
+    if after - target == target - before:
+        return (after if later else before), True
+    return (after if after - target < target - before else before), False
+
+
+def _forbid(net: Network, flow: FlowNetwork, one: Ladder, other: Ladder, shift: Shift) -> None:
+    """Hard relation: one not before a day needs the other not before the shifted day."""
+    place, last = 0, 0
+    for k, day in enumerate(one[0]):
+        need = net.shifted(shift, day)
+        while place < len(other[0]) and other[0][place] < need:
+            place += 1
+        if place > last:
+            last = place
+            if one[1][k] != SINK:
+                flow.add_edge(one[1][k], other[1][place], NEVER)
+
+
+def _pull(flow: FlowNetwork, ref: Ladder, own: Ladder, importance: int) -> None:
+    """``importance`` for every day between a step and the target its reference gives."""
+    targets, days = ref[0], own[0]
+    marks = sorted({*targets, *days})
+    i = j = 0
+    for before, mark in zip(marks, marks[1:], strict=False):
+        while i < len(targets) and targets[i] < mark:
+            i += 1
+        while j < len(days) and days[j] < mark:
+            j += 1
+        weight = NEAR * importance * (mark - before)
+        tail, head = ref[1][i], own[1][j]
+        if tail != head and {tail, head} != {SOURCE, SINK}:
+            flow.add_edge(tail, head, weight, weight)

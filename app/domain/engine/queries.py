@@ -1,0 +1,97 @@
+"""Questions about single days: which ones a step could have, at what cost, and why not another."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+from app.domain.engine.compiling import Compilation
+from app.domain.engine.feasibility import Orders
+from app.domain.engine.scheduling import schedule_of, solve
+from app.domain.engine.solutions import Question, best_solution, occurrence_index
+from app.domain.facts import InvalidRequest, OccurrenceId, Pinned
+from app.domain.problem import Problem
+from app.domain.schedules import BookableDay, Conflict, Schedule
+
+MAX_RANGE_DAYS = 120
+
+
+class RangeTooLong(InvalidRequest):
+    """Days are listed for at most 120 days at once."""
+
+
+def possible_days(
+    problem: Problem, occurrence: OccurrenceId, first: date, last: date
+) -> tuple[date, ...]:
+    """Every day from ``first`` to ``last`` that a step could have, all else being free to follow.
+
+    Its own asked or pinned day is set aside; days given out do not bind.
+    """
+    days: set[int] = set()
+    for compilation in _freed(problem, occurrence, first, last):
+        days.update(_walk(compilation, occurrence, first, last))
+    return tuple(date.fromordinal(day) for day in sorted(days))
+
+
+def bookable_days(
+    problem: Problem, occurrence: OccurrenceId, first: date, last: date
+) -> tuple[BookableDay, ...]:
+    """The same days, each with its cost (importance times days from target, over the whole plan)
+    and the days given out which would move."""
+    found: dict[int, BookableDay] = {}
+    for compilation in _freed(problem, occurrence, first, last):
+        index = compilation.expansion.by_id[occurrence]
+        base = compilation.frame.base
+        for day in _walk(compilation, occurrence, first, last):
+            if day in found:
+                continue
+            net = compilation.net.within(index, day - base, day - base)
+            solution = None if net is None else best_solution(compilation, net)
+            if solution is not None:
+                moves = tuple(m for m in schedule_of(solution).moves if m.id != occurrence)
+                found[day] = BookableDay(date.fromordinal(day), solution.cost, moves)
+    return tuple(found[day] for day in sorted(found))
+
+
+def why_not(problem: Problem, occurrence: OccurrenceId, day: date) -> Schedule | Conflict:
+    """The schedule with this step forced to a day, or the conflict that forbids it."""
+    return solve(forced(problem, occurrence, day))
+
+
+def forced(problem: Problem, occurrence: OccurrenceId, day: date) -> Problem:
+    """The same problem with a person asking for this day of one step."""
+    anchor = problem.anchor
+    if anchor is not None and anchor.occurrence == occurrence:
+        moved = replace(anchor, day=day, earliest_from=None, until=None)
+        return replace(problem, anchor=moved, postponed=False)
+    others = tuple(pin for pin in problem.pinned if pin.occurrence != occurrence)
+    return replace(problem, pinned=(*others, Pinned(occurrence, day)))
+
+
+def _freed(
+    problem: Problem, occurrence: OccurrenceId, first: date, last: date
+) -> Iterator[Compilation]:
+    if (last - first).days >= MAX_RANGE_DAYS:
+        raise RangeTooLong(f"days are listed for at most {MAX_RANGE_DAYS} days at once")
+    others = tuple(kept for kept in problem.kept if kept.occurrence != occurrence)
+    question = Question(replace(problem, kept=others))
+    free = frozenset({f"pin:{occurrence}", f"anchor:{occurrence}"})
+    for compilation in question.networks(free):
+        index = occurrence_index(compilation, occurrence)
+        if index is not None and index not in compilation.given:
+            yield compilation
+
+
+def _walk(
+    compilation: Compilation, occurrence: OccurrenceId, first: date, last: date
+) -> Iterator[int]:
+    """Walk upward: the least schedule above each day gives the next bookable one, exactly."""
+    index = compilation.expansion.by_id[occurrence]
+    base = compilation.frame.base
+    low, high = max(0, first.toordinal() - base), last.toordinal() - base
+    while low <= high:
+        net = compilation.net.within(index, low, high)
+        day = None if net is None else Orders().first(net, index)
+        if day is None:
+            return
+        yield day + base
+        low = day + 1

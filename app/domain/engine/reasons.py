@@ -1,0 +1,220 @@
+"""Says why a day was chosen: where its target comes from, and what stood in the way of it."""
+
+from datetime import date
+
+from app.domain.engine.judging import spoken_day, violations
+from app.domain.engine.occurrences import Link, Occurrence
+from app.domain.engine.shifts import Shift, value
+from app.domain.engine.solutions import Solution, ordinal_window, own_target
+from app.domain.protocols import LatestIs, Unit
+from app.domain.rules import Severity
+from app.domain.schedules import Reason
+
+WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+
+
+class Explainer:
+    """Gives each occurrence of one solution its reasons; at least one, always."""
+
+    def __init__(self, solution: Solution) -> None:
+        self._solution = solution
+        self._compilation = solution.compilation
+        self._problem = solution.compilation.problem
+        self._days = solution.days
+        self._kept = {
+            self._compilation.expansion.by_id.get(kept.occurrence): kept.day.toordinal()
+            for kept in self._problem.kept
+        }
+        self._pinned = {pin.occurrence for pin in self._problem.pinned}
+
+    def reasons(self, occurrence: Occurrence) -> tuple[Reason, ...]:
+        """Why this occurrence is on its day, or has none."""
+        index = occurrence.index
+        if index not in self._days:
+            return (Reason("undated", f"no day yet: {occurrence.undated or 'nothing places it'}"),)
+        day = self._days[index]
+        if index in self._compilation.performed:
+            return (Reason("performed", f"performed on {spoken_day(day)}"),)
+        if index in self._compilation.given:
+            text = (
+                f"its day, {spoken_day(day)}, has passed; it stays there until it is recorded, "
+                "moved, skipped or missed"
+            )
+            return (Reason("held", text),)
+        asked = self._asked(occurrence, day)
+        target = own_target(occurrence, self._days)
+        if target is None:
+            return asked or (self._unplaced(index, day),)
+        if asked:
+            return (*asked, *self._away(occurrence, day, target))
+        if day == target:
+            return (Reason("on_target", self._from_reference(occurrence.links[0], day)),)
+        return self._off_target(occurrence, day, target)
+
+    def _asked(self, occurrence: Occurrence, day: int) -> tuple[Reason, ...]:
+        anchor = self._problem.anchor
+        if occurrence.id in self._pinned:
+            return (Reason("pinned", f"{spoken_day(day)} was chosen by a person"),)
+        if anchor is None or anchor.occurrence != occurrence.id:
+            return ()
+        if anchor.day is not None:
+            return (Reason("asked", f"{spoken_day(day)} was asked for"),)
+        if self._kept.get(occurrence.index) == day:
+            return (Reason("kept", f"{spoken_day(day)} was given out before and still works"),)
+        first = spoken_day(anchor.earliest_from.toordinal()) if anchor.earliest_from else "today"
+        return (Reason("first_possible", f"the first day from {first} on which everything fits"),)
+
+    def _unplaced(self, index: int, day: int) -> Reason:
+        if self._kept.get(index) == day:
+            return Reason("kept", f"{spoken_day(day)} was given out before and still works")
+        return Reason("first_possible", f"{spoken_day(day)} is the first day that works")
+
+    def _away(self, occurrence: Occurrence, day: int, target: int) -> tuple[Reason, ...]:
+        if day == target:
+            return ()
+        text = f"{_apart(day, target)} its target {spoken_day(target)}"
+        return (Reason("off_target", text),)
+
+    def _off_target(self, occurrence: Occurrence, day: int, target: int) -> tuple[Reason, ...]:
+        where = self._from_reference(occurrence.links[0], target)
+        wanted = Reason("target", f"its target {spoken_day(target)} is {where}")
+        lifted = ordinal_window(self._compilation, occurrence, self._days)
+        if (
+            self._kept.get(occurrence.index) == day
+            and self._solution.unbound.get(occurrence.index) != day
+        ):
+            text = f"stays on {spoken_day(day)}, the day given out before, {_apart(day, target)} its target"
+            return (wanted, Reason("kept", text))
+        blocked = self._blocked(occurrence, target)
+        if lifted is not None and lifted[1] != target:
+            blocked = self._lifted(occurrence, lifted[1], target) or blocked
+        return (
+            wanted,
+            blocked,
+            Reason(
+                "nearest",
+                f"{spoken_day(day)}, {_apart(day, target)} it, is the best day that works",
+            ),
+        )
+
+    def _from_reference(self, link: Link, day: int) -> str:
+        start = link.day if link.ref is None else self._days.get(link.ref)
+        if start is None:
+            return "given by its timing"
+        count = day - start
+        if link.bounds.unit is Unit.WORKING_DAYS:
+            days = abs(link.bounds.aim.fixed_days or 0)
+            distance = f"{days} open day{'' if days == 1 else 's'}"
+        else:
+            distance = link.bounds.aim.in_words()
+        if link.bounds.aim.sign == 0 or (count == 0 and distance == "the same day"):
+            return f"the same day as {link.label} on {spoken_day(start)}"
+        direction = "before" if link.sign < 0 else "after"
+        return f"{distance} {direction} {link.label} on {spoken_day(start)}"
+
+    def _lifted(self, occurrence: Occurrence, lifted: int, target: int) -> Reason | None:
+        for link in occurrence.links[1:]:
+            start = link.day if link.ref is None else self._days.get(link.ref)
+            if start is None:
+                continue
+            for edge, shift in (("earliest", link.earliest), ("latest", link.latest)):
+                if shift is not None and value(shift, start) == lifted:
+                    text = f"not {'before' if edge == 'earliest' else 'after'} {spoken_day(lifted)}"
+                    return Reason(
+                        "timing", f"{text}, counted from {link.label}", f"{link.name}.{edge}"
+                    )
+        return None
+
+    def _blocked(self, occurrence: Occurrence, day: int) -> Reason:
+        """What keeps this occurrence from a day: the calendar, a rule, another step, or a trade."""
+        return (
+            self._closed(occurrence, day)
+            or self._ruled_out(occurrence, day)
+            or self._related(occurrence, day)
+            or Reason(
+                "gives_way", f"{spoken_day(day)} would put other steps further from their targets"
+            )
+        )
+
+    def _closed(self, occurrence: Occurrence, day: int) -> Reason | None:
+        frame, left_out = self._compilation.frame, self._compilation.left_out
+        if occurrence.floored and day < frame.floor and "as_of" not in left_out:
+            if day < frame.today:
+                return Reason("past", f"{spoken_day(day)} has passed", "as_of")
+            first = spoken_day(frame.floor)
+            return Reason(
+                "notice", f"{spoken_day(day)} is before {first}, the first day to book", "as_of"
+            )
+        if occurrence.any_day:
+            return None
+        calendar, plain = self._problem.calendar, date.fromordinal(day)
+        if plain.isoweekday() not in calendar.open_weekdays and "weekdays" not in left_out:
+            weekday = WEEKDAYS[plain.weekday()]
+            return Reason("weekday", f"the location is closed on {weekday}", "weekdays")
+        for closure in calendar.closures:
+            if closure.first <= plain <= closure.last and f"closure:{closure.id}" not in left_out:
+                named = closure.title or closure.id
+                text = f"the location is closed on {spoken_day(day)} ({named})"
+                return Reason("closure", text, f"closure:{closure.id}")
+        for absence in self._problem.absences:
+            concerns = absence.steps is None or occurrence.step.key in absence.steps
+            if concerns and absence.first <= plain <= absence.last:
+                text = f"{_who(absence.steps)} away {_from_to(absence.first, absence.last)}"
+                return Reason("unavailable", text, f"unavailable:{absence.id}")
+        return None
+
+    def _ruled_out(self, occurrence: Occurrence, day: int) -> Reason | None:
+        days = {**self._days, occurrence.index: day}
+        for rule in self._problem.protocol.rules:
+            if rule.severity is not Severity.BLOCK or self._compilation.omits(f"rule:{rule.id}"):
+                continue
+            for violation in violations(self._compilation, rule, days):
+                if occurrence.index in violation.occurrences:
+                    return Reason("rule", violation.text, f"rule:{rule.id}")
+        return None
+
+    def _related(self, occurrence: Occurrence, day: int) -> Reason | None:
+        """A timing of its own or of a dependant that the day would break, the others staying."""
+        days = {**self._days, occurrence.index: day}
+        for other in self._compilation.expansion.occurrences:
+            if other.index not in days or other.index in self._compilation.given:
+                continue
+            for link in other.links:
+                if other.index != occurrence.index and link.ref != occurrence.index:
+                    continue
+                edge = self._broken_edge(link, days, days[other.index])
+                if edge is not None:
+                    who = "it" if other.index == occurrence.index else other.label
+                    text = f"{who} would be too {edge} counted from {link.label}"
+                    bound = "earliest" if edge == "early" else "latest"
+                    return Reason("timing", text, f"{link.name}.{bound}")
+        return None
+
+    def _broken_edge(self, link: Link, days: dict[int, int], day: int) -> str | None:
+        start = link.day if link.ref is None else days.get(link.ref)
+        if start is None:
+            return None
+        low = self._bound(link, "earliest", link.earliest)
+        if low is not None and day < value(low, start):
+            return "early"
+        high = self._bound(link, "latest", link.latest)
+        is_bound = link.bounds.latest_is is LatestIs.BOUND
+        return "late" if high is not None and is_bound and day > value(high, start) else None
+
+    def _bound(self, link: Link, edge: str, shift: Shift | None) -> Shift | None:
+        return None if shift is None else self._compilation.bound(link, edge, shift)
+
+
+def _apart(day: int, target: int) -> str:
+    count = abs(day - target)
+    return f"{count} day{'' if count == 1 else 's'} {'before' if day < target else 'after'}"
+
+
+def _who(steps: frozenset[str] | None) -> str:
+    return "the patient is" if steps is None else "someone needed is"
+
+
+def _from_to(first: date, last: date) -> str:
+    if first == last:
+        return f"on {first.isoformat()}"
+    return f"from {first.isoformat()} to {last.isoformat()}"

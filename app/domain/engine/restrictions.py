@@ -1,0 +1,246 @@
+"""Rules beyond timings as relations, either-order pairs and holes in day sets; compiles the network."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
+from app.domain.engine.occurrences import Expansion, Occurrence
+from app.domain.engine.shifts import (
+    HIGHEST,
+    LOWEST,
+    Shift,
+    chained,
+    inverse,
+    last_not_after,
+    of_offset,
+    value,
+)
+from app.domain.facts import OtherPlan, OtherStep
+from app.domain.offsets import Offset
+from app.domain.problem import Problem
+from app.domain.protocols import StepKind
+from app.domain.rules import (
+    Cluster,
+    MaxGap,
+    MinGap,
+    MinGapBetween,
+    MinGapOfKinds,
+    NoOverlap,
+    OrderRule,
+    Readiness,
+    Rule,
+    SameDay,
+    Scope,
+    Severity,
+    StepSelector,
+    Washout,
+)
+
+TREATMENTS = frozenset({StepKind.INJECTION, StepKind.PROCEDURE})
+
+
+def compile_network(
+    frame: Frame, expansion: Expansion, left_out: LeftOut = NOTHING
+) -> tuple[Compilation, bool]:
+    """The network of a problem without some elements, propagated, and whether it is feasible.
+
+    Either-order pairs are left open: they are decided by the search.
+    """
+    compilation = Compilation(frame, expansion, left_out)
+    if not compilation.place_steps():
+        return compilation, False
+    for rule in frame.problem.protocol.rules:
+        if rule.severity is Severity.BLOCK and not compilation.omits(f"rule:{rule.id}"):
+            _add_rule(compilation, rule)
+    return compilation, compilation.net.start(compilation.present)
+
+
+def pairs_of_kinds(expansion: Expansion, rule: MinGapOfKinds) -> Iterator[tuple[int, int]]:
+    """Every two steps of the rule's kinds, those exempt from each other apart."""
+    for one, other in combinations(_of_kinds(expansion, rule), 2):
+        steps = {one.step.key, other.step.key}
+        if not any(steps <= group for group in rule.exempt):
+            yield one.index, other.index
+
+
+def _of_kinds(expansion: Expansion, rule: MinGapOfKinds) -> list[Occurrence]:
+    return [o for o in expansion.occurrences if o.step.kind in rule.kinds]
+
+
+def pairs_between(
+    expansion: Expansion, one: StepSelector, other: StepSelector
+) -> Iterator[tuple[int, int]]:
+    """Every occurrence of one with every occurrence of the other."""
+    for i in expansion.selected(one):
+        for j in expansion.selected(other):
+            if i != j:
+                yield i, j
+
+
+def other_steps(
+    problem: Problem, rule: MinGapOfKinds, left_out: LeftOut
+) -> Iterator[tuple[OtherPlan, OtherStep]]:
+    """Steps of other plans which a patient-wide gap looks at."""
+    if rule.scope is not Scope.PATIENT:
+        return
+    for plan in problem.other_plans:
+        if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
+            continue
+        for step in plan.steps:
+            if step.kind in rule.kinds and f"other:{plan.id}/{step.key}" not in left_out:
+                yield plan, step
+
+
+def same_site(problem: Problem, body_site: str | None, laterality: str | None) -> bool:
+    """Whether something elsewhere concerns the plan's site and side; unknown counts as the same."""
+    site_differs = None not in (body_site, problem.body_site) and body_site != problem.body_site
+    return not site_differs and sides_meet(laterality, problem.laterality)
+
+
+def sides_meet(one: str | None, other: str | None) -> bool:
+    """Whether two sides can be the same; unknown and bilateral meet both."""
+    return None in (one, other) or one == other or "bilateral" in (one, other)
+
+
+def washout_targets(expansion: Expansion, rule: Washout | Readiness) -> Iterator[Occurrence]:
+    """The occurrences a washout or readiness rule speaks of; named none, every treatment."""
+    for occurrence in expansion.occurrences:
+        if rule.applies_to:
+            if occurrence.step.key in rule.applies_to:
+                yield occurrence
+        elif occurrence.step.kind in TREATMENTS:
+            yield occurrence
+
+
+def agent_days(
+    problem: Problem, rule: Washout, left_out: LeftOut = NOTHING
+) -> Iterator[tuple[str, int]]:
+    """The elements and days on which the agent of a washout was given."""
+    for event in problem.reported:
+        element = f"event:{event.id}"
+        if event.agent == rule.agent and element not in left_out:
+            if not rule.same_site or same_site(problem, event.body_site, event.laterality):
+                yield element, event.on.toordinal()
+    for plan in problem.other_plans:
+        if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
+            continue
+        for step in plan.steps:
+            element = f"other:{plan.id}/{step.key}"
+            if step.agent == rule.agent and element not in left_out:
+                yield element, step.day.toordinal()
+
+
+def washed_out(rule: Washout, problem: Problem, day: int, widened: int = 0) -> tuple[int, int]:
+    """First and last day closed to a step by an agent given on ``day``, its own day included."""
+    month_end = problem.protocol.month_end
+    first = last = day
+    if rule.before is not None:
+        last = max(day, value(of_offset(rule.before, month_end), day) - widened - 1)
+    if rule.after is not None:
+        first = min(day, last_not_after(of_offset(rule.after, month_end), day) + widened + 1)
+    return first, last
+
+
+def _add_rule(compilation: Compilation, rule: Rule) -> None:
+    expansion = compilation.expansion
+    match rule:
+        case MinGap():
+            shift = _gap(compilation, rule.id, rule.offset)
+            _relate(compilation, pairs_between(expansion, rule.begin, rule.end), shift)
+        case MaxGap():
+            shift = inverse(_gap(compilation, rule.id, rule.offset, longer=True))
+            _relate(compilation, pairs_between(expansion, rule.end, rule.begin), shift)
+        case OrderRule():
+            shift = -compilation.widened.get(f"rule:{rule.id}", 0)
+            _relate(compilation, pairs_between(expansion, rule.before, rule.after), shift)
+        case SameDay():
+            for one, other in combinations(rule.steps, 2):
+                _relate(compilation, pairs_between(expansion, one, other), 0)
+                _relate(compilation, pairs_between(expansion, other, one), 0)
+        case MinGapBetween():
+            shift = _gap(compilation, rule.id, rule.offset)
+            for i, j in pairs_between(expansion, rule.one, rule.other):
+                _apart(compilation, i, j, shift, shift)
+        case MinGapOfKinds():
+            _keep_kinds_apart(compilation, rule)
+        case NoOverlap():
+            for one, other in combinations(rule.steps, 2):
+                for i, j in pairs_between(expansion, one, other):
+                    _apart(compilation, i, j, _after_end(expansion, i), _after_end(expansion, j))
+        case Washout():
+            _wash_out(compilation, rule)
+        case Cluster():
+            _move_together(compilation, rule)
+        case Readiness():
+            pass
+
+
+def _gap(compilation: Compilation, rule_id: str, offset: Offset, *, longer: bool = False) -> Shift:
+    shift = of_offset(offset, compilation.problem.protocol.month_end)
+    days = compilation.widened.get(f"rule:{rule_id}", 0)
+    return chained(shift, days if longer else -days) if days else shift
+
+
+def _after_end(expansion: Expansion, index: int) -> Shift:
+    span = expansion.occurrences[index].span
+    return 1 if span is None else chained(span, 1)
+
+
+def _relate(compilation: Compilation, pairs: Iterator[tuple[int, int]], shift: Shift) -> None:
+    net, given = compilation.net, compilation.given
+    for i, j in pairs:
+        if net.masks[i] and net.masks[j] and not (i in given and j in given):
+            net.relate(i, j, shift)
+
+
+def _apart(compilation: Compilation, i: int, j: int, forth: Shift, back: Shift) -> None:
+    """Two occurrences apart in either order: a hole where one of them is given, else a pair."""
+    net, given = compilation.net, compilation.given
+    if not net.masks[i] or not net.masks[j] or (i in given and j in given):
+        return
+    if i in given:
+        _hole(compilation, j, last_not_after(back, given[i]) + 1, value(forth, given[i]) - 1)
+    elif j in given:
+        _hole(compilation, i, last_not_after(forth, given[j]) + 1, value(back, given[j]) - 1)
+    else:
+        net.pairs.append((i, j, forth, back))
+
+
+def _hole(compilation: Compilation, index: int, first: int, last: int) -> None:
+    compilation.net.masks[index] &= ~compilation.frame.span(max(first, LOWEST), min(last, HIGHEST))
+
+
+def _keep_kinds_apart(compilation: Compilation, rule: MinGapOfKinds) -> None:
+    expansion = compilation.expansion
+    shift = _gap(compilation, rule.id, rule.offset)
+    for i, j in pairs_of_kinds(expansion, rule):
+        _apart(compilation, i, j, shift, shift)
+    for _, step in other_steps(compilation.problem, rule, compilation.left_out):
+        day = step.day.toordinal()
+        for occurrence in _of_kinds(expansion, rule):
+            if occurrence.index not in compilation.given:
+                first, last = last_not_after(shift, day) + 1, value(shift, day) - 1
+                _hole(compilation, occurrence.index, first, last)
+
+
+def _wash_out(compilation: Compilation, rule: Washout) -> None:
+    widened = compilation.widened.get(f"rule:{rule.id}", 0)
+    for _, day in agent_days(compilation.problem, rule, compilation.left_out):
+        first, last = washed_out(rule, compilation.problem, day, widened)
+        for occurrence in washout_targets(compilation.expansion, rule):
+            if occurrence.index not in compilation.given:
+                _hole(compilation, occurrence.index, first, last)
+
+
+def _move_together(compilation: Compilation, rule: Cluster) -> None:
+    """While none of them is performed, all keep the distances of the days given out so far."""
+    expansion, problem = compilation.expansion, compilation.problem
+    members = [i for selector in rule.steps for i in expansion.selected(selector)]
+    kept = {expansion.by_id.get(k.occurrence): k.day.toordinal() for k in problem.kept}
+    if any(i in compilation.given for i in members) or not all(i in kept for i in members):
+        return
+    for i, j in zip(members, members[1:], strict=False):
+        if compilation.net.masks[i] and compilation.net.masks[j]:
+            distance = kept[j] - kept[i]
+            compilation.net.relate(i, j, distance)
+            compilation.net.relate(j, i, -distance)

@@ -1,0 +1,234 @@
+"""Finds the days of a problem: the first feasible choice of alternatives, then its optimum."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+
+from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
+from app.domain.engine.expansion import Expander
+from app.domain.engine.feasibility import Orders
+from app.domain.engine.network import Network
+from app.domain.engine.occurrences import Expansion, Occurrence, PlanTooLarge
+from app.domain.engine.optimum import Costs, Days, Search
+from app.domain.engine.restrictions import compile_network
+from app.domain.engine.shifts import value
+from app.domain.facts import Commitment, OccurrenceId
+from app.domain.offsets import checked_day
+from app.domain.problem import Problem
+from app.domain.protocols import Protocol, Unit
+from app.domain.schedules import Window
+
+WEIGHTS = {Commitment.BOOKED: 4, Commitment.ACTIVE: 2, Commitment.DRAFT: 0}
+MAX_COMBINATIONS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Days of every dated occurrence as ordinals, beside those which no promise would have bound."""
+
+    compilation: Compilation
+    days: dict[int, int]
+    unbound: dict[int, int]
+    cost: int
+
+
+class Question:
+    """A problem with its frame and expansions, asked again and again with other elements left out."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.frame = Frame(problem)
+        opens = self.frame.opens() if _counts_open_days(problem.protocol) else []
+        self._expander = Expander(problem, opens)
+        choices = self._expander.first_feasible_steps()
+        keys = [key for key, _ in choices]
+        self._combinations = [
+            dict(zip(keys, options, strict=True))
+            for options in islice(
+                product(*(options for _, options in choices)), MAX_COMBINATIONS + 1
+            )
+        ]
+        if len(self._combinations) > MAX_COMBINATIONS:
+            raise PlanTooLarge(f"more than {MAX_COMBINATIONS} combinations of alternatives")
+        self._expansions: dict[int, Expansion] = {}
+
+    def expansions(self) -> Iterator[Expansion]:
+        """The expansions of every combination of alternatives, in step order."""
+        for number, combination in enumerate(self._combinations):
+            if number not in self._expansions:
+                self._expansions[number] = self._expander.expand(combination)
+            yield self._expansions[number]
+
+    def networks(self, left_out: LeftOut = NOTHING) -> Iterator[Compilation]:
+        """Compilations which propagation does not refuse; open pairs are not decided yet."""
+        for expansion in self.expansions():
+            compilation, possible = compile_network(self.frame, expansion, left_out)
+            if possible:
+                yield compilation
+
+    def feasible(self, left_out: LeftOut = NOTHING) -> bool:
+        """Whether any schedule exists when these elements are left out."""
+        return any(Orders().exists(found.net) for found in self.networks(left_out))
+
+    def solution(self) -> Solution | None:
+        """The best schedule of the first combination for which any exists."""
+        for compilation in self.networks():
+            if Orders().exists(compilation.net):
+                return best_solution(compilation)
+        return None
+
+
+def _counts_open_days(protocol: Protocol) -> bool:
+    for step in protocol.steps:
+        timings = [timing.bounds for timing in step.timings]
+        if step.alternatives is not None:
+            timings += [timing.bounds for _, timing in step.alternatives.options]
+        if step.repeat is not None:
+            timings += [step.repeat.spacing, *(bounds for _, bounds in step.repeat.spacing_by)]
+        timings += [point.bounds for point in step.timepoints]
+        if any(bounds.unit is Unit.WORKING_DAYS for bounds in timings):
+            return True
+    return False
+
+
+def best_solution(compilation: Compilation, net: Network | None = None) -> Solution | None:
+    """The optimum of a feasible network: first as if nothing were kept, then with promises."""
+    net = compilation.net if net is None else net
+    first = _first_anchor(compilation, net)
+    free = net if first is None else net.within(*first)
+    unbound = None if free is None else _optimum(compilation, free, {})
+    if free is None or unbound is None:
+        return None
+    if not _anchor_is_kept(compilation):
+        net = free
+    stay = _promises(compilation, net, unbound)
+    days = _optimum(compilation, net, stay) if stay or net is not free else unbound
+    if days is None:
+        return None
+    base = compilation.frame.base
+    present = compilation.present
+    return Solution(
+        compilation,
+        {index: days[index] + base for index in present},
+        {index: unbound[index] + base for index in present},
+        nearness(compilation, {index: days[index] + base for index in present}),
+    )
+
+
+def _first_anchor(compilation: Compilation, net: Network) -> tuple[int, int, int] | None:
+    """An anchor asked for as early as possible, held on the first day that works."""
+    anchor = compilation.problem.anchor
+    if anchor is None or anchor.day is not None or compilation.problem.postponed:
+        return None
+    index = compilation.expansion.by_id.get(anchor.occurrence)
+    if index is None or index in compilation.given or index not in compilation.asked:
+        return None
+    first = Orders().first(net, index)
+    return None if first is None else (index, first, first)
+
+
+def _anchor_is_kept(compilation: Compilation) -> bool:
+    anchor = compilation.problem.anchor
+    return anchor is not None and any(
+        kept.occurrence == anchor.occurrence for kept in compilation.problem.kept
+    )
+
+
+def _optimum(
+    compilation: Compilation, net: Network, stay: dict[int, tuple[int, int]]
+) -> Days | None:
+    found = Search(Costs(compilation, stay)).best(net, compilation.present)
+    return None if found is None else found[1]
+
+
+def _promises(compilation: Compilation, net: Network, unbound: Days) -> dict[int, tuple[int, int]]:
+    """Kept days that still bind: not drifted too far from their new target."""
+    base, expansion = compilation.frame.base, compilation.expansion
+    tolerance = compilation.problem.protocol.drift_tolerance
+    stay = {}
+    for kept in compilation.problem.kept:
+        weight = WEIGHTS[kept.commitment]
+        index = expansion.by_id.get(kept.occurrence)
+        if (
+            not weight
+            or index is None
+            or not net.masks[index]
+            or net.lows[index] == net.highs[index]
+        ):
+            continue
+        ordinals = {i: bit + base for i, bit in unbound.items()}
+        window = ordinal_window(compilation, expansion.occurrences[index], ordinals)
+        day = kept.day.toordinal()
+        if window is None or abs(day - window[1]) <= tolerance:
+            stay[index] = (day - base, weight)
+    return stay
+
+
+def ordinal_window(
+    compilation: Compilation, occurrence: Occurrence, days: dict[int, int]
+) -> tuple[int | None, int, int | None] | None:
+    """Earliest, target and latest ordinal from the occurrence's own timings; ``None`` without any."""
+    lows, highs, target = [], [], None
+    for link in occurrence.links:
+        start = link.day if link.ref is None else days.get(link.ref)
+        if start is None:
+            continue
+        if target is None:
+            target = value(link.aim, start)
+        low = None if link.earliest is None else compilation.bound(link, "earliest", link.earliest)
+        high = None if link.latest is None else compilation.bound(link, "latest", link.latest)
+        if low is not None:
+            lows.append(value(low, start))
+        if high is not None:
+            highs.append(value(high, start))
+    if target is None:
+        return None
+    earliest = max(lows, default=None)
+    latest = min(highs, default=None)
+    if earliest is not None and latest is not None:
+        latest = max(earliest, latest)
+    if latest is not None:
+        target = min(target, latest)
+    if earliest is not None:
+        target = max(target, earliest)
+    return earliest, target, latest
+
+
+def window_of(
+    compilation: Compilation, occurrence: Occurrence, days: dict[int, int]
+) -> Window | None:
+    """The window in dates. Raises DateOutOfRange beyond 1900..2200."""
+    found = ordinal_window(compilation, occurrence, days)
+    if found is None:
+        return None
+    earliest, target, latest = found
+    return Window(
+        None if earliest is None else checked_day(earliest),
+        checked_day(target),
+        None if latest is None else checked_day(latest),
+    )
+
+
+def own_target(occurrence: Occurrence, days: dict[int, int]) -> int | None:
+    """The first timing's own target, not lifted into the window."""
+    for link in occurrence.links[:1]:
+        start = link.day if link.ref is None else days.get(link.ref)
+        return None if start is None else value(link.aim, start)
+    return None
+
+
+def nearness(compilation: Compilation, days: dict[int, int]) -> int:
+    """Importance times days from target, summed over what is not yet performed."""
+    total = 0
+    for index, day in days.items():
+        occurrence = compilation.expansion.occurrences[index]
+        target = own_target(occurrence, days)
+        if target is not None and index not in compilation.performed:
+            total += occurrence.importance * abs(day - target)
+    return total
+
+
+def occurrence_index(compilation: Compilation, occurrence: OccurrenceId) -> int | None:
+    """The number of an occurrence that can have a day."""
+    index = compilation.expansion.by_id.get(occurrence)
+    return index if index in compilation.present else None

@@ -1,0 +1,121 @@
+"""The states of plans and steps, the one table of legal transitions, and the one window state."""
+
+from datetime import date
+from enum import StrEnum
+
+from app.domain.schedules import Window
+
+
+class WindowState(StrEnum):
+    """Where a planned step stands in its window on a local day; derived, never stored."""
+
+    UPCOMING = "upcoming"
+    DUE = "due"
+    OVERDUE = "overdue"
+    EARLY = "early"
+    IN_WINDOW = "in_window"
+    LATE = "late"
+
+
+class StepStatus(StrEnum):
+    """What became of a planned step."""
+
+    PROPOSED = "proposed"
+    PLANNED = "planned"
+    BOOKED = "booked"
+    PERFORMED = "performed"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class PlanStatus(StrEnum):
+    """The status of a plan, in the words of FHIR CarePlan."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ON_HOLD = "on_hold"
+    COMPLETED = "completed"
+    REVOKED = "revoked"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class VersionStatus(StrEnum):
+    """The life of a protocol version; an active one never changes."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
+    VersionStatus.DRAFT: frozenset({VersionStatus.ACTIVE}),
+    VersionStatus.ACTIVE: frozenset({VersionStatus.RETIRED}),
+    VersionStatus.RETIRED: frozenset(),
+    PlanStatus.DRAFT: frozenset(
+        {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
+    ),
+    PlanStatus.ACTIVE: frozenset(
+        {
+            PlanStatus.ON_HOLD,
+            PlanStatus.COMPLETED,
+            PlanStatus.REVOKED,
+            PlanStatus.ENTERED_IN_ERROR,
+        }
+    ),
+    PlanStatus.ON_HOLD: frozenset(
+        {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
+    ),
+    PlanStatus.COMPLETED: frozenset({PlanStatus.ACTIVE, PlanStatus.ENTERED_IN_ERROR}),
+    PlanStatus.REVOKED: frozenset({PlanStatus.ENTERED_IN_ERROR}),
+    PlanStatus.ENTERED_IN_ERROR: frozenset(),
+    StepStatus.PROPOSED: frozenset(
+        {
+            StepStatus.PLANNED,
+            StepStatus.PERFORMED,
+            StepStatus.SKIPPED,
+            StepStatus.CANCELLED,
+        }
+    ),
+    StepStatus.PLANNED: frozenset(
+        {
+            StepStatus.BOOKED,
+            StepStatus.PERFORMED,
+            StepStatus.MISSED,
+            StepStatus.SKIPPED,
+            StepStatus.CANCELLED,
+        }
+    ),
+    StepStatus.BOOKED: frozenset(
+        {
+            StepStatus.PLANNED,
+            StepStatus.PERFORMED,
+            StepStatus.MISSED,
+            StepStatus.SKIPPED,
+            StepStatus.CANCELLED,
+        }
+    ),
+    StepStatus.MISSED: frozenset(
+        {StepStatus.PLANNED, StepStatus.PERFORMED, StepStatus.SKIPPED, StepStatus.ENTERED_IN_ERROR}
+    ),
+    StepStatus.PERFORMED: frozenset({StepStatus.ENTERED_IN_ERROR}),
+    StepStatus.SKIPPED: frozenset({StepStatus.PLANNED}),
+    StepStatus.CANCELLED: frozenset({StepStatus.PLANNED}),
+    StepStatus.ENTERED_IN_ERROR: frozenset({StepStatus.PLANNED}),
+}
+
+
+def may(now: StrEnum, then: StrEnum) -> bool:
+    """Whether a status may become another."""
+    return then in ALLOWED[now]
+
+
+def window_state(window: Window, as_of: date, performed_on: date | None = None) -> WindowState:
+    """Where a step stands on the local day ``as_of``; both edges of the window are inside it."""
+    day = as_of if performed_on is None else performed_on
+    if window.earliest is not None and day < window.earliest:
+        return WindowState.UPCOMING if performed_on is None else WindowState.EARLY
+    if window.latest is not None and day > window.latest:
+        return WindowState.OVERDUE if performed_on is None else WindowState.LATE
+    return WindowState.DUE if performed_on is None else WindowState.IN_WINDOW
