@@ -1,0 +1,201 @@
+"""Random small problems: a few steps over a few weeks, often in the middle of a patient's life.
+
+A life is drawn after a first schedule: some steps are done, a little off; time has passed; a
+closure, an absence, a moved anchor or a pinned day came up; the days given out are kept.
+"""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from hypothesis import strategies as st
+
+from app.domain.calendars import Absence, Calendar, Closure
+from app.domain.facts import (
+    Anchor,
+    Commitment,
+    Kept,
+    OccurrenceId,
+    OtherPlan,
+    OtherStep,
+    Performed,
+    Pinned,
+    Reported,
+    Skipped,
+    Waiver,
+)
+from app.domain.problem import Problem
+from tests.domain.brute import Answer, solve_by_trial
+from tests.domain.strategies_protocols import AGENT, Draw, days, one_in, small_protocols
+
+_TODAYS = (date(2027, 3, 1), date(2027, 1, 29), date(2028, 2, 26), date(2026, 12, 28))
+_WEEKDAYS = (range(1, 6), range(2, 6), range(1, 8), (1, 3, 5), (2, 4))
+HERE = ("ankle", "right")
+
+
+@st.composite
+def _closures(draw: Draw, today: date, name: str) -> Closure:
+    first = today + draw(days(0, 40))
+    return Closure(name, first, first + draw(days(0, 6)))
+
+
+@st.composite
+def _absences(draw: Draw, today: date, name: str, keys: list[str]) -> Absence:
+    first = today + draw(days(0, 40))
+    steps = frozenset({draw(st.sampled_from(keys))}) if one_in(draw, 3) else None
+    return Absence(name, first, first + draw(days(0, 6)), steps)
+
+
+@st.composite
+def _anchor(draw: Draw, today: date, calendar: Calendar, absences: list[Absence]) -> Anchor:
+    occurrence = OccurrenceId("session")
+    day = today + draw(days(0, 35))
+    while not one_in(draw, 12) and not (
+        calendar.is_open(day) and not any(away.first <= day <= away.last for away in absences)
+    ):
+        day += timedelta(days=1)
+    if draw(st.booleans()) or one_in(draw, 2):
+        return Anchor(occurrence, day)
+    return Anchor(occurrence, earliest_from=day, until=day + draw(days(0, 40)))
+
+
+@st.composite
+def _other_plan(draw: Draw, today: date) -> OtherPlan:
+    steps = tuple(
+        OtherStep(name, today + draw(days(-10, 40)), draw(st.sampled_from(("injection", "visit"))))
+        for name in ("first", "second")[: draw(st.integers(1, 2))]
+    )
+    side = draw(st.sampled_from(("right", "left")))
+    return OtherPlan("other", steps, "ankle", side)
+
+
+@st.composite
+def _report(draw: Draw, today: date) -> Reported:
+    site, side = draw(st.sampled_from((("ankle", "right"), ("ankle", "left"), (None, None))))
+    return Reported(
+        "report", today + draw(days(-15, 0)), agent=AGENT, body_site=site, laterality=side
+    )
+
+
+@st.composite
+def fresh_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Problem:
+    """A protocol applied for the first time: nothing done, nothing promised."""
+    protocol = draw(small_protocols(working=working, most=most))
+    today = draw(st.sampled_from(_TODAYS)) + draw(days(0, 6))
+    keys = [step.key for step in protocol.steps]
+    closures = [draw(_closures(today, f"closed-{n}")) for n in range(draw(st.integers(0, 2)))]
+    absences = [draw(_absences(today, f"away-{n}", keys)) for n in range(draw(st.integers(0, 2)))]
+    weekdays = frozenset(draw(st.sampled_from(_WEEKDAYS)))
+    calendar = Calendar(weekdays, tuple(closures))
+    return Problem(
+        protocol=protocol,
+        as_of=today,
+        calendar=calendar,
+        parameters={
+            "choice": draw(st.sampled_from(("one", "two"))),
+            "extra": draw(st.sampled_from(("yes", "no"))),
+        },
+        anchor=draw(_anchor(today, calendar, absences)) if protocol.anchor else None,
+        plan_start=today + draw(days(-2, 14)),
+        events={"surgery": today + draw(days(-7, 14))},
+        baseline={OccurrenceId(key): today + draw(days(-5, 20)) for key in keys},
+        absences=tuple(absences),
+        reported=(draw(_report(today)),) if one_in(draw, 3) else (),
+        other_plans=(draw(_other_plan(today)),) if one_in(draw, 5) else (),
+        body_site=HERE[0],
+        laterality=HERE[1],
+        not_before=today + draw(days(0, 6)) if one_in(draw, 8) else None,
+    )
+
+
+# -- lives
+
+
+@st.composite
+def _kept(draw: Draw, answer: Answer) -> tuple[Kept, ...]:
+    found = []
+    for occurrence, day in answer.days.items():
+        if day is not None and not one_in(draw, 4):
+            off = draw(days(-9, 9)) if one_in(draw, 4) else timedelta()
+            found.append(Kept(occurrence, day + off, draw(st.sampled_from(Commitment))))
+    return tuple(found)
+
+
+@st.composite
+def _done(draw: Draw, answer: Answer, today: date) -> tuple[Performed, ...]:
+    found = []
+    for occurrence, day in answer.days.items():
+        if day is not None and day <= today and not one_in(draw, 3):
+            off = draw(days(-5, 5)) if one_in(draw, 2) else timedelta()
+            found.append(Performed(occurrence, min(day + off, today)))
+    return tuple(found)
+
+
+def _moved(draw: Draw, anchor: Anchor | None) -> Anchor | None:
+    if anchor is None or anchor.day is None or not one_in(draw, 4):
+        return anchor
+    return Anchor(anchor.occurrence, anchor.day + draw(days(-9, 12)))
+
+
+@st.composite
+def _life(draw: Draw, problem: Problem, answer: Answer) -> Problem:
+    today = problem.as_of + draw(days(0, 30))
+    performed = draw(_done(answer, today))
+    undone = [
+        occurrence
+        for occurrence, day in answer.days.items()
+        if day is not None and occurrence not in {fact.occurrence for fact in performed}
+    ]
+    asked = {problem.anchor.occurrence} if problem.anchor else set()
+    free = [occurrence for occurrence in undone if occurrence not in asked]
+    keys = [step.key for step in problem.protocol.steps]
+    pinned: tuple[Pinned, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    if free and one_in(draw, 5):
+        occurrence = draw(st.sampled_from(free))
+        day = answer.days[occurrence]
+        assert day is not None
+        pinned = (Pinned(occurrence, day + draw(days(-4, 6))),)
+    if free and one_in(draw, 8):
+        skipped = (Skipped(draw(st.sampled_from(free))),)
+        pinned = tuple(pin for pin in pinned if pin.occurrence != skipped[0].occurrence)
+    absences, closures = problem.absences, problem.calendar.closures
+    if one_in(draw, 3):
+        absences += (draw(_absences(today, "away-new", keys)),)
+    if one_in(draw, 4):
+        closures += (draw(_closures(today, "closed-new")),)
+    return replace(
+        problem,
+        as_of=today,
+        anchor=_moved(draw, problem.anchor),
+        performed=performed,
+        kept=draw(_kept(answer)),
+        pinned=pinned,
+        skipped=skipped,
+        absences=absences,
+        calendar=replace(problem.calendar, closures=closures),
+        reported=(draw(_report(today)),) if one_in(draw, 4) else problem.reported,
+        not_before=None,
+    )
+
+
+@st.composite
+def _waiver(draw: Draw, problem: Problem) -> Waiver:
+    elements = [f"rule:{rule.id}" for rule in problem.protocol.rules]
+    for step in problem.protocol.steps:
+        name = f"{step.key}/1" if step.repeat else step.key
+        elements += [f"timing:{name}.earliest", f"timing:{name}.latest"]
+    days = draw(st.sampled_from((None, 1, 3, 6)))
+    return Waiver(draw(st.sampled_from(elements)), days)
+
+
+@st.composite
+def small_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Problem:
+    """A fresh problem, or one in the middle of a life; now and then with something waived."""
+    problem = draw(fresh_problems(working=working, most=most))
+    if not one_in(draw, 3):
+        answer = solve_by_trial(problem)
+        if answer is not None:
+            problem = draw(_life(problem, answer))
+    if one_in(draw, 8):
+        problem = replace(problem, waivers=(draw(_waiver(problem)),))
+    return problem
