@@ -1,4 +1,4 @@
-"""What happened and what people chose: facts, pins, kept days, other plans, waivers, the anchor asked for."""
+"""What happened and what people chose: facts, pins, kept days, other plans, waivers, the anchor."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -96,7 +96,7 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The day asked for one step: a date, or the first that works from ``earliest_from`` to ``until``."""
+    """The day asked for one step: a date, or the first from ``earliest_from`` to ``until``."""
 
     occurrence: OccurrenceId
     day: date | None = None

@@ -1,4 +1,4 @@
-"""What a protocol is: steps, the timings that place them, parameters and decisions. Says nothing of dates."""
+"""What a protocol is: steps, the timings that place them, parameters and decisions; no dates."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,7 +41,7 @@ class Unit(StrEnum):
 
 
 class Follows(StrEnum):
-    """Which day of the reference counts: actual else planned, the frozen first plan, or only the fact."""
+    """Which day of the reference counts: actual else planned, the first plan, or only the fact."""
 
     ACTUAL_ELSE_PLANNED = "actual_else_planned"
     PLANNED = "planned"
@@ -121,7 +121,7 @@ class Bounds:
 
     @property
     def aim(self) -> Offset:
-        """The target, else the bound nearest to the reference (the earliest of two equally near)."""
+        """The target, else the bound nearest the reference (the earliest of two equally near)."""
         if self.target is not None:
             return self.target
         given = [o for o in (self.earliest, self.latest) if o is not None]
@@ -156,7 +156,7 @@ class Alternatives:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many occurrences: a parameter's value (less ``less``), or by its value, else the default."""
+    """How many: a parameter's value (less ``less``), or by its value, else the default."""
 
     minimum: int
     default: int
@@ -199,7 +199,7 @@ class Timepoint:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a decision's choice does: ``set`` a parameter, ``keep``, ``cancel``, ``add``, ``shift``, ``start``."""
+    """What a decision's choice does: set a parameter, keep, cancel, add, shift, start."""
 
     type: str
     steps: tuple[str, ...] = ()

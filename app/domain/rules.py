@@ -28,7 +28,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepSelector:
-    """The occurrences a rule speaks of: a number, a timepoint's key, first or last; absent means every one."""
+    """Occurrences a rule speaks of: a number, a timepoint's key, first, last; absent: every one."""
 
     step: str
     occurrence: int | str | None = None
@@ -119,7 +119,7 @@ class NoOverlap(_Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Washout(_Rule):
-    """No ``agent`` within ``before`` days before or ``after`` days after a step; its own day counts as inside.
+    """No ``agent`` so long before or after a step; its own day counts as inside.
 
     With ``same_site`` only an agent given at the plan's site and side counts (a report without a
     site or side counts everywhere).

@@ -99,7 +99,8 @@ def _given_days(problem: Problem) -> Iterable[date]:
     yield from (day for day in (problem.not_before, problem.plan_start, problem.birth_date) if day)
     yield from problem.events.values()
     yield from problem.baseline.values()
-    yield from (fact.on for fact in (*problem.performed, *problem.pinned))
+    yield from (fact.on for fact in problem.performed)
+    yield from (pin.on for pin in problem.pinned)
     yield from (kept.day for kept in problem.kept)
     if problem.anchor is not None:
         anchor = problem.anchor
@@ -280,7 +281,7 @@ class Compilation:
             bounded_above |= high is not None
             self._add_bounds(index, link, low, high)
         if occurrence.links and not is_performed:
-            self._limit_search(occurrence, bounded_below, bounded_above)
+            self._limit_search(occurrence, below=bounded_below, above=bounded_above)
 
     def _add_bounds(self, index: int, link: Link, low: Shift | None, high: Shift | None) -> None:
         net, frame = self.net, self.frame
@@ -296,7 +297,7 @@ class Compilation:
         if high is not None:
             net.relate(index, link.ref, inverse(high))
 
-    def _limit_search(self, occurrence: Occurrence, below: bool, above: bool) -> None:
+    def _limit_search(self, occurrence: Occurrence, *, below: bool, above: bool) -> None:
         """Where a bound is absent the search ends 366 days from the target."""
         if below and above:
             return

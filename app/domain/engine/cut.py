@@ -1,4 +1,4 @@
-"""Minimum cut (Dinic), pure Python: the exact optimum of arbitrary day costs and monotone relations."""
+"""Minimum cut (Dinic, 1970): the exact optimum of arbitrary day costs and monotone relations."""
 
 SOURCE = 0
 SINK = 1

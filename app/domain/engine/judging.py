@@ -100,7 +100,7 @@ def _judged(
             yield occurrences[i], occurrences[j]
 
 
-def _between(compilation: Compilation, one: Occurrence, other: Occurrence, days: Days) -> str:
+def _between(one: Occurrence, other: Occurrence, days: Days) -> str:
     first, second = sorted((one, other), key=lambda occurrence: days[occurrence.index])
     apart = days[second.index] - days[first.index]
     return (
@@ -126,7 +126,7 @@ def _max_gap(compilation: Compilation, rule: MaxGap, days: Days) -> Iterator[Vio
     pairs = pairs_between(compilation.expansion, rule.begin, rule.end)
     for one, other in _judged(compilation, days, pairs):
         if days[other.index] > value(shift, days[one.index]):
-            text = f"{_between(compilation, one, other, days)}, more than {rule.offset.in_words()}"
+            text = f"{_between(one, other, days)}, more than {rule.offset.in_words()}"
             yield Violation((one.index, other.index), text)
 
 
@@ -160,7 +160,7 @@ def _apart(
     for one, other in _judged(compilation, days, pairs):
         first, second = sorted((days[one.index], days[other.index]))
         if second < value(shift, first):
-            text = f"{_between(compilation, one, other, days)}, less than {rule.offset.in_words()}"
+            text = f"{_between(one, other, days)}, less than {rule.offset.in_words()}"
             yield Violation((one.index, other.index), text)
 
 

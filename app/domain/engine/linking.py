@@ -1,4 +1,6 @@
-"""Finds the reference of every timing: another occurrence, a fixed day, or why there is none yet."""
+"""Finds the reference of every timing: another occurrence, a fixed day, or why there is none."""
+
+from itertools import pairwise
 
 from app.domain.engine.occurrences import Expansion, Link, Occurrence, spoken
 from app.domain.engine.shifts import OpenDays, Shift, chained, of_offset
@@ -95,7 +97,7 @@ class Linker:
         return "nothing says yet when it takes place"
 
     def _chain(self, mine: list[Occurrence], spacing: Bounds) -> None:
-        for before, occurrence in zip(mine, mine[1:], strict=False):
+        for before, occurrence in pairwise(mine):
             link = self._make(f"timing:{occurrence.id}", spacing, None, before.label)
             link.ref = before.index
             occurrence.links.append(link)
@@ -103,7 +105,7 @@ class Linker:
     def _follow_previous(self, mine: list[Occurrence], timing: Timing) -> None:
         repeat = mine[0].step.repeat
         ordered = mine[::-1] if repeat and repeat.order is Order.BACKWARD else mine
-        for before, occurrence in zip(ordered, ordered[1:], strict=False):
+        for before, occurrence in pairwise(ordered):
             name = self._name(occurrence)
             link = self._make(name, timing.bounds, self._to_end(before, timing), before.label)
             link.ref = before.index

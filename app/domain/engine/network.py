@@ -1,4 +1,4 @@
-"""Day sets and monotone relations between occurrences, and the propagation that decides feasibility.
+"""Day sets, monotone relations between occurrences, and the propagation deciding feasibility.
 
 A day set is an ``int`` used as a bitset; bit k is day ``base + k``. A relation (i, j, shift) means
 ``x_j >= shift(x_i)``. Such systems are closed under min and max, so the fixpoint of the lower
@@ -80,7 +80,7 @@ class Network:
             i = queue.pop()
             low = lows[i]
             for j, shift in out[i]:
-                need = low + shift if type(shift) is int else shift.at(low + base) - base
+                need = low + shift if isinstance(shift, int) else shift.at(low + base) - base
                 if need > lows[j]:
                     if need > highs[j]:
                         return False
@@ -92,7 +92,7 @@ class Network:
                     queue.append(j)
             high = highs[i]
             for h, shift in into[i]:
-                if type(shift) is int:
+                if isinstance(shift, int):
                     cap = high - shift
                 else:
                     cap = shift.last_not_after(high + base) - base
@@ -124,7 +124,7 @@ class Network:
 
     def shifted(self, shift: Shift, day: int) -> int:
         """A shift applied to a bit number."""
-        return day + shift if type(shift) is int else shift.at(day + self.base) - self.base
+        return day + shift if isinstance(shift, int) else shift.at(day + self.base) - self.base
 
     def broken_pair(self, days: "dict[int, int] | list[int]", pairs: list[Pair]) -> Pair | None:
         """The first either-order pair which these days do not keep."""

@@ -1,4 +1,4 @@
-"""The engine's own values: occurrences and the links that place them. Mutable while they are built."""
+"""The engine's own values: occurrences and the links that place them, mutable while built."""
 
 from dataclasses import dataclass, field
 

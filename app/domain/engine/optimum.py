@@ -1,6 +1,7 @@
-"""The best schedule of a feasible network, exactly: few moves, near the targets, healing time not cut."""
+"""The best schedule of a feasible network, exactly: few moves, near targets, healing not cut."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.cut import SINK, SOURCE, FlowNetwork
@@ -192,7 +193,7 @@ class Search:
         return self._cut(net, component)
 
     def _at_targets(self, net: Network, component: list[int]) -> Days | None:
-        """Everything kept, else nearest to its fixed target, else on target: then nothing is better.
+        """Everything kept, else nearest its fixed target, else on target: then nothing is better.
 
         ``None`` where that is not a schedule, or is not provably the best.
         """
@@ -216,9 +217,9 @@ class Search:
             for j, shift in net.out[index]:
                 if j in days and days[j] < net.shifted(shift, days[index]):
                     return None
-            if wish is not None and wish.ref in days and wish.ref not in costs.stay:
-                if days[index] != costs.target(wish, days[wish.ref]):
-                    return None
+            free_ref = wish is not None and wish.ref in days and wish.ref not in costs.stay
+            if wish and free_ref and days[index] != costs.target(wish, days[wish.ref or 0]):
+                return None
         return days
 
     def _wanted(self, net: Network, index: int, days: Days) -> int | None:
@@ -310,7 +311,7 @@ def _pull(flow: FlowNetwork, ref: Ladder, own: Ladder, importance: int) -> None:
     targets, days = ref[0], own[0]
     marks = sorted({*targets, *days})
     i = j = 0
-    for before, mark in zip(marks, marks[1:], strict=False):
+    for before, mark in pairwise(marks):
         while i < len(targets) and targets[i] < mark:
             i += 1
         while j < len(days) and days[j] < mark:

@@ -260,7 +260,8 @@ class _Finder:
             case AskWaiver(element, None, role):
                 text = f"set aside {element}; needs the role {role}"
             case AskWaiver(element, days, role):
-                text = f"widen {element} by {days} day{'' if days == 1 else 's'}; needs the role {role}"
+                by = f"{days} day{'' if days == 1 else 's'}"
+                text = f"widen {element} by {by}; needs the role {role}"
         return text if schedule is None else text + self._days_of(schedule)
 
     def _days_of(self, schedule: Schedule) -> str:

@@ -36,7 +36,8 @@ def bookable_days(
     problem: Problem, occurrence: OccurrenceId, first: date, last: date
 ) -> tuple[BookableDay, ...]:
     """The same days, each with its cost (importance times days from target, over the whole plan)
-    and the days given out which would move."""
+    and the days given out which would move.
+    """
     found: dict[int, BookableDay] = {}
     for compilation in _freed(problem, occurrence, first, last):
         index = compilation.expansion.by_id[occurrence]

@@ -46,7 +46,7 @@ class Explainer:
         if target is None:
             return asked or (self._unplaced(index, day),)
         if asked:
-            return (*asked, *self._away(occurrence, day, target))
+            return (*asked, *_away(day, target))
         if day == target:
             return (Reason("on_target", self._from_reference(occurrence.links[0], day)),)
         return self._off_target(occurrence, day, target)
@@ -69,12 +69,6 @@ class Explainer:
             return Reason("kept", f"{spoken_day(day)} was given out before and still works")
         return Reason("first_possible", f"{spoken_day(day)} is the first day that works")
 
-    def _away(self, occurrence: Occurrence, day: int, target: int) -> tuple[Reason, ...]:
-        if day == target:
-            return ()
-        text = f"{_apart(day, target)} its target {spoken_day(target)}"
-        return (Reason("off_target", text),)
-
     def _off_target(self, occurrence: Occurrence, day: int, target: int) -> tuple[Reason, ...]:
         where = self._from_reference(occurrence.links[0], target)
         wanted = Reason("target", f"its target {spoken_day(target)} is {where}")
@@ -83,11 +77,11 @@ class Explainer:
             self._kept.get(occurrence.index) == day
             and self._solution.unbound.get(occurrence.index) != day
         ):
-            text = f"stays on {spoken_day(day)}, the day given out before, {_apart(day, target)} its target"
+            text = f"stays on {spoken_day(day)}, given out before, {_apart(day, target)} its target"
             return (wanted, Reason("kept", text))
         blocked = self._blocked(occurrence, target)
         if lifted is not None and lifted[1] != target:
-            blocked = self._lifted(occurrence, lifted[1], target) or blocked
+            blocked = self._lifted(occurrence, lifted[1]) or blocked
         return (
             wanted,
             blocked,
@@ -112,7 +106,7 @@ class Explainer:
         direction = "before" if link.sign < 0 else "after"
         return f"{distance} {direction} {link.label} on {spoken_day(start)}"
 
-    def _lifted(self, occurrence: Occurrence, lifted: int, target: int) -> Reason | None:
+    def _lifted(self, occurrence: Occurrence, lifted: int) -> Reason | None:
         for link in occurrence.links[1:]:
             start = link.day if link.ref is None else self._days.get(link.ref)
             if start is None:
@@ -180,7 +174,7 @@ class Explainer:
             if other.index not in days or other.index in self._compilation.given:
                 continue
             for link in other.links:
-                if other.index != occurrence.index and link.ref != occurrence.index:
+                if occurrence.index not in (other.index, link.ref):
                     continue
                 edge = self._broken_edge(link, days, days[other.index])
                 if edge is not None:
@@ -203,6 +197,12 @@ class Explainer:
 
     def _bound(self, link: Link, edge: str, shift: Shift | None) -> Shift | None:
         return None if shift is None else self._compilation.bound(link, edge, shift)
+
+
+def _away(day: int, target: int) -> tuple[Reason, ...]:
+    if day == target:
+        return ()
+    return (Reason("off_target", f"{_apart(day, target)} its target {spoken_day(target)}"),)
 
 
 def _apart(day: int, target: int) -> str:

@@ -1,7 +1,7 @@
-"""Rules beyond timings as relations, either-order pairs and holes in day sets; compiles the network."""
+"""Rules beyond timings as relations, either-order pairs and holes in day sets."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
 from app.domain.engine.occurrences import Expansion, Occurrence
@@ -118,9 +118,9 @@ def agent_days(
     """The elements and days on which the agent of a washout was given."""
     for event in problem.reported:
         element = f"event:{event.id}"
-        if event.agent == rule.agent and element not in left_out:
-            if not rule.same_site or same_site(problem, event.body_site, event.laterality):
-                yield element, event.on.toordinal()
+        here = not rule.same_site or same_site(problem, event.body_site, event.laterality)
+        if event.agent == rule.agent and here and element not in left_out:
+            yield element, event.on.toordinal()
     for plan in problem.other_plans:
         if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
             continue
@@ -239,7 +239,7 @@ def _move_together(compilation: Compilation, rule: Cluster) -> None:
     kept = {expansion.by_id.get(k.occurrence): k.day.toordinal() for k in problem.kept}
     if any(i in compilation.given for i in members) or not all(i in kept for i in members):
         return
-    for i, j in zip(members, members[1:], strict=False):
+    for i, j in pairwise(members):
         if compilation.net.masks[i] and compilation.net.masks[j]:
             distance = kept[j] - kept[i]
             compilation.net.relate(i, j, distance)

@@ -1,4 +1,4 @@
-"""Solves a problem into a schedule with windows, reasons, moves and offers, or a minimal conflict."""
+"""Solves a problem into a schedule with windows, reasons and moves, or a minimal conflict."""
 
 from datetime import date
 

@@ -38,7 +38,7 @@ def last_not_after(shift: Shift, bound: int) -> int:
 
 
 def _search_last(curve: Curve, bound: int) -> int:
-    """The generalised inverse, by guessing from the curve's own distance and walking to the edge."""
+    """The generalised inverse: a guess from the curve's own distance, then a walk to the edge."""
     day = max(LOWEST - 1, min(HIGHEST + 1, 2 * bound - curve.at(bound)))
     while day <= HIGHEST and curve.at(day + 1) <= bound:
         day += 1

@@ -24,7 +24,7 @@ MAX_COMBINATIONS = 512
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Days of every dated occurrence as ordinals, beside those which no promise would have bound."""
+    """Days of every dated occurrence as ordinals, beside those which no promise had bound."""
 
     compilation: Compilation
     days: dict[int, int]
@@ -33,7 +33,7 @@ class Solution:
 
 
 class Question:
-    """A problem with its frame and expansions, asked again and again with other elements left out."""
+    """A problem with its frame and expansions, asked again with other elements left out."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -167,7 +167,7 @@ def _promises(compilation: Compilation, net: Network, unbound: Days) -> dict[int
 def ordinal_window(
     compilation: Compilation, occurrence: Occurrence, days: dict[int, int]
 ) -> tuple[int | None, int, int | None] | None:
-    """Earliest, target and latest ordinal from the occurrence's own timings; ``None`` without any."""
+    """Earliest, target and latest ordinal from its own timings; ``None`` without any."""
     lows, highs, target = [], [], None
     for link in occurrence.links:
         start = link.day if link.ref is None else days.get(link.ref)
