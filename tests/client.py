@@ -12,6 +12,9 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+Client = AsyncClient
+Answer = Response
+
 PROBLEM = "application/problem+json"
 _UNDOCUMENTED = re.compile(r"/(openapi\.json|docs.*|redoc|guide.*)?$")
 
@@ -74,7 +77,7 @@ class Document:
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[AsyncClient]:
+async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[Client]:
     """A client of the application, without a network; the lifespan does not run."""
     document = Document(app.openapi())
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
@@ -18,6 +18,10 @@ from app.domain.offsets import FIRST_DAY, LAST_DAY
 T = TypeVar("T")
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _ONE_LINE = r"^[^\r\n\t]*\S[^\r\n\t]*$"
 
 
@@ -51,6 +55,8 @@ def told_by(read: Callable[[Any], T], code: str) -> Callable[[Any], T]:
 
 
 def _read_day(value: object) -> date:
+    if type(value) is date:
+        return value
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise fault("not-a-day", "must be a day such as 2027-03-10")
     try:
@@ -60,6 +66,20 @@ def _read_day(value: object) -> date:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise fault("day-out-of-range", f"must lie between {FIRST_DAY} and {LAST_DAY}")
     return day
+
+
+def _read_instant(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise fault("not-an-instant", "must be an instant such as 2027-03-10T09:00:00-07:00")
+    try:
+        instant = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise fault("not-an-instant", "is not an instant of the calendar") from None
+    if not FIRST_DAY <= instant.date() <= LAST_DAY:
+        raise fault("instant-out-of-range", f"must lie between {FIRST_DAY} and {LAST_DAY}")
+    return instant
 
 
 @cache
@@ -83,6 +103,11 @@ Day = Annotated[
     date,
     BeforeValidator(_read_day),
     WithJsonSchema({"type": "string", "format": "date"}),
+]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_read_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Zone = Annotated[
     str,

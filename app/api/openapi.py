@@ -1,10 +1,13 @@
 """The published OpenAPI 3.1 document: what FastAPI collects, corrected and completed."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
 
 from app.api import problems
+
+VERSION = "0.1.0"
 
 TAGS = [
     {
@@ -54,6 +57,11 @@ class Regimen(FastAPI):
         if self.openapi_schema is None:
             self.openapi_schema = _completed(super().openapi())
         return self.openapi_schema
+
+
+def rendered(app: FastAPI) -> str:
+    """The document as it is reviewed: one line for each thing that can change."""
+    return json.dumps(app.openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:

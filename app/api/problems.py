@@ -23,6 +23,9 @@ from app.api import refusals
 from app.api.documents import MalformedDocument
 from app.api.faults import faults_of
 from app.domain.errors import DomainError, Fault, Faults
+from app.services.clock import ClockNotSettable
+from app.services.health import NotReady
+from app.services.idempotency import KeyInUse, KeyReused
 
 MEDIA_TYPE = "application/problem+json"
 BODY = "regimen.body"
@@ -82,14 +85,15 @@ class Kind(NamedTuple):
     slug: str
     title: str
     model: type[BaseModel] = Problem
+    retry_after: int | None = None
     members: Callable[[Any, Any], Mapping[str, Any]] | None = None
 
 
 # The one table of statuses. An error that is not in it is answered as its nearest parent.
 KINDS: Mapping[type[Exception], Kind] = {
     refusals.Unexpected: Kind(500, "unexpected-error", "The service failed"),
-    refusals.Overloaded: Kind(503, "overloaded", "The service is busy"),
-    refusals.Contended: Kind(503, "contended", "The data is in use"),
+    refusals.Overloaded: Kind(503, "overloaded", "The service is busy", retry_after=2),
+    refusals.Contended: Kind(503, "contended", "The data is in use", retry_after=1),
     refusals.RequestRefused: Kind(400, "bad-request", "The request is malformed"),
     refusals.HostRefused: Kind(400, "unknown-host", "The host is not served here"),
     refusals.AddressTooLong: Kind(414, "address-too-long", "The address is too long"),
@@ -108,6 +112,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.IdempotencyKeyRefused: Kind(
         400, "invalid-idempotency-key", "Idempotency-Key is malformed"
     ),
+    KeyReused: Kind(422, "idempotency-key-reused", "The key was used for another request"),
+    KeyInUse: Kind(409, "idempotency-key-in-use", "An equal request is under way", retry_after=1),
+    ClockNotSettable: Kind(409, "not-a-sandbox", "The clinic is not a sandbox"),
+    NotReady: Kind(503, "not-ready", "The service is not ready", retry_after=5),
     Faults: Kind(422, "invalid-document", "The document has faults"),
     DomainError: Kind(422, "invalid-value", "A value is not valid"),
 }
@@ -190,14 +198,14 @@ def problem_response(error: Exception, body: Any = None) -> Response:
         json.dumps(content, ensure_ascii=False, separators=(",", ":")),
         status_code=kind.status,
         media_type=MEDIA_TYPE,
-        headers=_headers(error),
+        headers=_headers(kind, error),
     )
 
 
-def _headers(error: Exception) -> dict[str, str]:
+def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     headers = {}
-    if retry_after := getattr(error, "retry_after", None):
-        headers["Retry-After"] = str(retry_after)
+    if kind.retry_after is not None:
+        headers["Retry-After"] = str(kind.retry_after)
     if isinstance(error, refusals.MethodNotAllowed):
         headers["Allow"] = error.allow
     return headers

@@ -6,8 +6,6 @@ from app.domain.errors import DomainError, Faults
 class Refusal(DomainError):
     """The request cannot be taken as it was sent."""
 
-    retry_after: int | None = None
-
 
 class RequestRefused(Refusal):
     """The request line or a header is missing, repeated or malformed."""
@@ -68,13 +66,9 @@ class IdempotencyKeyRefused(Refusal):
 class Overloaded(Refusal):
     """All database connections stayed busy; try again after the seconds in Retry-After."""
 
-    retry_after = 2
-
 
 class Contended(Refusal):
     """Another request held the same data for too long; try again after Retry-After."""
-
-    retry_after = 1
 
 
 class Unexpected(Refusal):

@@ -1,0 +1,116 @@
+"""What routes ask for: the context with its transaction, the revision a change is based on.
+
+Besides the worker the only place that reads the clock.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.datastructures import MutableHeaders
+
+from app.api.etags import revision_in
+from app.api.refusals import IdempotencyKeyRefused
+from app.services import clock, idempotency
+from app.services.context import Context
+from app.services.idempotency import Answer, Claim
+
+IDEMPOTENCY_KEY = "regimen.idempotency"
+
+_KEY = re.compile(r"[!-~]{1,255}")
+_KEPT_HEADERS = ("location", "etag", "content-type")
+
+
+class Replayed(Exception):
+    """The request was answered before: the first answer is given again, nothing is stored."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("answered before")
+        self.response = response
+
+
+async def open_context(request: Request) -> AsyncIterator[Context]:
+    """The context of a change: its transaction is committed before the answer is sent.
+
+    Raises Replayed when the request's idempotency key was answered before.
+    """
+    async with request.app.state.database.writing() as connection:
+        ctx = await _context(request, connection)
+        key = request.headers.get("idempotency-key")
+        if key is not None and request.method == "POST":
+            await _claim(request, ctx, key)
+        yield ctx
+
+
+async def open_read_context(request: Request) -> AsyncIterator[Context]:
+    """The context of a read; where reading and writing differ, it cannot write."""
+    async with request.app.state.database.reading() as connection:
+        yield await _context(request, connection)
+
+
+async def if_match(
+    tag: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description="The ETag that was read; its revision must still be the current one.",
+        ),
+    ] = None,
+) -> int:
+    """The revision which a change is based on."""
+    return revision_in(tag)
+
+
+ContextDep = Annotated[Context, Depends(open_context, scope="function")]
+ReadContextDep = Annotated[Context, Depends(open_read_context, scope="function")]
+IfMatchDep = Annotated[int, Depends(if_match)]
+
+
+async def _context(request: Request, connection: AsyncConnection) -> Context:
+    state = request.app.state
+    return await clock.open_context(
+        connection,
+        state.clinic_id,
+        actor="local",
+        now=datetime.now(UTC),
+        ordinary=state.ordinary_clinics,
+    )
+
+
+async def _claim(request: Request, ctx: Context, key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise IdempotencyKeyRefused("idempotency-key must be 1 to 255 printable ASCII characters")
+    claimed = await idempotency.claim(ctx, key, fingerprint=await _fingerprint(request))
+    if isinstance(claimed, Answer):
+        raise Replayed(_response(claimed))
+    request.scope[IDEMPOTENCY_KEY] = (ctx, claimed)
+
+
+async def _fingerprint(request: Request) -> str:
+    """What makes two posts equal: their address and body."""
+    digest = hashlib.sha256()
+    for part in (request.scope["path"].encode(), request.scope["query_string"]):
+        digest.update(len(part).to_bytes(4, "big") + part)
+    digest.update(await request.body())
+    return digest.hexdigest()
+
+
+async def remember_answer(request: Request, response: Response) -> None:
+    """Store the answer in the request's own transaction, to give it again.
+
+    What was refused was raised, and does not come here.
+    """
+    ctx, claimed = cast("tuple[Context, Claim]", request.scope[IDEMPOTENCY_KEY])
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    answer = Answer(response.status_code, headers, bytes(response.body))
+    await idempotency.remember(ctx, claimed, answer)
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, status_code=answer.status)
+    MutableHeaders(raw=response.raw_headers).update(answer.headers)
+    return response

@@ -1,0 +1,215 @@
+"""The route class of every operation: strict bodies, repeatable POSTs, 304, documented refusals."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar, get_origin
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+
+from app.api import refusals
+from app.api.deps import (
+    IDEMPOTENCY_KEY,
+    Replayed,
+    if_match,
+    open_context,
+    remember_answer,
+)
+from app.api.documents import MalformedDocument, pointer_to, read_json, read_yaml
+from app.api.etags import is_unchanged, not_modified
+from app.api.paging import read_page
+from app.api.problems import BODY, merged, problems
+from app.domain.errors import Fault
+from app.services.idempotency import KeyInUse, KeyReused
+
+MAX_BODY = 1024 * 1024
+MAX_YAML = 256 * 1024
+
+JSON = "application/json"
+YAML = "application/yaml"
+_READERS: Mapping[str, Callable[[bytes], Any]] = {JSON: read_json, YAML: read_yaml}
+
+# For the ``responses`` of a read that gives an ETag.
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the ETag in If-None-Match names is still the answer."}
+}
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_IDEMPOTENCY_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Any text of your own, new for each thing you want done. Posting again with the same key "
+        "and body within 24 hours stores nothing and gives the first answer again."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_IF_NONE_MATCH_PARAMETER = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "An ETag that was read: where it still holds, the answer is 304 without a body.",
+    "schema": {"type": "string"},
+}
+
+
+class StrictRequest(Request):
+    """A request whose body was read strictly before the framework looks at it."""
+
+    async def load(self, media_types: tuple[str, ...]) -> None:
+        """Read the body, if there is one, within the limits of its media type.
+
+        Raises BodyTooLarge, MediaTypeRefused or MalformedDocument.
+        """
+        raw = await self._read()
+        if not raw:
+            return
+        media_type = _media_type(self.headers.get("content-type"), media_types)
+        if media_type == YAML and len(raw) > MAX_YAML:
+            raise refusals.BodyTooLarge("a YAML document is at most 256 KiB")
+        self._json = self.scope[BODY] = _READERS[media_type](raw)
+        # The framework parses the header again, slowly, unless there is none.
+        self._headers = Headers(raw=[h for h in self.headers.raw if h[0] != b"content-type"])
+
+    async def _read(self) -> bytes:
+        declared = self.headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared[:20]) > MAX_BODY:
+            raise refusals.BodyTooLarge("a body is at most 1 MiB")
+        size, chunks = 0, []
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise refusals.BodyTooLarge("a body is at most 1 MiB")
+            chunks.append(chunk)
+        self._body = b"".join(chunks)
+        return self._body
+
+
+def _media_type(content_type: str | None, allowed: tuple[str, ...]) -> str:
+    media_type, _, parameters = (content_type or "").lower().partition(";")
+    media_type = media_type.strip()
+    charset = parameters.strip().replace('"', "")
+    if media_type not in allowed or charset not in {"", "charset=utf-8"}:
+        raise refusals.MediaTypeRefused(f"the body must be sent as {' or '.join(allowed)}")
+    return media_type
+
+
+class Route(APIRoute):
+    """An operation that reads strict JSON."""
+
+    media_types: ClassVar[tuple[str, ...]] = (JSON,)
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **{**options, "strict_content_type": False})
+        self.summary = self.summary or self.description.partition("\n")[0].rstrip(".")
+        self.responses = merged(problems(*_refusals_of(self)), self.responses)
+        self.openapi_extra = {**self._documented(), **(self.openapi_extra or {})}
+
+    def get_route_handler(self) -> _Handler:
+        """The framework's handler between our reading of the body and our answer."""
+        handle = super().get_route_handler()
+        media_types = self.media_types if self.body_field is not None else None
+        is_read = "GET" in (self.methods or ())
+        parameters = _query_parameters(self.dependant)
+
+        async def strict(request: Request) -> Response:
+            strict_request = StrictRequest(request.scope, request.receive)
+            if request.scope["query_string"]:
+                _check_query(strict_request, parameters)
+            if media_types is not None:
+                await strict_request.load(media_types)
+            try:
+                response = await handle(strict_request)
+            except Replayed as replayed:
+                return replayed.response
+            if is_read:
+                tag = strict_request.headers.get("if-none-match")
+                if tag is not None and is_unchanged(response, tag):
+                    return not_modified(response)
+            elif IDEMPOTENCY_KEY in request.scope:
+                await remember_answer(strict_request, response)
+            return response
+
+        return strict
+
+    def _documented(self) -> dict[str, Any]:
+        extra: dict[str, Any] = {}
+        if _stores(self):
+            extra["parameters"] = [_IDEMPOTENCY_KEY_PARAMETER]
+        if 304 in self.responses:
+            extra["parameters"] = [_IF_NONE_MATCH_PARAMETER]
+        if len(self.media_types) > 1 and self.body_field is not None:
+            text = {"type": "string", "description": "The same document as YAML text."}
+            extra["requestBody"] = {"content": {YAML: {"schema": text}}}
+        return extra
+
+
+class DocumentRoute(Route):
+    """An operation that reads a document as JSON or YAML."""
+
+    media_types: ClassVar[tuple[str, ...]] = (JSON, YAML)
+
+
+def _calls(dependant: Dependant) -> set[Any]:
+    found = {dependant.call}
+    for below in dependant.dependencies:
+        found |= _calls(below)
+    return found
+
+
+def _query_parameters(dependant: Dependant) -> dict[str, bool]:
+    """The query parameters that are known, and whether they may be repeated."""
+    found = {
+        field.alias: get_origin(field.field_info.annotation) in {list, tuple, set}
+        for field in dependant.query_params
+    }
+    for below in dependant.dependencies:
+        found |= _query_parameters(below)
+    return found
+
+
+def _check_query(request: Request, known: Mapping[str, bool]) -> None:
+    """Refuse what a filter's typing error would silently leave out."""
+    faults, seen = [], set()
+    for name, _ in request.query_params.multi_items():
+        where = pointer_to("", name).removeprefix("/")
+        if name not in known:
+            faults.append(Fault(where, "unknown-parameter", "is not a known parameter"))
+        elif name in seen and not known[name]:
+            faults.append(Fault(where, "repeated-parameter", "is given more than once"))
+        seen.add(name)
+    if faults:
+        raise refusals.FieldsRefused(tuple(faults))
+
+
+def _stores(route: APIRoute) -> bool:
+    return "POST" in (route.methods or ()) and open_context in _calls(route.dependant)
+
+
+_ALWAYS = (
+    refusals.RequestRefused,
+    refusals.HostRefused,
+    refusals.AddressTooLong,
+    refusals.HeadersTooLarge,
+    refusals.Unexpected,
+    refusals.Overloaded,
+    refusals.Contended,
+)
+
+
+def _refusals_of(route: APIRoute) -> list[type[Exception]]:
+    """What every operation of this form may answer, whatever it does."""
+    calls = _calls(route.dependant)
+    found: list[type[Exception]] = [*_ALWAYS, refusals.FieldsRefused]
+    if route.body_field is not None:
+        found += [MalformedDocument, refusals.BodyTooLarge, refusals.MediaTypeRefused]
+    if if_match in calls:
+        found += [refusals.PreconditionMissing, refusals.IfMatchRefused]
+    if read_page in calls:
+        found += [refusals.CursorRefused]
+    if _stores(route):
+        found += [refusals.IdempotencyKeyRefused, KeyReused, KeyInUse]
+    return found

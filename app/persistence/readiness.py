@@ -1,0 +1,43 @@
+"""Whether the database answers and has the tables of this version; loads no migration tool."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import DomainError
+from app.persistence.database import Database
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+_REVISION = re.compile(r'^revision: str = "(\w+)"', re.MULTILINE)
+_BEFORE = re.compile(r'^down_revision: .* = "(\w+)"', re.MULTILINE)
+
+
+class NotReady(DomainError):
+    """The service cannot serve yet: its database is out of reach or not migrated."""
+
+
+async def check_ready(database: Database) -> str:
+    """The revision of the tables. Raises NotReady."""
+    try:
+        async with database.reading() as connection:
+            found = await connection.execute(text("SELECT version_num FROM alembic_version"))
+            revision = found.scalar_one_or_none()
+    except (OSError, SQLAlchemyError):
+        raise NotReady("the database is out of reach or has no tables") from None
+    if revision != head():
+        raise NotReady(f"the database is at revision {revision}, this version needs {head()}")
+    return str(revision)
+
+
+@cache
+def head() -> str:
+    """The last revision of the migration tree."""
+    texts = [path.read_text("utf-8") for path in (MIGRATIONS / "versions").glob("*.py")]
+    revisions = {match for text_ in texts for match in _REVISION.findall(text_)}
+    before = {match for text_ in texts for match in _BEFORE.findall(text_)}
+    (last,) = revisions - before
+    return str(last)

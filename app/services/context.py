@@ -1,0 +1,31 @@
+"""What every use-case is given: the transaction, the clinic, who acts, and what time it is."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.calendars import local_date
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's or one unit of work's surroundings.
+
+    The transaction is opened and committed by whoever made the context; use-cases never do.
+    ``now`` is the clock's time, or in a sandbox clinic the time that was set there; then
+    ``ordinary_now`` is what the clock would say.
+    """
+
+    connection: AsyncConnection
+    clinic_id: UUID
+    actor: str
+    now: datetime
+    sandbox: bool = False
+    ordinary_now: datetime | None = None
+
+    def today(self, zone: str) -> date:
+        """Today in this time zone, the name of which was checked when it was stored."""
+        return local_date(self.now, ZoneInfo(zone))

@@ -1,0 +1,25 @@
+"""The application on a migrated database of either kind, and a client that judges every answer."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from tests.client import Client, client_of
+
+
+@pytest.fixture
+async def app(database_url: str) -> AsyncIterator[FastAPI]:
+    """The application on both kinds of database."""
+    application = create_app(Settings(database_url=database_url, pool_size=4))
+    yield application
+    await application.state.database.dispose()
+
+
+@pytest.fixture
+async def api(app: FastAPI) -> AsyncIterator[Client]:
+    """A client of the application on both kinds of database."""
+    async with client_of(app) as client:
+        yield client
