@@ -182,6 +182,8 @@ class PatientRow(Row):
     clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str | None]
+    name_folded: Mapped[str | None]
+    """The name without case and accents, to be searched in."""
     birth_date: Mapped[date | None]
     revision: Mapped[int]
     created_at: Mapped[datetime]

@@ -1,6 +1,5 @@
 """Migrations run up, down and up again on both databases."""
 
-
 from app.persistence.migrate import require_no_difference
 
 

@@ -1,0 +1,109 @@
+"""Keys of posts and the answers given under them; claimed inside the post's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.errors import DomainError
+from app.persistence.tables import IdempotencyKeyRow
+from app.persistence.upserts import insert_unless_there
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+class KeyReused(DomainError):
+    """The key was used for another request."""
+
+
+class KeyInUse(DomainError):
+    """An equal request is still under way after the lock time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The key is this request's: its answer is to be remembered under it."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer that was given under a key, to be given again byte for byte."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class IdempotencyRepository:
+    """The keys of one clinic."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def claim(
+        self, key: str, fingerprint: str, *, now: datetime, kept_for: timedelta
+    ) -> Claim | Answer:
+        """Take the key, or find the answer given under it.
+
+        The key is inserted first, so an equal request that comes meanwhile waits on it until
+        this transaction ends. Raises KeyReused, and KeyInUse when it waited too long.
+        """
+        if await self._insert(key, fingerprint, now):
+            return Claim(key)
+        found = await self._connection.execute(
+            select(
+                IdempotencyKeyRow.fingerprint,
+                IdempotencyKeyRow.status_code,
+                IdempotencyKeyRow.headers,
+                IdempotencyKeyRow.body,
+                IdempotencyKeyRow.created_at,
+            ).where(*self._is(key))
+        )
+        row = found.one_or_none()
+        if row is None or row.created_at <= now - kept_for:
+            await self._forget_until(now - kept_for)
+            return await self.claim(key, fingerprint, now=now, kept_for=kept_for)
+        if row.fingerprint != fingerprint:
+            raise KeyReused("the idempotency key was used for another request")
+        if row.status_code is None or row.headers is None or row.body is None:
+            # The first request ended without an answer worth keeping: this one may give it.
+            return Claim(key)
+        return Answer(row.status_code, row.headers, row.body)
+
+    async def remember(self, claimed: Claim, answer: Answer) -> None:
+        """Keep the answer under a claimed key; it is committed with what was stored."""
+        await self._connection.execute(
+            update(IdempotencyKeyRow)
+            .where(*self._is(claimed.key))
+            .values(status_code=answer.status, headers=dict(answer.headers), body=answer.body)
+        )
+
+    async def _insert(self, key: str, fingerprint: str, now: datetime) -> bool:
+        statement = insert_unless_there(self._connection, IdempotencyKeyRow).values(
+            clinic_id=self._clinic_id, key=key, fingerprint=fingerprint, created_at=now
+        )
+        try:
+            done = await self._connection.execute(statement)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                raise KeyInUse("a request with this idempotency key is under way") from error
+            raise
+        return done.rowcount == 1
+
+    async def _forget_until(self, instant: datetime) -> None:
+        await self._connection.execute(
+            delete(IdempotencyKeyRow).where(
+                IdempotencyKeyRow.clinic_id == self._clinic_id,
+                IdempotencyKeyRow.created_at <= instant,
+            )
+        )
+
+    def _is(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return (IdempotencyKeyRow.clinic_id == self._clinic_id, IdempotencyKeyRow.key == key)

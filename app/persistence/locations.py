@@ -1,0 +1,215 @@
+"""Locations with their opening days, and their closures with the public holidays among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.errors import DomainError
+from app.persistence.records import columns_of, values_of
+from app.persistence.tables import ClosureRow, JsonObject, LocationRow
+from app.persistence.upserts import insert_unless_there
+
+
+class LocationNotFound(DomainError):
+    """There is no such location in this clinic."""
+
+
+class LocationChangedMeanwhile(DomainError):
+    """The location was changed by somebody else after it was read."""
+
+
+class ClosureNotFound(DomainError):
+    """There is no such closure in this clinic."""
+
+
+class ClosureExists(DomainError):
+    """The location has a closure of this key already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationRecord:
+    """A location; ``hours`` holds opening hours by weekday, or None where they do not matter."""
+
+    id: UUID
+    name: str
+    time_zone: str
+    open_weekdays: list[int]
+    hours: JsonObject | None
+    notice_days: int
+    holiday_country: str | None
+    holiday_subdivision: str | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureRecord:
+    """Days on which a location is closed, both included; ``key`` names it in conflicts."""
+
+    id: UUID
+    location_id: UUID
+    key: str
+    title: str
+    first_day: date
+    last_day: date
+    holiday: bool
+    created_at: datetime
+
+
+_LOCATION = columns_of(LocationRow, LocationRecord)
+_CLOSURE = columns_of(ClosureRow, ClosureRecord)
+
+
+class LocationRepository:
+    """The locations of one clinic."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def add(self, location: LocationRecord) -> None:
+        """Store a new location."""
+        await self._connection.execute(
+            insert(LocationRow).values(clinic_id=self._clinic_id, **values_of(location))
+        )
+
+    async def get(self, location_id: UUID) -> LocationRecord:
+        """One location. Raises LocationNotFound."""
+        rows = await self._locations(LocationRow.id == location_id, limit=1)
+        if not rows:
+            raise LocationNotFound("no such location")
+        return rows[0]
+
+    async def page(self, *, after: UUID | None, limit: int) -> tuple[LocationRecord, ...]:
+        """Locations in the order of their ids, which is that of their making."""
+        which = LocationRow.id > after if after is not None else LocationRow.id.is_not(None)
+        return await self._locations(which, limit=limit)
+
+    async def save(self, location: LocationRecord, *, revision: int) -> LocationRecord:
+        """Replace the location that was read at ``revision``; gives it with its new revision.
+
+        Raises LocationNotFound or LocationChangedMeanwhile.
+        """
+        values = values_of(location, without=frozenset({"id", "revision", "created_at"}))
+        done = await self._connection.execute(
+            update(LocationRow)
+            .where(
+                LocationRow.clinic_id == self._clinic_id,
+                LocationRow.id == location.id,
+                LocationRow.revision == revision,
+            )
+            .values(revision=revision + 1, **values)
+        )
+        saved = await self.get(location.id)
+        if done.rowcount == 0:
+            raise LocationChangedMeanwhile("the location was changed meanwhile")
+        return saved
+
+    async def _locations(
+        self, which: ColumnElement[bool], *, limit: int
+    ) -> tuple[LocationRecord, ...]:
+        rows = await self._connection.execute(
+            select(*_LOCATION)
+            .where(LocationRow.clinic_id == self._clinic_id, which)
+            .order_by(LocationRow.id)
+            .limit(limit)
+        )
+        return tuple(LocationRecord(**row._mapping) for row in rows)
+
+
+class ClosureRepository:
+    """The closures of one clinic's locations."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def add(self, closure: ClosureRecord) -> None:
+        """Store a closure. Raises ClosureExists where its location has one of that key."""
+        statement = insert_unless_there(self._connection, ClosureRow).values(self._values(closure))
+        if (await self._connection.execute(statement)).rowcount == 0:
+            raise ClosureExists(f"the location has a closure '{closure.key}' already")
+
+    async def get(self, closure_id: UUID) -> ClosureRecord:
+        """One closure. Raises ClosureNotFound."""
+        rows = await self._closures(ClosureRow.id == closure_id)
+        if not rows:
+            raise ClosureNotFound("no such closure")
+        return rows[0]
+
+    async def of_location(
+        self, location_id: UUID, *, from_day: date, to_day: date
+    ) -> tuple[ClosureRecord, ...]:
+        """A location's closures that touch a range of days, by first day and key."""
+        return await self._closures(
+            ClosureRow.location_id == location_id,
+            ClosureRow.last_day >= from_day,
+            ClosureRow.first_day <= to_day,
+        )
+
+    async def page(
+        self,
+        *,
+        location_id: UUID | None,
+        from_day: date | None,
+        to_day: date | None,
+        after: tuple[date, UUID] | None,
+        limit: int,
+    ) -> tuple[ClosureRecord, ...]:
+        """Closures by first day, then id, beginning after such a pair."""
+        conditions = []
+        if location_id is not None:
+            conditions.append(ClosureRow.location_id == location_id)
+        if from_day is not None:
+            conditions.append(ClosureRow.last_day >= from_day)
+        if to_day is not None:
+            conditions.append(ClosureRow.first_day <= to_day)
+        if after is not None:
+            conditions.append(tuple_(ClosureRow.first_day, ClosureRow.id) > tuple_(*after))
+        rows = await self._connection.execute(
+            select(*_CLOSURE)
+            .where(ClosureRow.clinic_id == self._clinic_id, *conditions)
+            .order_by(ClosureRow.first_day, ClosureRow.id)
+            .limit(limit)
+        )
+        return tuple(ClosureRecord(**row._mapping) for row in rows)
+
+    async def remove(self, closure_id: UUID) -> None:
+        """Open the location again on those days. Raises ClosureNotFound."""
+        done = await self._connection.execute(
+            delete(ClosureRow).where(
+                ClosureRow.clinic_id == self._clinic_id, ClosureRow.id == closure_id
+            )
+        )
+        if done.rowcount == 0:
+            raise ClosureNotFound("no such closure")
+
+    async def replace_holidays(self, location_id: UUID, holidays: Sequence[ClosureRecord]) -> None:
+        """Store a location's public holidays instead of those it had; other closures stay."""
+        await self._connection.execute(
+            delete(ClosureRow).where(
+                ClosureRow.clinic_id == self._clinic_id,
+                ClosureRow.location_id == location_id,
+                ClosureRow.holiday,
+            )
+        )
+        if holidays:
+            await self._connection.execute(
+                insert(ClosureRow), [self._values(holiday) for holiday in holidays]
+            )
+
+    def _values(self, closure: ClosureRecord) -> dict[str, object]:
+        return {"clinic_id": self._clinic_id, **values_of(closure)}
+
+    async def _closures(self, *which: ColumnElement[bool]) -> tuple[ClosureRecord, ...]:
+        rows = await self._connection.execute(
+            select(*_CLOSURE)
+            .where(ClosureRow.clinic_id == self._clinic_id, *which)
+            .order_by(ClosureRow.first_day, ClosureRow.key)
+        )
+        return tuple(ClosureRecord(**row._mapping) for row in rows)

@@ -1,0 +1,215 @@
+"""Shadow patients, found by what other systems call them."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.errors import DomainError
+from app.persistence.tables import PatientIdentifierRow, PatientRow
+from app.persistence.upserts import insert_unless_there
+
+
+class PatientNotFound(DomainError):
+    """There is no such patient in this clinic."""
+
+
+class PatientChangedMeanwhile(DomainError):
+    """The patient was changed by somebody else after it was read."""
+
+
+class IdentifierTaken(DomainError):
+    """Another patient of the clinic has this identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What another system calls something."""
+
+    system: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRecord:
+    """A patient; one that was merged lives on in ``merged_into``."""
+
+    id: UUID
+    identifiers: tuple[Identifier, ...] = ()
+    name: str | None = None
+    birth_date: date | None = None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    merged_into: UUID | None = None
+    erased_at: datetime | None = None
+
+
+class PatientRepository:
+    """The patients of one clinic."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def add(self, patient: PatientRecord) -> None:
+        """Store a new patient with its identifiers. Raises IdentifierTaken."""
+        await self._connection.execute(
+            insert(PatientRow).values(
+                clinic_id=self._clinic_id,
+                id=patient.id,
+                created_at=patient.created_at,
+                **_values(patient),
+            )
+        )
+        await self._add_identifiers(patient.id, patient.identifiers)
+
+    async def get(self, patient_id: UUID) -> PatientRecord:
+        """One patient. Raises PatientNotFound."""
+        rows = await self._patients(PatientRow.id == patient_id, limit=1)
+        if not rows:
+            raise PatientNotFound("no such patient")
+        return rows[0]
+
+    async def find(self, identifier: Identifier) -> PatientRecord | None:
+        """The patient whom another system calls so, if there is one."""
+        rows = await self._patients(_has(identifier), limit=1)
+        return rows[0] if rows else None
+
+    async def save(self, patient: PatientRecord, *, revision: int) -> PatientRecord:
+        """Replace the patient that was read at ``revision``; gives it with its new revision.
+
+        Raises PatientNotFound, PatientChangedMeanwhile or IdentifierTaken.
+        """
+        done = await self._connection.execute(
+            update(PatientRow)
+            .where(
+                PatientRow.clinic_id == self._clinic_id,
+                PatientRow.id == patient.id,
+                PatientRow.revision == revision,
+            )
+            .values(_values(patient) | {"revision": revision + 1})
+        )
+        if done.rowcount == 0:
+            await self.get(patient.id)
+            raise PatientChangedMeanwhile("the patient was changed meanwhile")
+        await self._connection.execute(
+            delete(PatientIdentifierRow).where(
+                PatientIdentifierRow.clinic_id == self._clinic_id,
+                PatientIdentifierRow.patient_id == patient.id,
+            )
+        )
+        await self._add_identifiers(patient.id, patient.identifiers)
+        return await self.get(patient.id)
+
+    async def page(self, *, after: UUID | None, limit: int) -> tuple[PatientRecord, ...]:
+        """Patients in the order of their ids, which is that of their making."""
+        return await self._patients(*_after(after), limit=limit)
+
+    async def search(
+        self,
+        *,
+        name: str | None = None,
+        birth_date: date | None = None,
+        identifier: Identifier | None = None,
+        after: UUID | None = None,
+        limit: int,
+    ) -> tuple[PatientRecord, ...]:
+        """Patients who match everything given; a part of the name is enough, case is ignored."""
+        which = [*_after(after), PatientRow.merged_into.is_(None), PatientRow.erased_at.is_(None)]
+        if name is not None:
+            which.append(PatientRow.name_folded.contains(folded(name), autoescape=True))
+        if birth_date is not None:
+            which.append(PatientRow.birth_date == birth_date)
+        if identifier is not None:
+            which.append(_has(identifier))
+        return await self._patients(*which, limit=limit)
+
+    async def _patients(self, *which: ColumnElement[bool], limit: int) -> tuple[PatientRecord, ...]:
+        found = await self._connection.execute(
+            select(
+                PatientRow.id,
+                PatientRow.name,
+                PatientRow.birth_date,
+                PatientRow.revision,
+                PatientRow.created_at,
+                PatientRow.updated_at,
+                PatientRow.merged_into,
+                PatientRow.erased_at,
+            )
+            .where(PatientRow.clinic_id == self._clinic_id, *which)
+            .order_by(PatientRow.id)
+            .limit(limit)
+        )
+        rows = found.all()
+        identifiers = await self._identifiers([row.id for row in rows])
+        return tuple(
+            PatientRecord(identifiers=tuple(identifiers.get(row.id, ())), **row._mapping)
+            for row in rows
+        )
+
+    async def _identifiers(self, patient_ids: Sequence[UUID]) -> dict[UUID, list[Identifier]]:
+        if not patient_ids:
+            return {}
+        rows = await self._connection.execute(
+            select(
+                PatientIdentifierRow.patient_id,
+                PatientIdentifierRow.system,
+                PatientIdentifierRow.value,
+            )
+            .where(
+                PatientIdentifierRow.clinic_id == self._clinic_id,
+                PatientIdentifierRow.patient_id.in_(patient_ids),
+            )
+            .order_by(PatientIdentifierRow.system, PatientIdentifierRow.value)
+        )
+        found: dict[UUID, list[Identifier]] = {}
+        for patient_id, system, value in rows:
+            found.setdefault(patient_id, []).append(Identifier(system, value))
+        return found
+
+    async def _add_identifiers(self, patient_id: UUID, identifiers: Sequence[Identifier]) -> None:
+        for identifier in identifiers:
+            statement = insert_unless_there(self._connection, PatientIdentifierRow).values(
+                clinic_id=self._clinic_id,
+                system=identifier.system,
+                value=identifier.value,
+                patient_id=patient_id,
+            )
+            if (await self._connection.execute(statement)).rowcount == 0:
+                raise IdentifierTaken("another patient has this identifier, or it was given twice")
+
+
+def folded(name: str) -> str:
+    """A name without case and accents: both databases compare it alike."""
+    parts = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def _after(patient_id: UUID | None) -> list[ColumnElement[bool]]:
+    return [] if patient_id is None else [PatientRow.id > patient_id]
+
+
+def _has(identifier: Identifier) -> ColumnElement[bool]:
+    return exists().where(
+        PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
+        PatientIdentifierRow.patient_id == PatientRow.id,
+        PatientIdentifierRow.system == identifier.system,
+        PatientIdentifierRow.value == identifier.value,
+    )
+
+
+def _values(patient: PatientRecord) -> dict[str, object]:
+    return {
+        "name": patient.name,
+        "name_folded": None if patient.name is None else folded(patient.name),
+        "birth_date": patient.birth_date,
+        "revision": patient.revision,
+        "updated_at": patient.updated_at,
+        "merged_into": patient.merged_into,
+        "erased_at": patient.erased_at,
+    }

@@ -1,0 +1,28 @@
+"""Records are what repositories take and give: frozen dataclasses, fields named as the columns."""
+
+from dataclasses import Field, fields
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.persistence.tables import Row
+
+
+class Record(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def columns_of(row: type[Row], record: type[Record]) -> tuple[InstrumentedAttribute[Any], ...]:
+    """The columns of a table which a record has, in the record's order."""
+    return tuple(getattr(row, field.name) for field in fields(record))
+
+
+def values_of(record: Record, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A record's values by column name."""
+    return {
+        field.name: getattr(record, field.name)
+        for field in fields(record)
+        if field.name not in without
+    }
