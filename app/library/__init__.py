@@ -1,0 +1,1 @@
+"""The built-in protocols and clinic rules, as data; a service loads them."""
