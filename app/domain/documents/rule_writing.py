@@ -55,10 +55,9 @@ def _own(rule: Rule) -> Written:
         case SameDay() | NoOverlap() | Cluster():
             return {"type": _WORDS[type(rule)], "steps": [_selector(s) for s in rule.steps]}
         case Washout():
-            return {"type": "washout", **_washout_data(rule)}
+            return {"type": "washout", **washout_data(rule)}
         case Readiness():
-            findings = {"type": "readiness", "findings": sorted(rule.findings)}
-            return findings | written(applies_to=list(rule.applies_to))
+            return {"type": "readiness", **readiness_data(rule)}
 
 
 _WORDS: dict[type, str] = {SameDay: "same_day", NoOverlap: "no_overlap", Cluster: "cluster"}
@@ -75,7 +74,8 @@ def gap_of_kinds_data(rule: MinGapOfKinds) -> Written:
     )
 
 
-def _washout_data(rule: Washout) -> Written:
+def washout_data(rule: Washout) -> Written:
+    """The members of a washout."""
     return written(
         agent=rule.agent,
         before=offset_text(rule.before),
@@ -85,6 +85,11 @@ def _washout_data(rule: Washout) -> Written:
         applies_to=list(rule.applies_to),
         same_site=rule.same_site,
     )
+
+
+def readiness_data(rule: Readiness) -> Written:
+    """The members of a readiness rule."""
+    return written(findings=sorted(rule.findings), applies_to=list(rule.applies_to))
 
 
 def _selector(selector: StepSelector) -> str:
