@@ -71,9 +71,13 @@ class Line(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Refuse what cannot be stored, or would not be read as it stands."""
+        self.check(value)
+        return value
+
+    def check(self, value: str | None) -> None:
+        """Raise UnstorableValue for text that this column cannot have."""
         if value is not None and self._refused.search(value):
             raise UnstorableValue("text has a control character, surrogate or direction mark")
-        return value
 
 
 class Prose(Line):
@@ -88,10 +92,16 @@ class Prose(Line):
 Document = JSON(none_as_null=True)
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+
+
 def encode_json(value: object) -> str:
-    """JSON as both databases store it; refuses NaN, controls and what PostgreSQL cannot keep."""
+    """JSON as both databases store it; refuses NaN, controls and what PostgreSQL cannot keep.
+
+    Ids, days and instants are written as text.
+    """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encoder.encode(value)
     except ValueError as error:
         raise UnstorableValue("a document has a number which json does not know") from error
     if _NOT_IN_JSON.search(text):

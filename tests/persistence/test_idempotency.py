@@ -1,16 +1,15 @@
 """A key belongs to one request; whoever comes second waits or is given the first answer."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, open_database
 from app.persistence.idempotency import Answer, Claim, IdempotencyRepository, KeyInUse, KeyReused
-from tests.persistence.given import OTHER_CLINIC_ID, other_clinic
+from tests.persistence.given import NOW, OTHER_CLINIC_ID, other_clinic
 
-NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 DAY = timedelta(hours=24)
 ANSWER = Answer(201, {"location": "/v1/plans/1"}, b'{"id":\x001}')
 

@@ -1,0 +1,298 @@
+"""The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.persistence.columns import encode_json
+from app.persistence.events import EventRepository, NewEvent
+from app.persistence.patients import Identifier
+from app.persistence.plans.records import (
+    PatientStep,
+    PlanChangedMeanwhile,
+    PlanFilter,
+    PlanIdentifierTaken,
+    PlanNotFound,
+    PlanRecord,
+    PlanSummary,
+    PlanView,
+    RevisionRecord,
+)
+from app.persistence.plans.rows import (
+    Rows,
+    check_lines,
+    event_rows,
+    plan_row,
+    record_of,
+    revision_row,
+    rows_of,
+    step_rows,
+    view_of,
+)
+from app.persistence.plans.statements import key_for, read_plan, store_plan
+from app.persistence.records import columns_of
+from app.persistence.tables import (
+    EventRow,
+    PlanIdentifierRow,
+    PlannedStepRow,
+    PlanRevisionRow,
+    PlanRow,
+)
+from app.persistence.upserts import upsert
+
+_REVISION = columns_of(PlanRevisionRow, RevisionRecord)
+_SUMMARY: tuple[InstrumentedAttribute[Any], ...] = (
+    PlanRow.id,
+    PlanRow.revision,
+    PlanRow.status,
+    PlanRow.protocol_key,
+    PlanRow.protocol_version,
+    PlanRow.patient_id,
+    PlanRow.location_id,
+    PlanRow.body_site,
+    PlanRow.laterality,
+    PlanRow.condition,
+    PlanRow.practitioner,
+    PlanRow.anchor,
+    PlanRow.attention,
+    PlanRow.created_at,
+    PlanRow.updated_at,
+    PlanRow.next_step_id,
+    PlannedStepRow.key,
+    PlannedStepRow.title,
+    PlannedStepRow.day,
+)
+_PATIENT_STEP: tuple[InstrumentedAttribute[Any], ...] = (
+    PlanRow.id,
+    PlanRow.status,
+    PlanRow.body_site,
+    PlanRow.laterality,
+    PlannedStepRow.key,
+    PlannedStepRow.occurrence,
+    PlannedStepRow.kind,
+    PlannedStepRow.agent,
+    PlannedStepRow.status,
+    PlannedStepRow.day,
+    PlannedStepRow.end_day,
+)
+_FIXED = frozenset({"clinic_id", "id", "created_at", "created_by"})
+
+
+class PlanRepository:
+    """The plans of one clinic."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def add(
+        self, plan: PlanRecord, revision: RevisionRecord, events: Sequence[NewEvent]
+    ) -> None:
+        """Store a new plan with its steps, first revision and events.
+
+        It is the last thing a transaction does, because it numbers events. Raises
+        PlanIdentifierTaken.
+        """
+        rows = rows_of(self._clinic_id, plan, revision)
+        try:
+            if self._connection.dialect.name == "postgresql":
+                await self._store_at_once(rows, events)
+            else:
+                await self._store(rows, events)
+        except IntegrityError as error:
+            if PlanIdentifierRow.__tablename__ in str(error.orig):
+                raise PlanIdentifierTaken("another plan has this identifier") from error
+            raise
+
+    async def save(
+        self,
+        plan: PlanRecord,
+        revision: RevisionRecord,
+        events: Sequence[NewEvent],
+        *,
+        read_revision: int,
+    ) -> None:
+        """Replace the plan that was read at a revision by its next one.
+
+        Steps keep their ids; those no longer in the plan go, and stay in the revisions. Raises
+        PlanNotFound or PlanChangedMeanwhile.
+        """
+        values = plan_row(self._clinic_id, plan)
+        done = await self._connection.execute(
+            update(PlanRow)
+            .where(
+                PlanRow.clinic_id == self._clinic_id,
+                PlanRow.id == plan.id,
+                PlanRow.revision == read_revision,
+            )
+            .values({name: value for name, value in values.items() if name not in _FIXED})
+        )
+        if done.rowcount == 0:
+            await self.view(plan.id)
+            raise PlanChangedMeanwhile("the plan was changed meanwhile")
+        await self._save_steps(plan)
+        await self._connection.execute(
+            insert(PlanRevisionRow).values(revision_row(self._clinic_id, plan.id, revision))
+        )
+        await EventRepository(self._connection, self._clinic_id).append(events)
+
+    async def view(self, plan_id: UUID) -> PlanView:
+        """A plan as it is shown, all of one revision. Raises PlanNotFound."""
+        statement = read_plan(self._connection.dialect.name)
+        parameters = {
+            "clinic_id": key_for(self._connection, self._clinic_id),
+            "plan_id": key_for(self._connection, plan_id),
+        }
+        found = await self._connection.exec_driver_sql(statement.sql, statement.ordered(parameters))
+        text = found.scalar_one_or_none()
+        if text is None:
+            raise PlanNotFound("no such plan")
+        return view_of(text)
+
+    async def get(self, plan_id: UUID) -> PlanRecord:
+        """A plan to decide about. Raises PlanNotFound."""
+        return record_of(await self.view(plan_id))
+
+    async def find(self, identifier: Identifier) -> UUID | None:
+        """The id of the plan which another system calls so, if there is one."""
+        found = await self._connection.execute(
+            select(PlanIdentifierRow.plan_id).where(
+                PlanIdentifierRow.clinic_id == self._clinic_id,
+                PlanIdentifierRow.system == identifier.system,
+                PlanIdentifierRow.value == identifier.value,
+            )
+        )
+        return found.scalar_one_or_none()
+
+    async def revisions(
+        self, plan_id: UUID, *, before: int | None = None, limit: int
+    ) -> tuple[RevisionRecord, ...]:
+        """A plan's revisions, the newest first, beginning before a number.
+
+        Raises PlanNotFound when the plan has none at all.
+        """
+        which = [PlanRevisionRow.revision < before] if before is not None else []
+        found = await self._connection.execute(
+            select(*_REVISION)
+            .where(
+                PlanRevisionRow.clinic_id == self._clinic_id,
+                PlanRevisionRow.plan_id == plan_id,
+                *which,
+            )
+            .order_by(PlanRevisionRow.revision.desc())
+            .limit(limit)
+        )
+        rows = tuple(RevisionRecord(**row._mapping) for row in found)
+        if not rows:
+            await self.view(plan_id)
+        return rows
+
+    async def page(
+        self, wanted: PlanFilter, *, after: UUID | None = None, limit: int
+    ) -> list[PlanSummary]:
+        """Plans that fit the filter, the newest first, beginning after one."""
+        which = _fitting(wanted)
+        if after is not None:
+            which.append(PlanRow.id < after)
+        next_step = and_(
+            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.id == PlanRow.next_step_id
+        )
+        rows = await self._connection.execute(
+            select(*_SUMMARY)
+            .outerjoin_from(PlanRow, PlannedStepRow, next_step)
+            .where(PlanRow.clinic_id == self._clinic_id, *which)
+            .order_by(PlanRow.id.desc())
+            .limit(limit)
+        )
+        return [PlanSummary(*row) for row in rows]
+
+    async def steps_of_patient(
+        self, patient_id: UUID, *, besides: UUID | None = None
+    ) -> list[PatientStep]:
+        """Every dated step of a patient's plans, by plan and position, whatever its status."""
+        which = [PlanRow.id != besides] if besides is not None else []
+        of_plan = and_(
+            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
+        )
+        rows = await self._connection.execute(
+            select(*_PATIENT_STEP)
+            .join_from(PlanRow, PlannedStepRow, of_plan)
+            .where(
+                PlanRow.clinic_id == self._clinic_id,
+                PlanRow.patient_id == patient_id,
+                PlannedStepRow.day.is_not(None),
+                *which,
+            )
+            .order_by(PlanRow.id, PlannedStepRow.position)
+        )
+        return [PatientStep(*row) for row in rows]
+
+    async def _store_at_once(self, rows: Rows, events: Sequence[NewEvent]) -> None:
+        rows = {**rows, EventRow: event_rows(self._clinic_id, events)}
+        for row, values in rows.items():
+            check_lines(row, values)
+        statement = store_plan()
+        parameters = {row.__tablename__: encode_json(values) for row, values in rows.items()}
+        given = statement.ordered(
+            {"clinic_id": self._clinic_id, "count": len(events), **parameters}
+        )
+        await self._connection.exec_driver_sql(statement.sql, given)
+
+    async def _store(self, rows: Rows, events: Sequence[NewEvent]) -> None:
+        for row, values in rows.items():
+            if values:
+                await self._connection.execute(insert(row), values)
+        await EventRepository(self._connection, self._clinic_id).append(events)
+
+    async def _save_steps(self, plan: PlanRecord) -> None:
+        mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan.id)
+        found = await self._connection.execute(
+            select(PlannedStepRow.id, PlannedStepRow.position).where(*mine)
+        )
+        before = {row.id: row.position for row in found}
+        gone = before.keys() - {step.id for step in plan.steps}
+        if gone:
+            await self._connection.execute(
+                delete(PlannedStepRow).where(*mine, PlannedStepRow.id.in_(gone))
+            )
+        if any(before.get(step.id, step.position) != step.position for step in plan.steps):
+            # Positions are unique: out of the way first, whatever the order of the rows.
+            await self._connection.execute(
+                update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
+            )
+        statement = upsert(self._connection, PlannedStepRow)
+        replaced = {
+            name: statement.excluded[name]
+            for name in statement.excluded.keys()  # noqa: SIM118 # not a dict
+            if name not in {"clinic_id", "id", "plan_id", "appointment"}
+        }
+        if plan.steps:
+            await self._connection.execute(
+                statement.on_conflict_do_update(index_elements=["clinic_id", "id"], set_=replaced),
+                step_rows(self._clinic_id, plan),
+            )
+
+
+def _fitting(wanted: PlanFilter) -> list[ColumnElement[bool]]:
+    equal = {
+        PlanRow.patient_id: wanted.patient_id,
+        PlanRow.status: wanted.status,
+        PlanRow.protocol_key: wanted.protocol_key,
+        PlanRow.protocol_version: wanted.protocol_version,
+        PlanRow.location_id: wanted.location_id,
+        PlanRow.practitioner: wanted.practitioner,
+        PlanRow.body_site: wanted.body_site,
+    }
+    which: list[ColumnElement[bool]] = [
+        column == value for column, value in equal.items() if value is not None
+    ]
+    if wanted.needs_attention is not None:
+        which.append(PlanRow.needs_attention.is_(wanted.needs_attention))
+    if wanted.updated_since is not None:
+        which.append(PlanRow.updated_at >= wanted.updated_since)
+    return which

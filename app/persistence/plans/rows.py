@@ -1,0 +1,202 @@
+"""Plans to rows and back; pure."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from app.domain.facts import OccurrenceId
+from app.domain.plans.steps import PlannedStep
+from app.domain.protocols import StepKind
+from app.domain.states import StepStatus
+from app.persistence.columns import Line
+from app.persistence.events import NewEvent
+from app.persistence.patients import Identifier
+from app.persistence.plans.records import PlanRecord, PlanView, RevisionRecord, StepView
+from app.persistence.records import values_of
+from app.persistence.tables import (
+    PlanIdentifierRow,
+    PlannedStepRow,
+    PlanRevisionRow,
+    PlanRow,
+    Row,
+)
+
+Values = dict[str, Any]
+Rows = dict[type[Row], list[Values]]
+
+_APART = frozenset({"steps", "identifiers"})
+
+
+def rows_of(clinic_id: UUID, plan: PlanRecord, revision: RevisionRecord) -> Rows:
+    """The rows of a new plan, by table, the plan's own first."""
+    return {
+        PlanRow: [plan_row(clinic_id, plan)],
+        PlannedStepRow: step_rows(clinic_id, plan),
+        PlanRevisionRow: [revision_row(clinic_id, plan.id, revision)],
+        PlanIdentifierRow: [
+            {
+                "clinic_id": clinic_id,
+                "system": identifier.system,
+                "value": identifier.value,
+                "plan_id": plan.id,
+            }
+            for identifier in plan.identifiers
+        ],
+    }
+
+
+def plan_row(clinic_id: UUID, plan: PlanRecord) -> Values:
+    """The plan's own row."""
+    return {
+        "clinic_id": clinic_id,
+        "needs_attention": bool(plan.attention),
+        **values_of(plan, without=_APART),
+    }
+
+
+def revision_row(clinic_id: UUID, plan_id: UUID, revision: RevisionRecord) -> Values:
+    """The row of one revision."""
+    return {"clinic_id": clinic_id, "plan_id": plan_id, **values_of(revision)}
+
+
+def event_rows(clinic_id: UUID, events: Sequence[NewEvent]) -> list[Values]:
+    """The rows of events, numbered from 1."""
+    return [
+        {"clinic_id": clinic_id, "number": number, **values_of(event)}
+        for number, event in enumerate(events, start=1)
+    ]
+
+
+def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:
+    """The rows of a plan's steps."""
+    return [
+        {
+            "clinic_id": clinic_id,
+            "plan_id": plan.id,
+            "location_id": plan.location_id,
+            "practitioner": plan.practitioner,
+            **_step_values(step),
+        }
+        for step in plan.steps
+    ]
+
+
+def _step_values(step: PlannedStep) -> Values:
+    occurrence = step.occurrence.occurrence
+    return {
+        "id": step.id,
+        "position": step.position,
+        "key": step.occurrence.step,
+        "occurrence": None if occurrence is None else str(occurrence),
+        "ordinal": step.ordinal,
+        "of_count": step.of,
+        "kind": step.kind.value,
+        "title": step.title,
+        "agent": step.agent,
+        "status": step.status.value,
+        "tentative": step.tentative,
+        "optional": step.optional,
+        "day": step.day,
+        "end_day": step.end,
+        "window_earliest": step.earliest,
+        "window_target": step.target,
+        "window_latest": step.latest,
+        "deadline": step.deadline,
+        "deviation_days": step.deviation_days,
+        "duration_minutes": step.minutes,
+        "modes": list(step.modes),
+        "reasons": list(step.reasons),
+        "instructions": list(step.instructions),
+        "appointment": None,
+    }
+
+
+def check_lines(row: type[Row], values: Sequence[Values]) -> None:
+    """Refuse text that the columns' types would refuse, where a statement passes them by."""
+    lines = [(c.name, c.type) for c in row.__table__.columns if isinstance(c.type, Line)]
+    for given in values:
+        for name, type_ in lines:
+            type_.check(given[name])
+
+
+def view_of(text: str) -> PlanView:
+    """A plan as it is shown, from the array in which it was read."""
+    *plan, created_at, updated_at, created_by, steps, identifiers = json.loads(text)
+    shown = [StepView(*step) for step in steps]
+    shown.sort(key=lambda step: step.position)
+    plan += [
+        datetime.fromisoformat(created_at),
+        datetime.fromisoformat(updated_at),
+        created_by,
+        sorted((Identifier(*named) for named in identifiers), key=_by_system),
+        shown,
+    ]
+    return PlanView(*plan)
+
+
+def step_of(view: StepView) -> PlannedStep:
+    """The domain's planned step of a shown one."""
+    name = view.key if view.occurrence is None else f"{view.key}/{view.occurrence}"
+    return PlannedStep(
+        id=UUID(view.id),
+        occurrence=OccurrenceId.parse(name),
+        position=view.position,
+        ordinal=view.ordinal,
+        of=view.of_count,
+        kind=StepKind(view.kind),
+        title=view.title,
+        agent=view.agent,
+        optional=view.optional,
+        status=StepStatus(view.status),
+        tentative=view.tentative,
+        day=_day(view.day),
+        end=_day(view.end_day),
+        earliest=_day(view.window_earliest),
+        target=_day(view.window_target),
+        latest=_day(view.window_latest),
+        deadline=view.deadline,
+        deviation_days=view.deviation_days,
+        minutes=view.duration_minutes,
+        modes=tuple(view.modes),
+        reasons=tuple(view.reasons),
+        instructions=tuple(view.instructions),
+    )
+
+
+def record_of(view: PlanView) -> PlanRecord:
+    """The plan to decide about of a shown one."""
+    return PlanRecord(
+        id=UUID(view.id),
+        revision=view.revision,
+        status=view.status,
+        protocol_key=view.protocol_key,
+        protocol_version=view.protocol_version,
+        patient_id=UUID(view.patient_id),
+        location_id=UUID(view.location_id),
+        body_site=view.body_site,
+        laterality=view.laterality,
+        condition=view.condition,
+        practitioner=view.practitioner,
+        note=view.note,
+        anchor=view.anchor,
+        state=view.state,
+        chosen=view.chosen,
+        breaches=view.breaches,
+        attention=view.attention,
+        next_step_id=None if view.next_step_id is None else UUID(view.next_step_id),
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        created_by=view.created_by,
+        identifiers=tuple(view.identifiers),
+        steps=tuple(step_of(step) for step in view.steps),
+    )
+
+
+def _by_system(identifier: Identifier) -> tuple[str, str]:
+    return identifier.system, identifier.value
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
