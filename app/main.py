@@ -7,13 +7,30 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api import docs, health, openapi, problems
+from app.api import (
+    clock,
+    closures,
+    docs,
+    health,
+    locations,
+    openapi,
+    patient_reports,
+    patients,
+    problems,
+)
 from app.api.edge import Edge
+from app.api.plans import routes as plans
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (
+    patients.router,
+    patient_reports.router,
+    locations.router,
+    closures.router,
+    plans.router,
+    clock.router,
     health.router,
     docs.router,
 )

@@ -20,6 +20,12 @@ def etag(revision: int, day: date | None = None) -> str:
     return f'"{revision}"' if day is None else f'"{revision}.{day.isoformat()}"'
 
 
+def created(response: Response, location: str, tag: str) -> None:
+    """Say where the new thing is and what tag it has."""
+    response.headers["location"] = location
+    response.headers["etag"] = tag
+
+
 def revision_in(if_match: str | None) -> int:
     """The revision which a change was based on.
 

@@ -12,6 +12,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.api.faults import OWN
+from app.domain.calendars import MAX_SPAN_DAYS
 from app.domain.errors import DomainError
 from app.domain.offsets import FIRST_DAY, LAST_DAY
 
@@ -37,6 +38,15 @@ class Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def absent(description: str) -> Any:
+    """A field of a change: absent means leave it, and only a nullable type takes null."""
+    return Field(default=None, description=description, json_schema_extra=_forget_default)
+
+
+def _forget_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
 def fault(code: str, text: str) -> PydanticCustomError:
     """A fault of one field in our own words; ``text`` must not hold what the client sent."""
     return PydanticCustomError(f"{OWN}{code}", "{text}", {"text": text})
@@ -52,6 +62,15 @@ def told_by(read: Callable[[Any], T], code: str) -> Callable[[Any], T]:
             raise fault(code, str(error)) from None
 
     return validate
+
+
+def until(first: date | None, last: date) -> date:
+    """The last day of a span, which may not lie before its first nor too far after it."""
+    if first is not None and last < first:
+        raise fault("before-its-beginning", "must not lie before the first day")
+    if first is not None and (last - first).days > MAX_SPAN_DAYS:
+        raise fault("too-long-a-span", f"must lie at most {MAX_SPAN_DAYS} days after the first day")
+    return last
 
 
 def _read_day(value: object) -> date:
@@ -116,10 +135,12 @@ Zone = Annotated[
 ]
 Line = Annotated[
     str,
-    Field(min_length=1, max_length=200, json_schema_extra={"pattern": _ONE_LINE}),
+    Field(min_length=1, max_length=200),
     AfterValidator(_one_line),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": _ONE_LINE}),
 ]
 Paragraphs = Annotated[str, Field(min_length=1, max_length=4000)]
-Slug = Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9]+(?:[-_.][a-z0-9]+)*$")]
+Key = Annotated[str, Field(max_length=64, pattern="^[a-z][a-z0-9_-]*$")]
+TimeOfDay = Annotated[str, Field(pattern="^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
 Whole = Annotated[int, Strict()]
 YesNo = Annotated[bool, Strict()]

@@ -97,5 +97,6 @@ def _share_examples(response: dict[str, Any], shared: dict[str, Any]) -> None:
     """A problem is described once and referred to from every operation that may answer it."""
     examples = response.get("content", {}).get(problems.MEDIA_TYPE, {}).get("examples", {})
     for slug, example in examples.items():
-        shared[slug] = example
+        if shared.setdefault(slug, example) != example:
+            continue
         examples[slug] = {"$ref": f"#/components/examples/{slug}"}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
@@ -27,15 +28,14 @@ class Page:
     after: Key | None
     response: Response
     request: Request
-    binding: bytes
-    secret: bytes
 
     def next(self, key: Key | None) -> str | None:
         """The cursor after the last item shown, also sent as ``Link``; ``None`` ends the list."""
-        if key is None:
+        filters = self.request.query_params.multi_items()
+        cursor = cursor_for(key, self.request, filters)
+        if cursor is None:
             return None
-        cursor = signed(key, self.binding, self.secret)
-        others = [(k, v) for k, v in self.request.query_params.multi_items() if k != "cursor"]
+        others = [(name, value) for name, value in filters if name != "cursor"]
         address = f"{self.request.scope['path']}?{urlencode([*others, ('cursor', cursor)])}"
         self.response.headers["link"] = f'<{address}>; rel="next"'
         return cursor
@@ -59,6 +59,11 @@ def opened(cursor: str, binding: bytes, secret: bytes) -> Key:
     return tuple(json.loads(payload))
 
 
+def uuid_of(key: Key | None) -> UUID | None:
+    """The id in the key of a list that is ordered by id."""
+    return None if key is None else UUID(str(key[0]))
+
+
 def _refused() -> CursorRefused:
     return CursorRefused("the cursor was not given out for this list and these filters")
 
@@ -72,6 +77,24 @@ def binding_of(clinic_id: str, path: str, filters: Sequence[tuple[str, str]]) ->
     """What a cursor belongs to; the number of items on a page is not part of it."""
     kept = sorted((key, value) for key, value in filters if key not in {"cursor", "limit"})
     return json.dumps([clinic_id, path, kept]).encode()
+
+
+def cursor_for(key: Key | None, request: Request, filters: Sequence[tuple[str, str]]) -> str | None:
+    """The cursor of the next page of a list whose filters stand in the body."""
+    if key is None:
+        return None
+    return signed(key, _binding(request, filters), request.app.state.cursor_secret)
+
+
+def key_in(cursor: str | None, request: Request, filters: Sequence[tuple[str, str]]) -> Key | None:
+    """The key in a cursor of a list whose filters stand in the body. Raises CursorRefused."""
+    if cursor is None:
+        return None
+    return opened(cursor, _binding(request, filters), request.app.state.cursor_secret)
+
+
+def _binding(request: Request, filters: Sequence[tuple[str, str]]) -> bytes:
+    return binding_of(str(request.app.state.clinic_id), request.scope["path"], filters)
 
 
 async def read_page(
@@ -89,11 +112,9 @@ async def read_page(
     ] = None,
 ) -> Page:
     """The page that a list is asked for."""
-    state = request.app.state
-    path = request.scope["path"]
-    binding = binding_of(str(state.clinic_id), path, request.query_params.multi_items())
-    after = None if cursor is None else opened(cursor, binding, state.cursor_secret)
-    return Page(limit, after, response, request, binding, state.cursor_secret)
+    filters = request.query_params.multi_items()
+    after = key_in(cursor, request, filters)
+    return Page(limit, after, response, request)
 
 
 PageDep = Annotated[Page, Depends(read_page)]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -22,56 +22,44 @@ from starlette.types import ExceptionHandler
 from app.api import refusals
 from app.api.documents import MalformedDocument
 from app.api.faults import faults_of
+from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
+from app.api.problem_model import MAX_ERRORS, Problem
 from app.domain.errors import DomainError, Fault, Faults
 from app.services.clock import ClockNotSettable
 from app.services.health import NotReady
 from app.services.idempotency import KeyInUse, KeyReused
+from app.services.locations import (
+    ClosureExists,
+    ClosureNotFound,
+    LocationChangedMeanwhile,
+    LocationNotFound,
+)
+from app.services.patient_reports import AbsenceNotFound, PatientEventNotFound
+from app.services.patients import IdentifierTaken, PatientChangedMeanwhile, PatientNotFound
+from app.services.plans import (
+    InvalidPlan,
+    LocationNotNamed,
+    NoActiveVersion,
+    NoAnchorToPropose,
+    PatientErased,
+    PlanIdentifierTaken,
+    PlanNotFound,
+    PlanTooLarge,
+    ProtocolNotFound,
+    RangeNotAllowed,
+    RangeTooLong,
+    ScheduleConflict,
+    StepNotFound,
+    StepNotMovable,
+    VersionNotFound,
+    VersionNotUsable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 BODY = "regimen.body"
-MAX_ERRORS = 20
 MAX_ERRORS_SIZE = 16 * 1024
 
 _log = logging.getLogger(__name__)
-
-
-class FaultOut(BaseModel):
-    """One thing that is wrong with the request."""
-
-    pointer: str = Field(
-        description='JSON pointer into the body (`""` is the whole body), or a parameter\'s name.'
-    )
-    code: str = Field(description="Stable code of the fault.")
-    detail: str = Field(description="The fault in one sentence.")
-
-
-class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "invalid-request",
-                    "title": "The request has faults",
-                    "status": 422,
-                    "errors": [
-                        {"pointer": "/time_zone", "code": "missing", "detail": "is required"}
-                    ],
-                }
-            ]
-        }
-    )
-
-    type: str = Field(description="Stable slug of the kind of problem.")
-    title: str = Field(description="The kind of problem in words.")
-    status: int = Field(description="The HTTP status, repeated.", ge=400, le=599)
-    detail: str | None = Field(default=None, description="This occurrence in one sentence.")
-    errors: list[FaultOut] | None = Field(
-        default=None,
-        max_length=MAX_ERRORS,
-        description="Every place that is wrong; the first 20 of them.",
-    )
 
 
 class Kind(NamedTuple):
@@ -88,6 +76,8 @@ class Kind(NamedTuple):
     retry_after: int | None = None
     members: Callable[[Any, Any], Mapping[str, Any]] | None = None
 
+
+CHANGED = "Somebody changed it meanwhile"
 
 # The one table of statuses. An error that is not in it is answered as its nearest parent.
 KINDS: Mapping[type[Exception], Kind] = {
@@ -116,6 +106,37 @@ KINDS: Mapping[type[Exception], Kind] = {
     KeyInUse: Kind(409, "idempotency-key-in-use", "An equal request is under way", retry_after=1),
     ClockNotSettable: Kind(409, "not-a-sandbox", "The clinic is not a sandbox"),
     NotReady: Kind(503, "not-ready", "The service is not ready", retry_after=5),
+    LocationNotFound: Kind(404, "location-not-found", "There is no such location"),
+    LocationChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    ClosureNotFound: Kind(404, "closure-not-found", "There is no such closure"),
+    ClosureExists: Kind(409, "closure-exists", "The location has such a closure"),
+    PatientNotFound: Kind(404, "patient-not-found", "There is no such patient"),
+    PatientChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    IdentifierTaken: Kind(409, "identifier-taken", "The identifier is another patient's"),
+    PatientEventNotFound: Kind(404, "patient-event-not-found", "There is no such event"),
+    AbsenceNotFound: Kind(404, "absence-not-found", "There is no such absence"),
+    ProtocolNotFound: Kind(404, "protocol-not-found", "There is no such protocol"),
+    VersionNotFound: Kind(404, "version-not-found", "There is no such protocol version"),
+    NoActiveVersion: Kind(409, "no-active-version", "No version of the protocol is active"),
+    VersionNotUsable: Kind(409, "version-not-active", "The protocol version is not active"),
+    PatientErased: Kind(409, "patient-erased", "The patient is no longer here"),
+    LocationNotNamed: Kind(422, "location-needed", "The plan must name a location"),
+    PlanNotFound: Kind(404, "plan-not-found", "There is no such plan"),
+    PlanIdentifierTaken: Kind(409, "plan-identifier-taken", "The identifier is another plan's"),
+    StepNotFound: Kind(404, "step-not-found", "The plan has no such step"),
+    StepNotMovable: Kind(409, "step-not-movable", "The step's day is not to be found any more"),
+    NoAnchorToPropose: Kind(422, "no-anchor", "The protocol has no anchor step"),
+    RangeNotAllowed: Kind(422, "range-not-allowed", "The range of days is not allowed"),
+    RangeTooLong: Kind(422, "range-not-allowed", "The range of days is not allowed"),
+    PlanTooLarge: Kind(422, "plan-too-large", "The plan is too large to compute"),
+    InvalidPlan: Kind(422, "invalid-plan", "The request does not fit the protocol"),
+    ScheduleConflict: Kind(
+        409,
+        "schedule-conflict",
+        "The plan cannot be scheduled",
+        model=ScheduleConflictProblem,
+        members=conflict_members,
+    ),
     Faults: Kind(422, "invalid-document", "The document has faults"),
     DomainError: Kind(422, "invalid-value", "A value is not valid"),
 }

@@ -1,5 +1,6 @@
 """What every use-case is given: the transaction, the clinic, who acts, and what time it is."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -29,3 +30,11 @@ class Context:
     def today(self, zone: str) -> date:
         """Today in this time zone, the name of which was checked when it was stored."""
         return local_date(self.now, ZoneInfo(zone))
+
+    def new_id(self) -> UUID:
+        """A new id (UUID version 7): ids sort by the moment at which their request began."""
+        moment = (self.ordinary_now or self.now).timestamp()
+        milliseconds, fraction = divmod(int(moment * 1_000_000), 1000)
+        high = milliseconds << 16 | 0x7000 | fraction << 2
+        low = 0x8000_0000_0000_0000 | secrets.randbits(62)
+        return UUID(int=high << 64 | low)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.api.faults import faults_of
-from app.api.fields import Day, In, Line, Paragraphs, Slug, Whole, YesNo, Zone
+from app.api.fields import Day, In, Key, Line, Paragraphs, Whole, YesNo, Zone
 from app.domain.errors import Fault
 
 SECRET = "Jane Doe"
@@ -23,7 +23,7 @@ class Skip(In):
     """Another kind of change."""
 
     type: Literal["skip"]
-    step: Slug
+    step: Key
 
 
 class Body(In):

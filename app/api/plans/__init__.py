@@ -1,0 +1,1 @@
+"""Plans over HTTP: what clients send, what they are given, and the routes."""

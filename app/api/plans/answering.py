@@ -1,0 +1,225 @@
+"""What clients are given of a plan. Built as plain data and encoded once: this is a hot path."""
+
+from datetime import date
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from app.api.etags import etag
+from app.domain.protocols import StepKind
+from app.domain.schedules import BookableDay, Conflict, Move, Reason, Schedule, Window
+from app.domain.states import PlanStatus, StepStatus, allowed_changes, window_state
+from app.services.plans import PlanSummary, PlanView, ReadPlan, StepView
+
+Data = dict[str, Any]
+
+_STATELESS = frozenset({StepStatus.SKIPPED, StepStatus.MISSED, StepStatus.CANCELLED})
+
+
+def plan_response(
+    view: PlanView, today: date, *, status_code: int = 200, stored: bool = True
+) -> Response:
+    """A plan with its ETag; one just made also says where it is."""
+    headers = {}
+    if stored:
+        headers["etag"] = etag(view.revision, today)
+        if status_code == 201:
+            headers["location"] = f"/v1/plans/{view.id}"
+    body = to_json(plan_data(view, today, stored=stored))
+    return Response(body, status_code, headers, "application/json")
+
+
+def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
+    """A plan in the shape of the API; one that is only looked at has no ids yet."""
+    status = PlanStatus(view.status)
+    return {
+        "id": view.id if stored else None,
+        "revision": view.revision if stored else None,
+        "status": view.status,
+        "protocol": {
+            "key": view.protocol_key,
+            "version": view.protocol_version,
+            "example": view.example,
+        },
+        "patient_id": view.patient_id,
+        "location_id": view.location_id,
+        "time_zone": view.time_zone,
+        "body_site": view.body_site,
+        "laterality": view.laterality,
+        "condition": view.condition,
+        "practitioner": view.practitioner,
+        "identifiers": [{"system": i.system, "value": i.value} for i in view.identifiers],
+        "note": view.note,
+        "anchor": view.anchor,
+        "parameters": view.state.get("parameters", {}),
+        "chosen": view.chosen,
+        "steps": [step_data(step, status, today, stored=stored) for step in view.steps],
+        "next_step": view.next_step_id if stored else None,
+        "needs_attention": [_nameless(item, stored=stored) for item in view.attention],
+        "breaches": [_nameless(breach, stored=stored) for breach in view.breaches],
+        "created_at": _instant(view.created_at) if stored else None,
+        "updated_at": _instant(view.updated_at) if stored else None,
+    }
+
+
+def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) -> Data:
+    """A planned step in the shape of the API."""
+    status = StepStatus(step.status)
+    is_decision = step.kind == StepKind.DECISION
+    window = None
+    if step.window_target is not None:
+        window = {
+            "earliest": step.window_earliest,
+            "target": step.window_target,
+            "latest": step.window_latest,
+        }
+    number = step.occurrence
+    return {
+        "id": step.id if stored else None,
+        "key": step.key,
+        "occurrence": int(number) if number is not None and number.isdecimal() else number,
+        "ordinal": step.ordinal,
+        "of": step.of_count,
+        "kind": step.kind,
+        "title": step.title,
+        "optional": step.optional,
+        "status": step.status,
+        "tentative": step.tentative,
+        "date": step.day,
+        "end_date": step.end_day,
+        "duration_minutes": step.duration_minutes,
+        "modes": step.modes,
+        "appointment": step.appointment,
+        "window": window,
+        "deadline": step.deadline,
+        "window_state": _state(step, status, plan, today),
+        "deviation_days": step.deviation_days,
+        "reasons": step.reasons,
+        "instructions": step.instructions,
+        "allowed_changes": allowed_changes(plan, status, is_decision=is_decision) if stored else (),
+    }
+
+
+def _state(step: StepView, status: StepStatus, plan: PlanStatus, today: date) -> str | None:
+    """The window state today; without timings the step's own day is its window."""
+    if step.day is None or status in _STATELESS:
+        return None
+    day = date.fromisoformat(step.day)
+    if step.window_target is None:
+        window = Window(day, day, day)
+    else:
+        window = Window(
+            _day(step.window_earliest),
+            date.fromisoformat(step.window_target),
+            _day(step.window_latest),
+        )
+    performed = day if status is StepStatus.PERFORMED else None
+    state = window_state(window, today, performed)
+    if plan is PlanStatus.ON_HOLD and state == "overdue":
+        return "due"
+    return state.value
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _nameless(item: Data, *, stored: bool) -> Data:
+    """Nothing has an id before it is stored."""
+    if stored:
+        return item
+    return {key: [] if key == "step_ids" else v for key, v in item.items() if key != "step_id"}
+
+
+def _instant(moment: Any) -> str:
+    return str(moment.isoformat().replace("+00:00", "Z"))
+
+
+def summary_data(plan: PlanSummary) -> Data:
+    """What a list says of a plan."""
+    following = None
+    if plan.next_step_id is not None:
+        following = {
+            "id": str(plan.next_step_id),
+            "key": plan.next_key,
+            "title": plan.next_title,
+            "date": None if plan.next_day is None else plan.next_day.isoformat(),
+        }
+    return {
+        "id": str(plan.id),
+        "revision": plan.revision,
+        "status": plan.status,
+        "protocol": {"key": plan.protocol_key, "version": plan.protocol_version},
+        "patient_id": str(plan.patient_id),
+        "location_id": str(plan.location_id),
+        "body_site": plan.body_site,
+        "laterality": plan.laterality,
+        "condition": plan.condition,
+        "practitioner": plan.practitioner,
+        "anchor": plan.anchor,
+        "next_step": following,
+        "needs_attention": plan.attention,
+        "created_at": _instant(plan.created_at),
+        "updated_at": _instant(plan.updated_at),
+    }
+
+
+def reason_data(reason: Reason) -> Data:
+    """A reason; its rule only where there is one."""
+    data = {"code": reason.code, "text": reason.text}
+    if reason.rule is not None:
+        data["rule"] = reason.rule
+    return data
+
+
+def move_data(move: Move, step_ids: dict[str, str]) -> Data:
+    """A move; steps of a plan not stored yet are named by their occurrence."""
+    return {
+        "step_id": step_ids.get(str(move.id)),
+        "step": str(move.id),
+        "from": move.old.isoformat(),
+        "to": None if move.new is None else move.new.isoformat(),
+        "reasons": [reason_data(reason) for reason in move.reasons],
+    }
+
+
+def conflict_data(conflict: Conflict) -> Data:
+    """A conflict: every element that takes part, in words."""
+    return {"elements": [{"id": e.id, "text": e.text} for e in conflict.elements]}
+
+
+def days_data(days: tuple[BookableDay, ...], step_ids: dict[str, str]) -> Data:
+    """The bookable days of a step."""
+    return {
+        "days": [
+            {
+                "date": day.day.isoformat(),
+                "cost": day.cost,
+                "moves": [move_data(move, step_ids) for move in day.moves],
+            }
+            for day in days
+        ]
+    }
+
+
+def judged_data(answer: Schedule | Conflict, step: str, step_ids: dict[str, str]) -> Data:
+    """Why a step could have a day, or why not."""
+    match answer:
+        case Conflict():
+            return {"bookable": False, "conflict": conflict_data(answer)}
+        case Schedule():
+            placed = next(placed for placed in answer.steps if str(placed.id) == step)
+            return {
+                "bookable": True,
+                "reasons": [reason_data(reason) for reason in placed.reasons],
+                "moves": [move_data(m, step_ids) for m in answer.moves if str(m.id) != step],
+            }
+
+
+def ids_by_occurrence(read: ReadPlan) -> dict[str, str]:
+    """The id of every planned step by its occurrence."""
+    return {
+        step.key if step.occurrence is None else f"{step.key}/{step.occurrence}": step.id
+        for step in read.view.steps
+    }

@@ -1,0 +1,240 @@
+"""Plans: a protocol applied to a patient, with every day explained."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+
+from app.api.deps import ContextDep, ReadContextDep
+from app.api.fields import Day, Instant
+from app.api.paging import PageDep, uuid_of
+from app.api.plans.answering import (
+    days_data,
+    ids_by_occurrence,
+    judged_data,
+    plan_data,
+    plan_response,
+    summary_data,
+)
+from app.api.plans.asking import PlanIn, ProposalsIn
+from app.api.plans.models import (
+    BookableDaysOut,
+    JudgedDayOut,
+    PlanListOut,
+    PlanOut,
+    ProposalsOut,
+)
+from app.api.problems import BODY, problems
+from app.api.routing import UNCHANGED, Route
+from app.services import plans
+from app.services.locations import LocationNotFound
+from app.services.patients import PatientNotFound
+from app.services.plans import (
+    InvalidPlan,
+    LocationNotNamed,
+    NoActiveVersion,
+    NoAnchorToPropose,
+    PatientErased,
+    PlanFilter,
+    PlanIdentifierTaken,
+    PlanNotFound,
+    PlanTooLarge,
+    ProtocolNotFound,
+    RangeNotAllowed,
+    RangeTooLong,
+    ScheduleConflict,
+    StepNotFound,
+    StepNotMovable,
+    VersionNotFound,
+    VersionNotUsable,
+)
+
+router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
+
+_BASIS = (
+    ProtocolNotFound,
+    VersionNotFound,
+    NoActiveVersion,
+    VersionNotUsable,
+    PatientNotFound,
+    PatientErased,
+    LocationNotFound,
+    LocationNotNamed,
+    InvalidPlan,
+    PlanTooLarge,
+)
+
+
+@router.post(
+    "/preview",
+    operation_id="preview_plan",
+    response_model=PlanOut,
+    responses=problems(*_BASIS, ScheduleConflict),
+)
+async def preview_plan(body: PlanIn, ctx: ReadContextDep) -> Response:
+    """Show the plan that a request would make, without storing it.
+
+    The same body as for creating, the same days, reasons and breaches, or the same conflict with
+    its ways out. Draft versions of protocols may be tried too.
+    """
+    planned = await plans.preview_plan(ctx, body.to_domain())
+    return plan_response(plans.view_of_planned(planned), planned.basis.today, stored=False)
+
+
+@router.post(
+    "",
+    operation_id="create_plan",
+    status_code=201,
+    response_model=PlanOut,
+    responses=problems(*_BASIS, ScheduleConflict, PlanIdentifierTaken),
+)
+async def create_plan(body: PlanIn, ctx: ContextDep) -> Response:
+    """Apply a protocol to a patient: every step gets a day, every day its reasons.
+
+    The anchor is a date, or the first day from a date on which everything fits. A request that
+    cannot be scheduled is refused with a minimal conflict and with whole bodies that work.
+    """
+    planned = await plans.create_plan(ctx, body.to_domain())
+    view = plans.view_of_planned(planned)
+    return plan_response(view, planned.basis.today, status_code=201)
+
+
+@router.post(
+    "/proposals",
+    operation_id="propose_plans",
+    response_model=ProposalsOut,
+    responses=problems(*_BASIS, NoAnchorToPropose, RangeNotAllowed),
+)
+async def propose_plans(request: Request, body: ProposalsIn, ctx: ReadContextDep) -> Response:
+    """When could the anchor be? Its possible days, ranked, each with the whole schedule.
+
+    At most 120 days are looked at and 20 proposed. No possible day is an empty list.
+    """
+    found = await plans.propose_plans(
+        ctx,
+        body.plan.request(None),
+        first=body.first,
+        last=body.until,
+        rank=body.rank,
+        limit=body.limit,
+    )
+    return _json(_proposals(found, request.scope[BODY]["plan"]))
+
+
+@router.get("", operation_id="list_plans", response_model=PlanListOut)
+async def list_plans(  # noqa: PLR0917 - the framework passes filters by name
+    page: PageDep,
+    ctx: ReadContextDep,
+    patient_id: Annotated[UUID | None, Query(description="Plans of this patient.")] = None,
+    status: Annotated[
+        Literal["draft", "active", "on_hold", "completed", "revoked", "entered_in_error"] | None,
+        Query(description="Plans of this status."),
+    ] = None,
+    protocol: Annotated[
+        str | None, Query(description="Plans by this protocol.", max_length=64)
+    ] = None,
+    version: Annotated[
+        str | None, Query(description="Plans by this protocol version.", max_length=32)
+    ] = None,
+    location_id: Annotated[UUID | None, Query(description="Plans at this location.")] = None,
+    practitioner: Annotated[
+        str | None, Query(description="Plans of this practitioner.", max_length=200)
+    ] = None,
+    body_site: Annotated[
+        str | None, Query(description="Plans of this body site.", max_length=64)
+    ] = None,
+    needs_attention: Annotated[
+        bool | None, Query(description="Plans a person must look at, or need not.")
+    ] = None,
+    updated_since: Annotated[
+        Instant | None, Query(description="Plans changed at or after this instant.")
+    ] = None,
+) -> Response:
+    """List plans in the order in which they were made, filtered as asked."""
+    which = PlanFilter(
+        patient_id=patient_id,
+        status=status,
+        protocol_key=protocol,
+        protocol_version=version,
+        location_id=location_id,
+        practitioner=practitioner,
+        body_site=body_site,
+        needs_attention=needs_attention,
+        updated_since=updated_since,
+    )
+    found = await plans.list_plans(ctx, which, after=uuid_of(page.after), limit=page.limit)
+    items = [summary_data(plan) for plan in found.items]
+    content = to_json({"items": items, "next": page.next(found.next)})
+    return Response(content, headers=page.response.headers, media_type="application/json")
+
+
+@router.get(
+    "/{plan_id}",
+    operation_id="read_plan",
+    response_model=PlanOut,
+    responses={**problems(PlanNotFound), **UNCHANGED},
+)
+async def read_plan(plan_id: UUID, ctx: ReadContextDep) -> Response:
+    """Read a plan with every planned step, its window, state, reasons and instructions."""
+    found = await plans.read_plan(ctx, plan_id)
+    return plan_response(found.view, found.today)
+
+
+@router.get(
+    "/{plan_id}/steps/{step_id}/days",
+    operation_id="list_step_days",
+    response_model=BookableDaysOut,
+    responses=problems(PlanNotFound, StepNotFound, StepNotMovable, RangeTooLong),
+)
+async def list_step_days(
+    plan_id: UUID,
+    step_id: UUID,
+    ctx: ReadContextDep,
+    first: Annotated[Day, Query(alias="from", description="First day of the range.")],
+    until: Annotated[Day, Query(description="Last day, at most 120 days on.")],
+) -> Response:
+    """List the days a step could have, each with its cost and the steps that would move.
+
+    Everything else is free to follow; the step's own day is set aside.
+    """
+    days = await plans.list_step_days(ctx, plan_id, step_id, first=first, last=until)
+    return _json(days_data(days.days, ids_by_occurrence(days.plan)))
+
+
+@router.get(
+    "/{plan_id}/steps/{step_id}/days/{day}",
+    operation_id="judge_step_day",
+    response_model=JudgedDayOut,
+    responses=problems(PlanNotFound, StepNotFound, StepNotMovable),
+)
+async def judge_step_day(plan_id: UUID, step_id: UUID, day: Day, ctx: ReadContextDep) -> Response:
+    """Why a step could have this day, or why not: the reasons, or the conflict in words."""
+    judged = await plans.judge_step_day(ctx, plan_id, step_id, day)
+    ids = ids_by_occurrence(judged.plan)
+    return _json(judged_data(judged.answer, str(judged.occurrence), ids))
+
+
+def _proposals(found: plans.Proposals, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "from": found.first.isoformat(),
+        "until": found.last.isoformat(),
+        "possible": found.possible,
+        "proposals": [
+            {
+                "date": proposal.day.isoformat(),
+                "cost": proposal.cost,
+                "plan": plan_data(
+                    plans.view_of_planned(proposal.planned),
+                    proposal.planned.basis.today,
+                    stored=False,
+                ),
+                "request": {**body, "anchor": {"date": proposal.day.isoformat()}},
+            }
+            for proposal in found.ranked
+        ],
+    }
+
+
+def _json(data: dict[str, Any]) -> Response:
+    return Response(to_json(data), media_type="application/json")

@@ -1,0 +1,64 @@
+"""What happened: one row in the clinic's log, written in the transaction in which it happened."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from app.persistence.events import EventRepository, NewEvent
+from app.services.context import Context
+
+
+class EventType(StrEnum):
+    """Everything that is noted; past tense, stable for ever."""
+
+    CLINIC_RULES_CHANGED = "clinic_rules_changed"
+    CLOCK_SET = "clock_set"
+    CLOSURE_ADDED = "closure_added"
+    CLOSURE_REMOVED = "closure_removed"
+    LOCATION_ADDED = "location_added"
+    LOCATION_CHANGED = "location_changed"
+    PATIENT_ADDED = "patient_added"
+    PATIENT_CHANGED = "patient_changed"
+    PATIENT_EVENT_REPORTED = "patient_event_reported"
+    PATIENT_EVENT_WITHDRAWN = "patient_event_withdrawn"
+    ABSENCE_ADDED = "absence_added"
+    ABSENCE_REMOVED = "absence_removed"
+    PLAN_CREATED = "plan_created"
+
+
+def new_event(
+    ctx: Context,
+    type: EventType,  # noqa: A002 # the word of the log
+    *,
+    plan_id: UUID | None = None,
+    patient_id: UUID | None = None,
+    revision: int | None = None,
+    data: Mapping[str, str | int] | None = None,
+) -> NewEvent:
+    """Something that happens now; ``data`` holds ids, codes and numbers, no patient data."""
+    return NewEvent(
+        id=ctx.new_id(),
+        type=type,
+        at=ctx.now,
+        actor=ctx.actor,
+        plan_id=plan_id,
+        patient_id=patient_id,
+        revision=revision,
+        data=dict(data or {}),
+    )
+
+
+async def append(
+    ctx: Context,
+    type: EventType,  # noqa: A002 # the word of the log
+    *,
+    plan_id: UUID | None = None,
+    patient_id: UUID | None = None,
+    revision: int | None = None,
+    data: Mapping[str, str | int] | None = None,
+) -> None:
+    """Note what happened, last of all in its transaction."""
+    event = new_event(
+        ctx, type, plan_id=plan_id, patient_id=patient_id, revision=revision, data=data
+    )
+    await EventRepository(ctx.connection, ctx.clinic_id).append([event])
