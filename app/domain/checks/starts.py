@@ -1,0 +1,74 @@
+"""Asks the engine for a plan that starts on a day, nothing of it done and nobody away."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+from app.domain.calendars import EVERY_DAY, Calendar
+from app.domain.facts import Anchor, OccurrenceId
+from app.domain.offsets import FIRST_DAY, MAX_OFFSET_DAYS
+from app.domain.problem import Problem
+from app.domain.protocols import OutsideEvent, Protocol, Step, StepReference, Timing
+
+SEARCH_DAYS = 366
+
+
+def anchor_of(protocol: Protocol) -> OccurrenceId | None:
+    """The occurrence from which plans hang: of a repeated step number 1."""
+    step = None if protocol.anchor is None else protocol.step(protocol.anchor)
+    if step is None:
+        return None
+    if step.timepoints:
+        return OccurrenceId(step.key, step.timepoints[0].key)
+    return OccurrenceId(step.key, None if step.repeat is None else 1)
+
+
+def timings_of(step: Step) -> Iterable[Timing]:
+    """The timings of a step, those of all its alternatives too."""
+    options = () if step.alternatives is None else step.alternatives.options
+    return (*step.timings, *(timing for _, timing in options))
+
+
+def hangs_outside(protocol: Protocol) -> bool:
+    """Whether a day from outside (a start, a birth, an event) places any step."""
+    return any(
+        not isinstance(timing.reference, StepReference)
+        for step in protocol.steps
+        for timing in timings_of(step)
+    )
+
+
+def starting_on(
+    protocol: Protocol,
+    day: date,
+    *,
+    calendar: Calendar = EVERY_DAY,
+    parameters: Mapping[str, str | int],
+    anchored: bool,
+) -> Problem:
+    """The plan whose outside days are this day, and whose anchor is, too, if ``anchored``.
+
+    Otherwise the anchor takes the first day that works, within a year.
+    """
+    occurrence = anchor_of(protocol)
+    anchor = None
+    if occurrence is not None and anchored:
+        anchor = Anchor(occurrence, day)
+    elif occurrence is not None:
+        last = day + timedelta(days=SEARCH_DAYS)
+        anchor = Anchor(occurrence, earliest_from=day, until=last)
+    names = {
+        timing.reference.name
+        for step in protocol.steps
+        for timing in timings_of(step)
+        if isinstance(timing.reference, OutsideEvent)
+    }
+    return Problem(
+        protocol=protocol,
+        as_of=max(FIRST_DAY, day - timedelta(days=MAX_OFFSET_DAYS)),
+        calendar=calendar,
+        parameters=parameters,
+        anchor=anchor,
+        plan_start=day,
+        birth_date=day,
+        events=dict.fromkeys(sorted(names), day),
+    )
