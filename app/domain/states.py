@@ -119,3 +119,27 @@ def window_state(window: Window, as_of: date, performed_on: date | None = None) 
     if window.latest is not None and day > window.latest:
         return WindowState.OVERDUE if performed_on is None else WindowState.LATE
     return WindowState.DUE if performed_on is None else WindowState.IN_WINDOW
+
+
+# Which changes a step's status allows, in the order in which people usually want them.
+_CHANGES: dict[StepStatus, tuple[str, ...]] = {
+    StepStatus.PROPOSED: ("perform", "move", "pin", "skip", "cancel"),
+    StepStatus.PLANNED: ("perform", "miss", "move", "pin", "book", "skip", "cancel"),
+    StepStatus.BOOKED: ("perform", "miss", "move", "unbook", "skip", "cancel"),
+    StepStatus.PERFORMED: ("correct",),
+    StepStatus.MISSED: ("perform", "move", "skip", "correct"),
+    StepStatus.SKIPPED: ("restore",),
+    StepStatus.CANCELLED: ("restore",),
+    StepStatus.ENTERED_IN_ERROR: (),
+}
+_LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
+
+
+def allowed_changes(plan: PlanStatus, step: StepStatus, *, is_decision: bool) -> tuple[str, ...]:
+    """The types of change that may be posted for a step, as things stand."""
+    if plan not in _LIVING:
+        return ()
+    changes = _CHANGES[step]
+    if is_decision and "perform" in changes:
+        return ("decide", *(change for change in changes if change != "perform"))
+    return changes

@@ -1,0 +1,72 @@
+"""Use-cases of plans: preview, create, read, propose, and the days of a step."""
+
+from app.domain.engine import PlanTooLarge, RangeTooLong
+from app.persistence.plans.records import (
+    PlanFilter,
+    PlanIdentifierTaken,
+    PlanNotFound,
+    PlanSummary,
+    PlanView,
+    StepView,
+)
+from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
+from app.services.plans.loading import LocationNotNamed, PatientErased, VersionNotUsable
+from app.services.plans.planning import (
+    InvalidPlan,
+    PlannedPlan,
+    ScheduleConflict,
+    create_plan,
+    preview_plan,
+)
+from app.services.plans.proposing import (
+    NoAnchorToPropose,
+    Proposals,
+    RangeNotAllowed,
+    propose_plans,
+)
+from app.services.plans.reading import (
+    JudgedDay,
+    ReadPlan,
+    StepNotFound,
+    StepNotMovable,
+    judge_step_day,
+    list_plans,
+    list_step_days,
+    read_plan,
+)
+from app.services.plans.views import view_of_planned
+
+__all__ = [
+    "InvalidPlan",
+    "JudgedDay",
+    "LocationNotNamed",
+    "NoActiveVersion",
+    "NoAnchorToPropose",
+    "PatientErased",
+    "PlanFilter",
+    "PlanIdentifierTaken",
+    "PlanNotFound",
+    "PlanSummary",
+    "PlanTooLarge",
+    "PlanView",
+    "PlannedPlan",
+    "Proposals",
+    "ProtocolNotFound",
+    "RangeNotAllowed",
+    "RangeTooLong",
+    "ReadPlan",
+    "ScheduleConflict",
+    "StepNotFound",
+    "StepNotMovable",
+    "StepView",
+    "VersionNotFound",
+    "VersionNotUsable",
+    "create_plan",
+    "judge_step_day",
+    "list_plans",
+    "list_step_days",
+    "preview_plan",
+    "propose_plans",
+    "read_plan",
+    "view_of_planned",
+]

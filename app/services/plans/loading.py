@@ -1,0 +1,223 @@
+"""Loads what a plan is made from: protocol version, patient, location, rules, other plans."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from app.domain.calendars import Absence, Calendar, Closure
+from app.domain.documents import ProtocolDocument, parse_clinic_rules, parse_protocol
+from app.domain.errors import DomainError
+from app.domain.facts import OtherPlan, OtherStep, Reported
+from app.domain.plans.state import Surroundings
+from app.domain.protocols import Protocol
+from app.domain.rules import Rule
+from app.domain.states import VersionStatus
+from app.persistence.clinics import ClinicRulesRepository
+from app.persistence.locations import ClosureRepository, LocationRecord, LocationRepository
+from app.persistence.patient_reports import PatientReportRepository
+from app.persistence.patients import Identifier, PatientNotFound, PatientRecord, PatientRepository
+from app.persistence.plans.records import PatientStep
+from app.persistence.plans.repository import PlanRepository
+from app.persistence.protocols import ProtocolRepository, VersionSummary
+from app.services.context import Context
+from app.services.plans.requests import PlanRequest
+
+MAX_REMEMBERED = 256
+# Offsets are at most ten years; facts of a plan may lie as far back.
+CLOSED_BEFORE = timedelta(days=3650)
+CLOSED_AFTER = timedelta(days=3650)
+
+
+class LocationNotNamed(DomainError):
+    """The clinic has several locations, or none; a plan must name one."""
+
+
+class PatientErased(DomainError):
+    """The patient was erased or merged into another; no plans are made for it."""
+
+
+class VersionNotUsable(DomainError):
+    """New plans are made by active protocol versions only."""
+
+
+class ParsedProtocols:
+    """Protocol documents already read, by the hash of their content; bounded."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, ProtocolDocument] = OrderedDict()
+
+    async def document(
+        self, protocols: ProtocolRepository, summary: VersionSummary
+    ) -> ProtocolDocument:
+        """The document of a version, read from the database when it is not known yet."""
+        found = self._known.get(summary.content_hash)
+        if found is None:
+            version = await protocols.get_version(summary.protocol_key, summary.version)
+            found = parse_protocol(version.document)
+            self._known[summary.content_hash] = found
+            if len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
+# Content never changes under its hash, so that remembering it needs no one's permission.
+_parsed = ParsedProtocols()
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Everything a plan is made from, as of today at its location."""
+
+    version: VersionSummary
+    document: ProtocolDocument
+    patient: PatientRecord
+    location: LocationRecord
+    around: Surroundings
+    today: date
+
+
+async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = False) -> Basis:
+    """Look up what a request names.
+
+    Raises ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionNotUsable, PatientNotFound,
+    PatientErased, LocationNotFound or LocationNotNamed.
+    """
+    version, document = await load_version(ctx, request.protocol_key, request.protocol_version)
+    usable = {VersionStatus.ACTIVE, VersionStatus.DRAFT} if allow_draft else {VersionStatus.ACTIVE}
+    if version.status not in usable:
+        raise VersionNotUsable(f"version '{version.version}' is {version.status}, not active")
+    patient = await _find_patient(ctx, request)
+    location = await _find_location(ctx, request.location_id)
+    today = ctx.today(location.time_zone)
+    around = await load_surroundings(
+        ctx, document, patient, location, laterality=request.laterality, today=today
+    )
+    return Basis(version, document, patient, location, around, today)
+
+
+async def load_version(
+    ctx: Context, key: str, version: str | None
+) -> tuple[VersionSummary, ProtocolDocument]:
+    """A version, else the active one, with its document."""
+    protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
+    summary = await protocols.get_summary(key, version)
+    return summary, await _parsed.document(protocols, summary)
+
+
+async def load_surroundings(
+    ctx: Context,
+    document: ProtocolDocument,
+    patient: PatientRecord,
+    location: LocationRecord,
+    *,
+    laterality: str | None,
+    today: date,
+    plan_id: UUID | None = None,
+) -> Surroundings:
+    """What lies round a plan; ``plan_id`` is left out of the patient's other plans."""
+    reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
+    events = await reports.events(patient.id)
+    absences = await reports.absences(patient.id)
+    others = await PlanRepository(ctx.connection, ctx.clinic_id).patient_steps(patient.id)
+    return Surroundings(
+        calendar=await load_calendar(ctx, location, today),
+        clinic_rules=await load_clinic_rules(ctx, document.protocol),
+        birth_date=patient.birth_date,
+        body_site=None if document.body_site is None else document.body_site.key,
+        laterality=laterality,
+        reported=tuple(
+            Reported(
+                id=str(event.id),
+                on=event.on_day,
+                agent=event.agent,
+                finding=event.finding,
+                body_site=event.body_site,
+                laterality=event.laterality,
+                cleared_on=event.cleared_on,
+            )
+            for event in events
+        ),
+        absences=tuple(
+            Absence(str(absence.id), absence.first_day, absence.last_day) for absence in absences
+        ),
+        other_plans=_other_plans(step for step in others if step.plan_id != plan_id),
+    )
+
+
+async def load_clinic_rules(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
+    """The clinic's own rules for the steps of a protocol."""
+    stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
+    if not stored.document:
+        return ()
+    return parse_clinic_rules(stored.document).rules_for(protocol)
+
+
+async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> Calendar:
+    """A location's open weekdays, and its closures as far as plans reach."""
+    closures = await ClosureRepository(ctx.connection, ctx.clinic_id).of_location(
+        location.id, from_day=today - CLOSED_BEFORE, to_day=today + CLOSED_AFTER
+    )
+    return Calendar(
+        open_weekdays=frozenset(location.open_weekdays),
+        closures=tuple(
+            Closure(closure.key, closure.first_day, closure.last_day, closure.title)
+            for closure in closures
+        ),
+    )
+
+
+def _other_plans(steps: Iterable[PatientStep]) -> tuple[OtherPlan, ...]:
+    found: dict[UUID, list[PatientStep]] = {}
+    for step in steps:
+        found.setdefault(step.plan_id, []).append(step)
+    return tuple(
+        OtherPlan(
+            id=str(plan_id),
+            steps=tuple(_other_step(step) for step in of_plan),
+            body_site=of_plan[0].body_site,
+            laterality=of_plan[0].laterality,
+        )
+        for plan_id, of_plan in found.items()
+    )
+
+
+def _other_step(step: PatientStep) -> OtherStep:
+    key = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
+    return OtherStep(key, step.day, step.kind, step.end_day, step.agent)
+
+
+async def _find_patient(ctx: Context, request: PlanRequest) -> PatientRecord:
+    patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    if request.patient_id is not None:
+        patient = await patients.get(request.patient_id)
+    else:
+        named = request.patient_identifier
+        found = (
+            None if named is None else await patients.find(Identifier(named.system, named.value))
+        )
+        if found is None:
+            raise PatientNotFound("no patient has this identifier")
+        patient = found
+    if patient.merged_into is not None or patient.erased_at is not None:
+        raise PatientErased("this patient was erased or merged into another")
+    return patient
+
+
+async def _find_location(ctx: Context, location_id: UUID | None) -> LocationRecord:
+    locations = LocationRepository(ctx.connection, ctx.clinic_id)
+    if location_id is not None:
+        return await locations.get(location_id)
+    found = await locations.page(after=None, limit=2)
+    if len(found) != 1:
+        count = "no location" if not found else "several locations"
+        raise LocationNotNamed(f"the clinic has {count}: location_id is needed")
+    return found[0]
+
+
+def default_not_before(today: date, location: LocationRecord) -> date:
+    """The first day a location can be booked for."""
+    return today + timedelta(days=location.notice_days)

@@ -1,0 +1,255 @@
+"""Dates a plan that is asked for: previews it, stores it, or says why it cannot be."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from anyio import to_thread
+
+from app.domain.calendars import Absence, local_date
+from app.domain.documents import ProtocolDocument
+from app.domain.engine import find_options, solve
+from app.domain.errors import DomainError, Fault, Faults
+from app.domain.facts import Anchor, OccurrenceId
+from app.domain.plans.changes import Perform, changed_by
+from app.domain.plans.records import anchor_to_data, state_to_data
+from app.domain.plans.state import PlanState, problem_of
+from app.domain.plans.steps import attention_of, breaches_of, next_step, planned_steps
+from app.domain.problem import Problem
+from app.domain.protocols import Follows, Protocol
+from app.domain.schedules import Conflict, Option, Schedule
+from app.persistence.patients import Identifier
+from app.persistence.plans.records import PlanRecord, RevisionRecord
+from app.persistence.plans.repository import PlanRepository
+from app.services import events
+from app.services.context import Context
+from app.services.events import EventType
+from app.services.plans.loading import Basis, default_not_before, load_basis
+from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
+
+SMALL_PLAN = 40
+
+
+class ScheduleConflict(DomainError):
+    """No schedule keeps all of these at once; the options say what would."""
+
+    def __init__(self, conflict: Conflict, options: tuple[Option, ...]) -> None:
+        super().__init__(conflict.text)
+        self.conflict = conflict
+        self.options = options
+
+
+class InvalidPlan(Faults):
+    """The request does not fit the protocol; each fault is named by its JSON pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPlan:
+    """A plan as it would be, or was, stored, with what it was made from."""
+
+    record: PlanRecord
+    basis: Basis
+
+
+async def preview_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
+    """The plan this request would make; stores nothing. Drafts of protocols may be tried.
+
+    Raises what ``create_plan`` raises.
+    """
+    basis = await load_basis(ctx, request, allow_draft=True)
+    return await _plan(ctx, request, basis)
+
+
+async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
+    """Date and store a new plan with its first revision and event.
+
+    Raises ScheduleConflict, InvalidPlan and what ``load_basis`` raises.
+    """
+    basis = await load_basis(ctx, request)
+    planned = await _plan(ctx, request, basis)
+    record = planned.record
+    revision = RevisionRecord(
+        revision=1, at=ctx.now, actor=ctx.actor, moves=[], snapshot={"state": record.state}
+    )
+    created = events.new_event(
+        ctx,
+        EventType.PLAN_CREATED,
+        plan_id=record.id,
+        patient_id=record.patient_id,
+        revision=1,
+        data={"protocol": record.protocol_key, "version": record.protocol_version},
+    )
+    await PlanRepository(ctx.connection, ctx.clinic_id).add(record, revision, [created])
+    return planned
+
+
+def problem_for(request: PlanRequest, basis: Basis) -> tuple[PlanState, Problem]:
+    """The state a request begins with and the question it puts to the engine.
+
+    Raises InvalidPlan or ContradictoryChange.
+    """
+    _check(request, basis.document)
+    state = _first_state(request, basis)
+    changes = [
+        Perform(change.occurrence, local_date(change.at, ZoneInfo(basis.location.time_zone)))
+        if isinstance(change, PerformedAt)
+        else change
+        for change in request.changes
+    ]
+    state = changed_by(state, changes, as_of=basis.today)
+    return state, problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
+
+
+async def answer(problem: Problem) -> Schedule:
+    """The engine's schedule; a large plan is solved beside the event loop.
+
+    Raises ScheduleConflict with its ways out.
+    """
+    if _occurrences(problem.protocol) <= SMALL_PLAN:
+        return _solved(problem)
+    return await to_thread.run_sync(_solved, problem)
+
+
+def _solved(problem: Problem) -> Schedule:
+    found = solve(problem)
+    match found:
+        case Schedule():
+            return found
+        case Conflict():
+            raise ScheduleConflict(found, find_options(problem, found))
+
+
+def _occurrences(protocol: Protocol) -> int:
+    return sum(
+        len(step.timepoints) or (step.repeat.count.maximum if step.repeat else 1)
+        for step in protocol.steps
+    )
+
+
+async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
+    state, problem = problem_for(request, basis)
+    schedule = await answer(problem)
+    state = replace(state, baseline=_baseline(basis.document.protocol, schedule))
+    return PlannedPlan(plan_record(ctx, request, basis, state, schedule), basis)
+
+
+def plan_record(
+    ctx: Context, request: PlanRequest, basis: Basis, state: PlanState, schedule: Schedule
+) -> PlanRecord:
+    """A schedule as the first revision of a plan, its steps with new ids."""
+    ids = {placed.id: ctx.new_id() for placed in schedule.steps}
+    steps = planned_steps(schedule, basis.document.protocol, ids, status=request.status)
+    breaches = breaches_of(schedule, ids, state.acknowledged)
+    return PlanRecord(
+        id=ctx.new_id(),
+        revision=1,
+        status=request.status,
+        protocol_key=basis.version.protocol_key,
+        protocol_version=basis.version.version,
+        patient_id=basis.patient.id,
+        location_id=basis.location.id,
+        body_site=basis.around.body_site,
+        laterality=request.laterality,
+        condition=request.condition,
+        practitioner=request.practitioner,
+        note=request.note,
+        anchor=_anchor_data(state.anchor, schedule),
+        state=state_to_data(state),
+        chosen=dict(schedule.chosen),
+        breaches=breaches,
+        attention=attention_of(breaches, steps),
+        next_step_id=next_step(steps),
+        created_at=ctx.now,
+        updated_at=ctx.now,
+        created_by=ctx.actor,
+        identifiers=tuple(Identifier(i.system, i.value) for i in request.identifiers),
+        steps=steps,
+    )
+
+
+def _anchor_data(anchor: Anchor | None, schedule: Schedule) -> dict[str, str | None] | None:
+    """The anchor as it is shown: its step, the day it has, and what was asked."""
+    if anchor is None:
+        return None
+    day = schedule.day_of(anchor.occurrence)
+    return {**anchor_to_data(anchor), "date": None if day is None else day.isoformat()}
+
+
+def _baseline(protocol: Protocol, schedule: Schedule) -> dict[OccurrenceId, date]:
+    """The first planned days, kept where any timing follows them."""
+    follows = {timing.follows for step in protocol.steps for timing in step.timings}
+    for step in protocol.steps:
+        if step.alternatives is not None:
+            follows |= {timing.follows for _, timing in step.alternatives.options}
+    if Follows.PLANNED not in follows:
+        return {}
+    return {placed.id: placed.day for placed in schedule.steps if placed.day is not None}
+
+
+def _first_state(request: PlanRequest, basis: Basis) -> PlanState:
+    return PlanState(
+        anchor=_anchor(request.anchor, basis.document.protocol),
+        plan_start=request.plan_start or basis.today,
+        not_before=request.not_before or default_not_before(basis.today, basis.location),
+        parameters=request.parameters,
+        events=request.events,
+        absences=tuple(
+            Absence(f"asked-{place}", away.first, away.last)
+            for place, away in enumerate(request.unavailable, start=1)
+        ),
+    )
+
+
+def _anchor(asked: AskedAnchor | None, protocol: Protocol) -> Anchor | None:
+    if asked is None or protocol.anchor is None:
+        return None
+    step = protocol.step(protocol.anchor)
+    repeated = step is not None and step.repeat is not None
+    occurrence = OccurrenceId(protocol.anchor, 1 if repeated else None)
+    return Anchor(occurrence, asked.day, asked.earliest_from, asked.until)
+
+
+def _check(request: PlanRequest, document: ProtocolDocument) -> None:
+    """All at once, what in a request does not fit its protocol."""
+    faults = [*_side_faults(request, document), *_parameter_faults(request, document.protocol)]
+    protocol = document.protocol
+    if protocol.anchor is not None and request.anchor is None:
+        text = f"is needed: the protocol hangs from its step '{protocol.anchor}'"
+        faults.append(Fault("/anchor", "missing", text))
+    if protocol.anchor is None and request.anchor is not None:
+        faults.append(Fault("/anchor", "not-allowed", "this protocol has no anchor step"))
+    for place, change in enumerate(request.changes):
+        occurrence = getattr(change, "occurrence", None)
+        if isinstance(occurrence, OccurrenceId) and protocol.step(occurrence.step) is None:
+            text = "the protocol has no such step"
+            faults.append(Fault(f"/changes/{place}/step", "unknown-step", text))
+    if faults:
+        raise InvalidPlan(tuple(faults))
+
+
+def _side_faults(request: PlanRequest, document: ProtocolDocument) -> list[Fault]:
+    sides = document.laterality
+    if sides is None:
+        return []
+    allowed = ", ".join(sides.allowed)
+    if request.laterality is None:
+        text = f"is needed: one of {allowed}"
+        return [Fault("/laterality", "missing", text)] if sides.required else []
+    if request.laterality not in sides.allowed:
+        return [Fault("/laterality", "not-allowed", f"must be one of {allowed}")]
+    return []
+
+
+def _parameter_faults(request: PlanRequest, protocol: Protocol) -> list[Fault]:
+    known = {parameter.key: parameter for parameter in protocol.parameters}
+    faults = []
+    for key, given in request.parameters.items():
+        pointer = f"/parameters/{key}"
+        if key not in known:
+            faults.append(Fault(pointer, "unknown-parameter", "the protocol has no such parameter"))
+        elif not known[key].accepts(given):
+            allowed = ", ".join(known[key].options) or (
+                f"a whole number from {known[key].minimum} to {known[key].maximum}"
+            )
+            faults.append(Fault(pointer, "not-allowed", f"must be one of: {allowed}"))
+    return faults

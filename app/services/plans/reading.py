@@ -1,0 +1,151 @@
+"""Stored plans: read one, list pages, and ask which days a step could have, and why not others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from anyio import to_thread
+
+from app.domain.engine import bookable_days, why_not
+from app.domain.errors import DomainError
+from app.domain.facts import Commitment, Kept, OccurrenceId
+from app.domain.plans.records import state_from_data
+from app.domain.plans.state import problem_of
+from app.domain.problem import Problem
+from app.domain.schedules import BookableDay, Conflict, Schedule
+from app.domain.states import PlanStatus, StepStatus
+from app.persistence.locations import LocationRepository
+from app.persistence.patients import PatientRepository
+from app.persistence.plans.records import PlanFilter, PlanSummary, PlanView, StepView
+from app.persistence.plans.repository import PlanRepository
+from app.services.context import Context
+from app.services.listing import Listed, page_of
+from app.services.plans.loading import load_surroundings, load_version
+
+UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED})
+
+
+class StepNotFound(DomainError):
+    """The plan has no such step."""
+
+
+class StepNotMovable(DomainError):
+    """The step is performed, skipped or cancelled: no day is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """A plan with today at its location, by which its states are judged."""
+
+    view: PlanView
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDay:
+    """What forcing a step to a day gives: the plan's other days, or the conflict."""
+
+    plan: ReadPlan
+    occurrence: OccurrenceId
+    answer: Schedule | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class StepDays:
+    """The bookable days of a step of a plan."""
+
+    plan: ReadPlan
+    days: tuple[BookableDay, ...]
+
+
+async def read_plan(ctx: Context, plan_id: UUID) -> ReadPlan:
+    """One plan as of its latest revision. Raises PlanNotFound."""
+    view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
+    return ReadPlan(view, ctx.today(view.time_zone))
+
+
+async def list_plans(
+    ctx: Context, which: PlanFilter, *, after: UUID | None, limit: int
+) -> Listed[PlanSummary]:
+    """Plans in the order in which they were made."""
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    rows = await plans.page(which, after=after, limit=limit + 1)
+    return page_of(rows, limit, lambda plan: (str(plan.id),))
+
+
+async def list_step_days(
+    ctx: Context, plan_id: UUID, step_id: UUID, *, first: date, last: date
+) -> StepDays:
+    """Every day of a range that a step could have, with cost and what would move.
+
+    Raises PlanNotFound, StepNotFound, StepNotMovable or RangeTooLong.
+    """
+    plan = await read_plan(ctx, plan_id)
+    step = _movable(plan.view, step_id)
+    problem = await problem_of_plan(ctx, plan)
+    occurrence = occurrence_of(step)
+    days = await to_thread.run_sync(bookable_days, problem, occurrence, first, last)
+    return StepDays(plan, days)
+
+
+async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) -> JudgedDay:
+    """Why a step could have a day, or why not.
+
+    Raises PlanNotFound, StepNotFound or StepNotMovable.
+    """
+    plan = await read_plan(ctx, plan_id)
+    step = _movable(plan.view, step_id)
+    problem = await problem_of_plan(ctx, plan)
+    occurrence = occurrence_of(step)
+    return JudgedDay(plan, occurrence, why_not(problem, occurrence, day))
+
+
+async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
+    """The question a stored plan puts to the engine today, its days given out kept."""
+    view = plan.view
+    _, document = await load_version(ctx, view.protocol_key, view.protocol_version)
+    patient = await PatientRepository(ctx.connection, ctx.clinic_id).get(UUID(view.patient_id))
+    location = await LocationRepository(ctx.connection, ctx.clinic_id).get(UUID(view.location_id))
+    around = await load_surroundings(
+        ctx,
+        document,
+        patient,
+        location,
+        laterality=view.laterality,
+        today=plan.today,
+        plan_id=UUID(view.id),
+    )
+    kept = kept_days(view.steps, PlanStatus(view.status))
+    state = state_from_data(view.state)
+    return problem_of(state, document.protocol, around, as_of=plan.today, kept=kept)
+
+
+def kept_days(steps: Sequence[StepView], status: PlanStatus) -> tuple[Kept, ...]:
+    """The days given out so far: booked ones weigh more, those of a draft nothing."""
+    plain = Commitment.DRAFT if status is PlanStatus.DRAFT else Commitment.ACTIVE
+    return tuple(
+        Kept(
+            occurrence_of(step),
+            date.fromisoformat(step.day),
+            Commitment.BOOKED if step.status == StepStatus.BOOKED else plain,
+        )
+        for step in steps
+        if step.day is not None and step.status in UNDONE
+    )
+
+
+def occurrence_of(step: StepView) -> OccurrenceId:
+    """Which occurrence a planned step is."""
+    if step.occurrence is None:
+        return OccurrenceId(step.key)
+    return OccurrenceId.parse(f"{step.key}/{step.occurrence}")
+
+
+def _movable(view: PlanView, step_id: UUID) -> StepView:
+    step = next((step for step in view.steps if step.id == str(step_id)), None)
+    if step is None:
+        raise StepNotFound("the plan has no such step")
+    if step.status not in UNDONE:
+        raise StepNotMovable(f"step '{occurrence_of(step)}' is {step.status}")
+    return step
