@@ -228,7 +228,7 @@ class PlanSummaryOut(Out):
 
 
 class PlanListOut(Out):
-    """A page of plans, in the order in which they were made."""
+    """A page of plans, the newest first."""
 
     items: list[PlanSummaryOut] = Field(description="The plans of this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end.")

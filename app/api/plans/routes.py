@@ -151,7 +151,7 @@ async def list_plans(  # noqa: PLR0917 - the framework passes filters by name
         Instant | None, Query(description="Plans changed at or after this instant.")
     ] = None,
 ) -> Response:
-    """List plans in the order in which they were made, filtered as asked."""
+    """List plans, the newest first, filtered as asked."""
     which = PlanFilter(
         patient_id=patient_id,
         status=status,

@@ -13,7 +13,7 @@ from app.domain.facts import OtherPlan, OtherStep, Reported
 from app.domain.plans.state import Surroundings
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.domain.states import VersionStatus
+from app.domain.states import PlanStatus, StepStatus, VersionStatus
 from app.persistence.clinics import ClinicRulesRepository
 from app.persistence.locations import ClosureRepository, LocationRecord, LocationRepository
 from app.persistence.patient_reports import PatientReportRepository
@@ -122,7 +122,8 @@ async def load_surroundings(
     reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
     events = await reports.events(patient.id)
     absences = await reports.absences(patient.id)
-    others = await PlanRepository(ctx.connection, ctx.clinic_id).patient_steps(patient.id)
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    others = await plans.steps_of_patient(patient.id, besides=plan_id)
     return Surroundings(
         calendar=await load_calendar(ctx, location, today),
         clinic_rules=await load_clinic_rules(ctx, document.protocol),
@@ -144,7 +145,7 @@ async def load_surroundings(
         absences=tuple(
             Absence(str(absence.id), absence.first_day, absence.last_day) for absence in absences
         ),
-        other_plans=_other_plans(step for step in others if step.plan_id != plan_id),
+        other_plans=_other_plans(step for step in others if _counts(step)),
     )
 
 
@@ -168,6 +169,16 @@ async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> 
             for closure in closures
         ),
     )
+
+
+def _counts(step: PatientStep) -> bool:
+    """Whether other plans must respect it: what happened always, what is promised while it is."""
+    if step.plan_status == PlanStatus.ENTERED_IN_ERROR:
+        return False
+    if step.status == StepStatus.PERFORMED:
+        return True
+    promised = step.plan_status in {PlanStatus.ACTIVE, PlanStatus.ON_HOLD}
+    return promised and step.status in {StepStatus.PLANNED, StepStatus.BOOKED}
 
 
 def _other_plans(steps: Iterable[PatientStep]) -> tuple[OtherPlan, ...]:

@@ -68,7 +68,7 @@ async def read_plan(ctx: Context, plan_id: UUID) -> ReadPlan:
 async def list_plans(
     ctx: Context, which: PlanFilter, *, after: UUID | None, limit: int
 ) -> Listed[PlanSummary]:
-    """Plans in the order in which they were made."""
+    """Plans that fit, the newest first."""
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     rows = await plans.page(which, after=after, limit=limit + 1)
     return page_of(rows, limit, lambda plan: (str(plan.id),))
