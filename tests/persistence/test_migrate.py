@@ -1,7 +1,161 @@
-"""Migrations run up, down and up again on both databases."""
+"""Migrations run up, down and up again on both databases, also when there is data."""
 
-from app.persistence.migrate import require_no_difference
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, inspect, select
+
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
+from app.persistence.database import open_database
+from app.persistence.idempotency import IdempotencyRepository
+from app.persistence.locations import ClosureRepository
+from app.persistence.migrate import MIGRATIONS, downgrade, require_no_difference, revisions, upgrade
+from app.persistence.patient_reports import (
+    AbsenceRecord,
+    PatientEventRecord,
+    PatientReportRepository,
+)
+from app.persistence.patients import Identifier
+from app.persistence.plans.repository import PlanRepository
+from app.persistence.tables import Row
+from tests.persistence.given import (
+    NOW,
+    PATIENT,
+    a_closure,
+    a_plan,
+    a_revision,
+    an_event,
+    surroundings,
+    uid,
+)
 
 
 def test_the_tables_in_the_code_are_those_of_the_migrations(database_url: str) -> None:
     require_no_difference(database_url)
+
+
+def test_down_and_up_again_with_data_leaves_every_table_as_it_was(database_url: str) -> None:
+    asyncio.run(populate(database_url))
+    before = asyncio.run(row_counts(database_url))
+    assert 0 not in before.values()
+
+    for revision in (*reversed(revisions()[:-1]), "base"):
+        downgrade(database_url, revision)
+    left = asyncio.run(row_counts(database_url))
+    for revision in revisions():
+        upgrade(database_url, revision)
+    asyncio.run(populate(database_url))
+
+    assert left == {}
+    assert asyncio.run(row_counts(database_url)) == before
+    require_no_difference(database_url)
+
+
+def test_one_step_down_and_up_keeps_the_rows_of_tables_that_stay(database_url: str) -> None:
+    asyncio.run(populate(database_url))
+    before = asyncio.run(row_counts(database_url))
+
+    downgrade(database_url, "-1")
+    stayed = asyncio.run(row_counts(database_url))
+    upgrade(database_url)
+
+    after = asyncio.run(row_counts(database_url))
+    assert {table: before[table] for table in stayed} == stayed
+    assert {table: after[table] for table in stayed} == stayed
+
+
+def test_migrating_a_migrated_database_changes_nothing(database_url: str) -> None:
+    before = asyncio.run(row_counts(database_url))
+
+    upgrade(database_url)
+
+    assert asyncio.run(row_counts(database_url)) == before
+
+
+def test_processes_that_migrate_together_wait_for_each_other(
+    tmp_path: Path, empty_postgresql_url: str
+) -> None:
+    for url in (f"sqlite:///{tmp_path / 'new.db'}", empty_postgresql_url):
+        program = "import sys; from app.persistence.migrate import upgrade; upgrade(sys.argv[1])"
+        command = [sys.executable, "-c", program, url]
+
+        processes = [subprocess.Popen(command, cwd=MIGRATIONS.parent) for _ in range(2)]
+
+        assert [process.wait(60) for process in processes] == [0, 0]
+        require_no_difference(url)
+
+
+def test_a_migration_that_leaves_rows_pointing_nowhere_is_undone(sqlite_url: str) -> None:
+    downgrade(sqlite_url, "base")
+    path = sqlite_url.partition(":///")[2]
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE a (x PRIMARY KEY)")
+        connection.execute("CREATE TABLE b (x REFERENCES a (x))")
+        connection.execute("INSERT INTO b VALUES (1)")
+    connection.close()
+
+    with pytest.raises(RuntimeError, match="1 rows that point nowhere"):
+        upgrade(sqlite_url)
+
+    assert "clinics" not in asyncio.run(row_counts(sqlite_url))
+
+
+def test_no_migration_imports_the_application() -> None:
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        imports = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+        assert "app" not in imports
+
+
+async def populate(url: str) -> None:
+    """Put at least one row into every table."""
+    database = open_database(url)
+    async with database.writing() as connection:
+        await surroundings(connection)
+        clinic = DEFAULT_CLINIC_ID
+        await ClinicRepository(connection, clinic).make_sandbox()
+        await ClinicRulesRepository(connection, clinic).save({"rules": []}, revision=0, now=NOW)
+        await ClosureRepository(connection, clinic).add(a_closure())
+        reports = PatientReportRepository(connection, clinic)
+        await reports.add_event(
+            PatientEventRecord(
+                id=uid(30), patient_id=PATIENT, agent="nsaid", on_day=NOW.date(), created_at=NOW
+            )
+        )
+        await reports.add_absence(
+            AbsenceRecord(
+                id=uid(31),
+                patient_id=PATIENT,
+                first_day=NOW.date(),
+                last_day=NOW.date(),
+                created_at=NOW,
+            )
+        )
+        await connection.execute(
+            Row.metadata.tables["patient_identifiers"].insert(),
+            {"clinic_id": clinic, "system": "ehr", "value": "1", "patient_id": PATIENT},
+        )
+        await IdempotencyRepository(connection, clinic).claim(
+            "key", "fingerprint", now=NOW, kept_for=NOW - NOW
+        )
+        plan = a_plan(identifiers=(Identifier("ehr", "1"),))
+        await PlanRepository(connection, clinic).add(plan, a_revision(), [an_event()])
+    await database.dispose()
+
+
+async def row_counts(url: str) -> dict[str, int]:
+    """How many rows each of our tables has that is there."""
+    database = open_database(url)
+    async with database.reading() as connection:
+        there = await connection.run_sync(lambda it: inspect(it).get_table_names())
+        counts = {}
+        for table in Row.metadata.sorted_tables:
+            if table.name in there:
+                counted = await connection.scalar(select(func.count()).select_from(table))
+                counts[table.name] = counted or 0
+    await database.dispose()
+    return counts

@@ -1,0 +1,113 @@
+"""Settings are read from the environment, and a wrong one is named."""
+
+from dataclasses import fields
+
+import pytest
+
+from app.settings import (
+    Environment,
+    LogFormat,
+    LogLevel,
+    Settings,
+    WrongSetting,
+    variable,
+)
+
+SECRET = "a-secret-of-more-than-thirty-two-characters"
+
+
+def test_nothing_set_gives_a_file_in_the_working_directory() -> None:
+    settings = Settings.from_environ({"PATH": "/bin"})
+
+    assert settings == Settings()
+    assert settings.database_url == "sqlite+aiosqlite:///regimen.db"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+
+
+def test_every_setting_is_read_from_its_variable() -> None:
+    settings = Settings.from_environ(
+        {
+            "REGIMEN_DATABASE_URL": "postgresql://regimen@db/regimen",
+            "REGIMEN_HOST": " 0.0.0.0 ",
+            "REGIMEN_PORT": "80",
+            "REGIMEN_ENVIRONMENT": "production",
+            "REGIMEN_SECRET": SECRET,
+            "REGIMEN_ALLOWED_HOSTS": "api.example.org, localhost,",
+            "REGIMEN_ALLOWED_ORIGINS": "https://desk.example.org",
+            "REGIMEN_POOL_SIZE": "20",
+            "REGIMEN_LOG_LEVEL": "warning",
+            "REGIMEN_LOG_FORMAT": "json",
+        }
+    )
+
+    assert settings == Settings(
+        database_url="postgresql+asyncpg://regimen@db/regimen",
+        host="0.0.0.0",
+        port=80,
+        environment=Environment.PRODUCTION,
+        secret=SECRET,
+        allowed_hosts=("api.example.org", "localhost"),
+        allowed_origins=("https://desk.example.org",),
+        pool_size=20,
+        log_level=LogLevel.WARNING,
+        log_format=LogFormat.JSON,
+    )
+
+
+@pytest.mark.parametrize(
+    "name, value, text",
+    [
+        ("REGIMEN_DATABASE_URL", "mysql://h/d", "must begin with"),
+        ("REGIMEN_DATABASE_URL", "nonsense", "must look like"),
+        ("REGIMEN_HOST", " ", "is empty"),
+        ("REGIMEN_PORT", "65536", "whole number from 0 to 65535"),
+        ("REGIMEN_PORT", "-1", "whole number"),
+        ("REGIMEN_PORT", "٣", "whole number"),
+        ("REGIMEN_PORT", "9" * 5000, "whole number"),
+        ("REGIMEN_POOL_SIZE", "0", "whole number from 1 to 100"),
+        ("REGIMEN_ENVIRONMENT", "staging", "development, production"),
+        ("REGIMEN_SECRET", "short", "at least 32 characters"),
+        ("REGIMEN_LOG_LEVEL", "loud", "debug, info, warning, error"),
+        ("REGIMEN_LOG_FORMAT", "xml", "console, json"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_variables_name(name: str, value: str, text: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name}.*{text}") as refused:
+        Settings.from_environ({name: value})
+
+    assert not value.strip() or f" {value} " not in str(refused.value)
+
+
+def test_a_misspelt_variable_is_refused_with_those_there_are() -> None:
+    with pytest.raises(WrongSetting, match=r"REGIMEN_PROT is not a setting.*REGIMEN_PORT"):
+        Settings.from_environ({"REGIMEN_PROT": "80"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"REGIMEN_ALLOWED_HOSTS": "*"},
+        {"REGIMEN_ALLOWED_ORIGINS": "*"},
+        {"REGIMEN_LOG_LEVEL": "debug"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_production_refuses_what_is_only_for_trying_out(wrong: dict[str, str]) -> None:
+    good = {"REGIMEN_ENVIRONMENT": "production", "REGIMEN_SECRET": SECRET}
+    Settings.from_environ(good)
+
+    with pytest.raises(WrongSetting, match=next(iter(wrong))):
+        Settings.from_environ(good | wrong)
+
+
+def test_production_refuses_the_default_secret() -> None:
+    with pytest.raises(WrongSetting, match="REGIMEN_SECRET must be set"):
+        Settings.from_environ({"REGIMEN_ENVIRONMENT": "production"})
+
+
+def test_every_field_can_be_set() -> None:
+    with pytest.raises(WrongSetting) as refused:
+        Settings.from_environ({"REGIMEN_NOTHING": ""})
+
+    known = str(refused.value).partition("there are: ")[2].split(", ")
+    assert known == [variable(field.name) for field in fields(Settings)]
