@@ -47,6 +47,14 @@ class Performed:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """Nobody came on this local day; the step is to be placed again, on a later one."""
+
+    occurrence: OccurrenceId
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A step is left out: it leaves its chain and gives no gap to others."""
 
@@ -79,11 +87,15 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A day given out before; moving it costs by its commitment."""
+    """A day given out before; moving it costs by its commitment.
+
+    One that a person chose ``by_hand`` binds however far from its target it is.
+    """
 
     occurrence: OccurrenceId
     day: date
     commitment: Commitment
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

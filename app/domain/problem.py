@@ -9,6 +9,7 @@ from app.domain.calendars import EVERY_DAY, Absence, Calendar
 from app.domain.facts import (
     Anchor,
     Kept,
+    Missed,
     OccurrenceId,
     OtherPlan,
     Performed,
@@ -27,7 +28,8 @@ class Problem:
     ``as_of`` is today at the location; nothing undone is placed before it, nor before
     ``not_before`` when that is later. ``baseline`` holds the frozen first days for timings that
     follow the plan. ``decided`` maps decisions to the choice taken. With ``postponed`` the anchor
-    is put off without a day: what hangs on it is undated.
+    is put off without a day: what hangs on it is undated. ``shifts`` holds days by which decisions
+    have put off steps, by their keys.
     """
 
     protocol: Protocol
@@ -40,12 +42,14 @@ class Problem:
     birth_date: date | None = None
     events: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
     performed: tuple[Performed, ...] = ()
+    missed: tuple[Missed, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     pinned: tuple[Pinned, ...] = ()
     reported: tuple[Reported, ...] = ()
     kept: tuple[Kept, ...] = ()
     baseline: Mapping[OccurrenceId, date] = field(default_factory=lambda: MappingProxyType({}))
     decided: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shifts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     absences: tuple[Absence, ...] = ()
     other_plans: tuple[OtherPlan, ...] = ()
     body_site: str | None = None

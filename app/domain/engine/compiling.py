@@ -100,6 +100,7 @@ def _given_days(problem: Problem) -> Iterable[date]:
     yield from problem.events.values()
     yield from problem.baseline.values()
     yield from (fact.on for fact in problem.performed)
+    yield from (fact.on for fact in problem.missed)
     yield from (pin.on for pin in problem.pinned)
     yield from (kept.day for kept in problem.kept)
     if problem.anchor is not None:
@@ -143,6 +144,7 @@ class Compilation:
         "frame",
         "given",
         "left_out",
+        "missed",
         "net",
         "performed",
         "present",
@@ -163,6 +165,11 @@ class Compilation:
             if fact.occurrence in expansion.by_id and not self.omits(f"fact:{fact.occurrence}")
         }
         self.present: list[int] = []
+        self.missed = {
+            expansion.by_id[fact.occurrence]: max(frame.floor, fact.on.toordinal() + 1)
+            for fact in problem.missed
+            if fact.occurrence in expansion.by_id
+        }
         self.asked: dict[int, list[tuple[int, int]]] = {}
         self._ask()
         self.given = dict(self.performed)
@@ -218,6 +225,8 @@ class Compilation:
             day = kept.day.toordinal()
             if index is None or index in self.given or day >= self.frame.today:
                 continue
+            if index in self.missed:
+                continue
             occurrence = self.expansion.occurrences[index]
             if not occurrence.floored or occurrence.undated is not None:
                 continue
@@ -247,7 +256,7 @@ class Compilation:
                 if named and not self.omits(f"unavailable:{absence.id}"):
                     days &= ~frame.span(absence.first.toordinal(), absence.last.toordinal())
         if occurrence.floored and not self.omits("as_of"):
-            low = max(0, frame.floor - frame.base)
+            low = max(0, self.missed.get(occurrence.index, frame.floor) - frame.base)
             days = days >> low << low
         for first, last in self.asked.get(occurrence.index, ()):
             days &= frame.span(first, last)

@@ -129,6 +129,7 @@ class Linker:
                 return
             link = self._make(self._name(occurrence), bounds, None, label)
             link.day = day
+            self._put_off(link, occurrence)
         else:
             found = self._find(reference)
             if isinstance(found, str):
@@ -140,6 +141,7 @@ class Linker:
                 return
             end = self._to_end(found, timing)
             link = self._make(self._name(occurrence), bounds, end, found.label)
+            self._put_off(link, occurrence)
             frozen = self._problem.baseline.get(found.id)
             if timing.follows is Follows.PLANNED and frozen is not None:
                 link.day = frozen.toordinal()
@@ -147,6 +149,16 @@ class Linker:
             else:
                 link.ref = found.index
         occurrence.links.append(link)
+
+    def _put_off(self, link: Link, occurrence: Occurrence) -> None:
+        """A decision has shifted the step: its first timing counts that many days later."""
+        days = self._problem.shifts.get(occurrence.step.key, 0)
+        if not days or occurrence.links:
+            return
+        link.earliest = None if link.earliest is None else chained(link.earliest, days)
+        link.latest = None if link.latest is None else chained(link.latest, days)
+        link.aim = chained(link.aim, days)
+        link.shifted = days
 
     def _leave_undated(self, occurrence: Occurrence, why: str) -> None:
         if occurrence.id not in self._fixed:

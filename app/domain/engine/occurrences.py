@@ -19,7 +19,8 @@ class PlanTooLarge(InvalidRequest):
 class Link:
     """One timing of one occurrence: the occurrence or fixed day it counts from, and its bounds.
 
-    ``sign`` is the direction of its target: -1 before the reference, else 1.
+    ``sign`` is the direction of its target: -1 before the reference, else 1. ``shifted`` days were
+    added to its bounds by a decision.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Link:
     label: str
     ref: int | None = None
     day: int | None = None
+    shifted: int = 0
 
 
 @dataclass(slots=True)

@@ -130,7 +130,8 @@ class Search:
         return self._costs.total(everything), sum(ordered), ordered
 
     def _best_of(self, net: Network, component: list[int]) -> Days | None:
-        pairs = [p for p in net.pairs if p[0] in component and p[1] in component]
+        members = set(component)
+        pairs = [pair for pair in net.pairs if pair[0] in members or pair[1] in members]
         days = self._relaxed(net, component)
         everything = days if not pairs else {**dict(enumerate(net.lows)), **days}
         broken = net.broken_pair(everything, pairs)

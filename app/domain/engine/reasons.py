@@ -104,7 +104,8 @@ class Explainer:
         if link.bounds.aim.sign == 0 or (count == 0 and distance == "the same day"):
             return f"the same day as {link.label} on {spoken_day(start)}"
         direction = "before" if link.sign < 0 else "after"
-        return f"{distance} {direction} {link.label} on {spoken_day(start)}"
+        later = f", put off by {link.shifted} days" if link.shifted else ""
+        return f"{distance} {direction} {link.label} on {spoken_day(start)}{later}"
 
     def _lifted(self, occurrence: Occurrence, lifted: int) -> Reason | None:
         for link in occurrence.links[1:]:

@@ -159,7 +159,7 @@ def _promises(compilation: Compilation, net: Network, unbound: Days) -> dict[int
         ordinals = {i: bit + base for i, bit in unbound.items()}
         window = ordinal_window(compilation, expansion.occurrences[index], ordinals)
         day = kept.day.toordinal()
-        if window is None or abs(day - window[1]) <= tolerance:
+        if window is None or kept.by_hand or abs(day - window[1]) <= tolerance:
             stay[index] = (day - base, weight)
     return stay
 

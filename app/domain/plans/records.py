@@ -1,13 +1,13 @@
 """Plan states and schedules as plain data and back: what is stored is written here."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
 from app.domain.calendars import Absence
-from app.domain.facts import Anchor, OccurrenceId, Performed, Pinned, Reported, Skipped
-from app.domain.plans.state import Given, PlanState
+from app.domain.facts import Anchor, Missed, OccurrenceId, Performed, Pinned, Reported, Skipped
+from app.domain.plans.state import Booking, Given, PlanState
 from app.domain.schedules import Breach, Move, Reason
 
 Data = dict[str, Any]
@@ -28,12 +28,17 @@ def state_to_data(state: PlanState) -> Data:
         "performed": [_fact(f.occurrence, f.on) for f in state.performed],
         "missed": [_fact(f.occurrence, f.on) for f in state.missed],
         "skipped": [str(f.occurrence) for f in state.skipped],
+        "cancelled": [str(f.occurrence) for f in state.cancelled],
         "pinned": [_fact(f.occurrence, f.on) for f in state.pinned],
         "reported": [reported_to_data(report) for report in state.reported],
         "absences": [absence_to_data(absence) for absence in state.absences],
         "waivers": [
             {"element": w.element, "days": w.days, "reason": w.reason} for w in state.waivers
         ],
+        "moved": {str(id_): day.isoformat() for id_, day in state.moved.items()},
+        "booked": {str(id_): booking_to_data(b) for id_, b in state.booked.items()},
+        "added": [dict(step) for step in state.added],
+        "shifts": dict(state.shifts),
         "decided": dict(state.decided),
         "acknowledged": list(state.acknowledged),
         "baseline": {str(id_): day.isoformat() for id_, day in state.baseline.items()},
@@ -52,20 +57,45 @@ def state_from_data(data: Mapping[str, Any]) -> PlanState:
         parameters=MappingProxyType(dict(data.get("parameters", {}))),
         events=_days(data.get("events", {})),
         performed=tuple(Performed(*_read_fact(f)) for f in data.get("performed", ())),
-        missed=tuple(Performed(*_read_fact(f)) for f in data.get("missed", ())),
+        missed=tuple(Missed(*_read_fact(f)) for f in data.get("missed", ())),
         skipped=tuple(Skipped(OccurrenceId.parse(name)) for name in data.get("skipped", ())),
+        cancelled=tuple(Skipped(OccurrenceId.parse(name)) for name in data.get("cancelled", ())),
         pinned=tuple(Pinned(*_read_fact(f)) for f in data.get("pinned", ())),
         reported=tuple(reported_from_data(report) for report in data.get("reported", ())),
         absences=tuple(absence_from_data(absence) for absence in data.get("absences", ())),
         waivers=tuple(Given(w["element"], w["days"], w["reason"]) for w in data.get("waivers", ())),
-        decided=MappingProxyType(dict(data.get("decided", {}))),
-        acknowledged=tuple(data.get("acknowledged", ())),
-        baseline=MappingProxyType(
+        moved=_days_by_occurrence(data.get("moved", {})),
+        booked=MappingProxyType(
             {
-                OccurrenceId.parse(name): date.fromisoformat(day)
-                for name, day in data.get("baseline", {}).items()
+                OccurrenceId.parse(name): booking_from_data(booking)
+                for name, booking in data.get("booked", {}).items()
             }
         ),
+        added=tuple(data.get("added", ())),
+        shifts=MappingProxyType(dict(data.get("shifts", {}))),
+        decided=MappingProxyType(dict(data.get("decided", {}))),
+        acknowledged=tuple(data.get("acknowledged", ())),
+        baseline=_days_by_occurrence(data.get("baseline", {})),
+    )
+
+
+def booking_to_data(booking: Booking) -> Data:
+    """A booking in the shape of the API's appointment."""
+    return {
+        "starts_at": _instant(booking.starts_at),
+        "ends_at": _instant(booking.ends_at),
+        "identifier": booking.identifier,
+        "mode": booking.mode,
+    }
+
+
+def booking_from_data(data: Mapping[str, Any]) -> Booking:
+    """A booking read back."""
+    return Booking(
+        datetime.fromisoformat(data["starts_at"]),
+        datetime.fromisoformat(data["ends_at"]),
+        data["identifier"],
+        data["mode"],
     )
 
 
@@ -189,6 +219,16 @@ def _text(day: date | None) -> str | None:
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _days_by_occurrence(data: Mapping[str, str]) -> Mapping[OccurrenceId, date]:
+    return MappingProxyType(
+        {OccurrenceId.parse(name): date.fromisoformat(day) for name, day in data.items()}
+    )
 
 
 def _days(data: Mapping[str, str]) -> Mapping[str, date]:

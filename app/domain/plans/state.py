@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from app.domain.calendars import Absence, Calendar
 from app.domain.facts import (
     Anchor,
     Kept,
+    Missed,
     OccurrenceId,
     OtherPlan,
     Performed,
@@ -32,8 +34,23 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Booking:
+    """A booked visit of a planned step: instants in UTC, and what the booking system calls it."""
+
+    starts_at: datetime
+    ends_at: datetime
+    identifier: str | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanState:
-    """Facts and choices of one plan. ``not_before`` is the first day a new date may have."""
+    """Facts and choices of one plan.
+
+    ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
+    being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
+    of this plan alone, as a protocol document writes them.
+    """
 
     anchor: Anchor | None = None
     postponed: bool = False
@@ -42,9 +59,15 @@ class PlanState:
     parameters: Mapping[str, str | int] = field(default_factory=lambda: MappingProxyType({}))
     events: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
     performed: tuple[Performed, ...] = ()
-    missed: tuple[Performed, ...] = ()
+    missed: tuple[Missed, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    cancelled: tuple[Skipped, ...] = ()
     pinned: tuple[Pinned, ...] = ()
+    asked: tuple[Pinned, ...] = ()
+    moved: Mapping[OccurrenceId, date] = field(default_factory=lambda: MappingProxyType({}))
+    booked: Mapping[OccurrenceId, Booking] = field(default_factory=lambda: MappingProxyType({}))
+    added: tuple[Mapping[str, Any], ...] = ()
+    shifts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     reported: tuple[Reported, ...] = ()
     absences: tuple[Absence, ...] = ()
     waivers: tuple[Given, ...] = ()
@@ -77,10 +100,12 @@ def problem_of(
 ) -> Problem:
     """The question a plan puts to the engine on the local day ``as_of``.
 
-    The protocol's own rules go before the clinic's: a clinic rule of the same id gives way.
+    ``protocol`` has the steps added to this plan. A clinic rule of the same id as one of its own
+    gives way. Days given out bind as kept, those a person chose by hand most of all.
     """
     own = {rule.id for rule in protocol.rules}
     rules = (*protocol.rules, *(rule for rule in around.clinic_rules if rule.id not in own))
+    gone = {fact.occurrence for fact in (*state.skipped, *state.cancelled)}
     return Problem(
         protocol=replace(protocol, rules=rules) if len(rules) > len(own) else protocol,
         as_of=as_of,
@@ -92,12 +117,18 @@ def problem_of(
         birth_date=around.birth_date,
         events=state.events,
         performed=state.performed,
-        skipped=state.skipped,
-        pinned=state.pinned,
+        missed=state.missed,
+        skipped=(*state.skipped, *state.cancelled),
+        pinned=(*state.pinned, *state.asked),
         reported=(*around.reported, *state.reported),
-        kept=kept,
+        kept=tuple(
+            replace(day, by_hand=state.moved.get(day.occurrence) == day.day)
+            for day in kept
+            if day.occurrence not in gone
+        ),
         baseline=state.baseline,
         decided=state.decided,
+        shifts=state.shifts,
         absences=(*around.absences, *state.absences),
         other_plans=around.other_plans,
         body_site=around.body_site,
