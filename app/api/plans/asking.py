@@ -8,17 +8,8 @@ from pydantic import ConfigDict, Field, model_validator
 from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault
 from app.domain.calendars import Absence
 from app.domain.facts import OccurrenceId, Reported
-from app.domain.plans.changes import (
-    Change,
-    Decide,
-    Perform,
-    Pin,
-    Report,
-    SetParameter,
-    Skip,
-    Unavailable,
-    Waive,
-)
+from app.domain.plans.changes import Change, Decide, Report, SetParameter, Unavailable, Waive
+from app.domain.plans.step_changes import Perform, Pin, Skip
 from app.domain.states import PlanStatus
 from app.services.plans.requests import (
     AskedAnchor,

@@ -9,6 +9,7 @@ from app.domain.calendars import Absence
 from app.domain.facts import Anchor, Missed, OccurrenceId, Performed, Pinned, Reported, Skipped
 from app.domain.plans.state import Booking, Given, PlanState
 from app.domain.schedules import Breach, Move, Reason
+from app.domain.states import PlanStatus
 
 Data = dict[str, Any]
 
@@ -46,10 +47,16 @@ def state_to_data(state: PlanState) -> Data:
     return {key: value for key, value in data.items() if value not in (None, False, [], {})}
 
 
-def state_from_data(data: Mapping[str, Any]) -> PlanState:
+def state_from_data(
+    data: Mapping[str, Any],
+    status: PlanStatus = PlanStatus.ACTIVE,
+    version: str | None = None,
+) -> PlanState:
     """A stored state read back; stored data is trusted to be well formed."""
     anchor = data.get("anchor")
     return PlanState(
+        status=status,
+        version=version,
         anchor=None if anchor is None else anchor_from_data(anchor),
         postponed=data.get("postponed", False),
         plan_start=_day(data.get("plan_start")),

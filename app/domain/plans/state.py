@@ -22,6 +22,7 @@ from app.domain.facts import (
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
+from app.domain.states import PlanStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,12 @@ class PlanState:
 
     ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
     being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
-    of this plan alone, as a protocol document writes them.
+    of this plan alone, as a protocol document writes them. ``status`` and ``version`` (of the
+    protocol) are stored beside the state.
     """
 
+    status: PlanStatus = PlanStatus.ACTIVE
+    version: str | None = None
     anchor: Anchor | None = None
     postponed: bool = False
     plan_start: date | None = None

@@ -1,18 +1,22 @@
 """Planned steps: the engine's schedule dressed with what people and clients read of each step."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from app.domain.facts import OccurrenceId
 from app.domain.offsets import MonthEnd
-from app.domain.plans.records import Data, breach_to_data, reason_to_data
+from app.domain.plans.records import Data, booking_to_data, breach_to_data, reason_to_data
+from app.domain.plans.state import Booking, PlanState
 from app.domain.protocols import Protocol, Step, StepKind
 from app.domain.rules import Severity
 from app.domain.schedules import Placed, Schedule
 from app.domain.states import PlanStatus, StepStatus
 
+GONE = frozenset({StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.ENTERED_IN_ERROR})
 UNATTENDED = frozenset({StepKind.RESTRICTION})
 
 
@@ -42,28 +46,97 @@ class PlannedStep:
     modes: tuple[str, ...]
     reasons: tuple[Data, ...]
     instructions: tuple[Data, ...]
+    appointment: Data | None = None
 
 
 def planned_steps(
     schedule: Schedule,
     protocol: Protocol,
-    ids: dict[OccurrenceId, UUID],
-    *,
-    status: PlanStatus,
+    state: PlanState,
+    ids: Mapping[OccurrenceId, UUID],
+    before: Mapping[OccurrenceId, PlannedStep] = MappingProxyType({}),
 ) -> tuple[PlannedStep, ...]:
-    """Every placed step with its texts; ``ids`` gives each occurrence an id surviving moves."""
-    open_status = StepStatus.PROPOSED if status is PlanStatus.DRAFT else StepStatus.PLANNED
+    """Every placed step with its texts, and those skipped or cancelled, in protocol order.
+
+    ``ids`` gives each occurrence the id that survives every move. A step performed ``before``
+    stays as it was then, whatever its protocol version says now.
+    """
     by_key = {step.key: step for step in protocol.steps}
-    return tuple(
-        _planned(
-            placed,
-            by_key[placed.id.step],
-            ids[placed.id],
-            StepStatus.PERFORMED if placed.performed else open_status,
-            protocol.month_end,
-        )
+    places = {step.key: place for place, step in enumerate(protocol.steps)}
+    steps = [
+        _dressed(placed, by_key[placed.id.step], ids[placed.id], state, protocol.month_end)
         for placed in schedule.steps
-    )
+    ]
+    steps = [_as_performed(step, before.get(step.occurrence)) for step in steps]
+    steps += _gone(state, before)
+    steps.sort(key=lambda step: (places.get(step.occurrence.step, len(places)), _number(step)))
+    return tuple(replace(step, position=place) for place, step in enumerate(steps))
+
+
+def _number(step: PlannedStep) -> tuple[int, int]:
+    number = step.occurrence.occurrence
+    return (number if isinstance(number, int) else 0), step.position
+
+
+def _as_performed(step: PlannedStep, before: PlannedStep | None) -> PlannedStep:
+    if before is None or before.status is not StepStatus.PERFORMED:
+        return step
+    if step.status is not StepStatus.PERFORMED:
+        return step
+    return replace(step, title=before.title, kind=before.kind, minutes=before.minutes)
+
+
+def _gone(state: PlanState, before: Mapping[OccurrenceId, PlannedStep]) -> Iterator[PlannedStep]:
+    """Skipped and cancelled steps: still there, without a day."""
+    for facts, status, text in (
+        (state.skipped, StepStatus.SKIPPED, "left out by a person"),
+        (state.cancelled, StepStatus.CANCELLED, "called off by a person"),
+    ):
+        for fact in facts:
+            known = before.get(fact.occurrence)
+            if known is not None:
+                yield replace(
+                    known,
+                    status=status,
+                    day=None,
+                    end=None,
+                    earliest=None,
+                    target=None,
+                    latest=None,
+                    deviation_days=None,
+                    tentative=False,
+                    appointment=None,
+                    instructions=(),
+                    reasons=({"code": status.value, "text": text},),
+                )
+
+
+def _status(placed: Placed, state: PlanState) -> tuple[StepStatus, Booking | None]:
+    """The status of a placed step; a booking holds only while its day does."""
+    if placed.performed:
+        return StepStatus.PERFORMED, state.booked.get(placed.id)
+    booking = state.booked.get(placed.id)
+    if booking is not None and state.moved.get(placed.id) == placed.day:
+        return StepStatus.BOOKED, booking
+    if any(fact.occurrence == placed.id for fact in state.missed):
+        return StepStatus.MISSED, None
+    draft = state.status is PlanStatus.DRAFT
+    return (StepStatus.PROPOSED if draft else StepStatus.PLANNED), None
+
+
+def _dressed(
+    placed: Placed, step: Step, id_: UUID, state: PlanState, month_end: MonthEnd
+) -> PlannedStep:
+    status, booking = _status(placed, state)
+    planned = _planned(placed, step, id_, status, month_end)
+    if booking is not None:
+        planned = replace(planned, appointment=booking_to_data(booking))
+    for fact in state.missed:
+        if fact.occurrence == placed.id:
+            text = f"missed on {fact.on.isoformat()}; this day is proposed instead"
+            reasons = ({"code": "missed", "text": text}, *planned.reasons)
+            planned = replace(planned, reasons=reasons)
+    return planned
 
 
 def _planned(
@@ -112,7 +185,7 @@ def _instructions(step: Step, day: date | None, month_end: MonthEnd) -> tuple[Da
 
 
 def breaches_of(
-    schedule: Schedule, ids: dict[OccurrenceId, UUID], acknowledged: tuple[str, ...]
+    schedule: Schedule, ids: Mapping[OccurrenceId, UUID], acknowledged: tuple[str, ...]
 ) -> list[Data]:
     """The breaches of a schedule in the shape of the API."""
     return [
@@ -135,7 +208,12 @@ def attention_of(breaches: list[Data], steps: tuple[PlannedStep, ...]) -> list[D
     found += [
         {"code": "undated", "text": f"{step.title} has no day yet", "step_id": str(step.id)}
         for step in steps
-        if step.day is None
+        if step.day is None and step.status not in GONE
+    ]
+    found += [
+        {"code": "missed", "text": f"{step.title} was missed", "step_id": str(step.id)}
+        for step in steps
+        if step.status is StepStatus.MISSED
     ]
     return found
 
@@ -146,7 +224,7 @@ def next_step(steps: tuple[PlannedStep, ...]) -> UUID | None:
         (step.day, step.position, step.id)
         for step in steps
         if step.day is not None
-        and step.status is not StepStatus.PERFORMED
+        and step.status not in {StepStatus.PERFORMED, *GONE}
         and step.kind not in UNATTENDED
         and step.end is None
     ]

@@ -269,7 +269,7 @@ class PlanRepository:
         replaced = {
             name: statement.excluded[name]
             for name in statement.excluded.keys()  # noqa: SIM118 # not a dict
-            if name not in {"clinic_id", "id", "plan_id", "appointment"}
+            if name not in {"clinic_id", "id", "plan_id"}
         }
         if plan.steps:
             await self._connection.execute(

@@ -109,7 +109,7 @@ def _step_values(step: PlannedStep) -> Values:
         "modes": list(step.modes),
         "reasons": list(step.reasons),
         "instructions": list(step.instructions),
-        "appointment": None,
+        "appointment": step.appointment,
     }
 
 
@@ -162,6 +162,7 @@ def step_of(view: StepView) -> PlannedStep:
         modes=tuple(view.modes),
         reasons=tuple(view.reasons),
         instructions=tuple(view.instructions),
+        appointment=view.appointment,
     )
 
 

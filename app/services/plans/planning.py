@@ -11,9 +11,10 @@ from app.domain.documents import ProtocolDocument
 from app.domain.engine import find_options, solve
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.facts import Anchor, OccurrenceId
-from app.domain.plans.changes import Perform, changed_by
+from app.domain.plans.changes import changed_by
 from app.domain.plans.records import anchor_to_data, state_to_data
 from app.domain.plans.state import PlanState, problem_of
+from app.domain.plans.step_changes import Perform
 from app.domain.plans.steps import attention_of, breaches_of, next_step, planned_steps
 from app.domain.problem import Problem
 from app.domain.protocols import Follows, Protocol
@@ -138,7 +139,7 @@ def plan_record(
 ) -> PlanRecord:
     """A schedule as the first revision of a plan, its steps with new ids."""
     ids = {placed.id: ctx.new_id() for placed in schedule.steps}
-    steps = planned_steps(schedule, basis.document.protocol, ids, status=request.status)
+    steps = planned_steps(schedule, basis.document.protocol, state, ids)
     breaches = breaches_of(schedule, ids, state.acknowledged)
     return PlanRecord(
         id=ctx.new_id(),
@@ -188,6 +189,8 @@ def _baseline(protocol: Protocol, schedule: Schedule) -> dict[OccurrenceId, date
 
 def _first_state(request: PlanRequest, basis: Basis) -> PlanState:
     return PlanState(
+        status=request.status,
+        version=basis.version.version,
         anchor=_anchor(request.anchor, basis.document.protocol),
         plan_start=request.plan_start or basis.today,
         not_before=request.not_before or default_not_before(basis.today, basis.location),

@@ -117,7 +117,7 @@ async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
         plan_id=UUID(view.id),
     )
     kept = kept_days(view.steps, PlanStatus(view.status))
-    state = state_from_data(view.state)
+    state = state_from_data(view.state, PlanStatus(view.status), view.protocol_version)
     return problem_of(state, document.protocol, around, as_of=plan.today, kept=kept)
 
 

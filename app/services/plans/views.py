@@ -64,7 +64,7 @@ def _step(step: PlannedStep, practitioner: str | None) -> StepView:
         modes=list(step.modes),
         reasons=list(step.reasons),
         instructions=list(step.instructions),
-        appointment=None,
+        appointment=step.appointment,
         practitioner=practitioner,
         position=step.position,
     )

@@ -1,0 +1,241 @@
+"""Changes to single planned steps: performed, missed, moved, pinned, booked, skipped, restored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
+from typing import TypeVar
+
+from app.domain.facts import (
+    InvalidRequest,
+    Missed,
+    OccurrenceId,
+    Performed,
+    Pinned,
+    Skipped,
+)
+from app.domain.plans.state import Booking, PlanState
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class ContradictoryChange(InvalidRequest):
+    """Changes that cannot hold together, or a fact that lies in the future."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """A step was done on a local day."""
+
+    occurrence: OccurrenceId
+    on: date
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step is performed; a day asked for it is forgotten."""
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        refuse_future(self.on, as_of)
+        performed = (*state.performed, Performed(self.occurrence, self.on))
+        return replace(released(state, self.occurrence), performed=performed)
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Nobody came: the step is placed again, on a later day."""
+
+    occurrence: OccurrenceId
+    on: date
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step needs another day; being missed is kept on record."""
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        refuse_future(self.on, as_of)
+        earlier = tuple(fact for fact in state.missed if fact.occurrence != self.occurrence)
+        missed = (*earlier, Missed(self.occurrence, self.on))
+        return replace(released(state, self.occurrence), missed=missed)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A person wants a step on this day: asked for once, then a promise that does not drift."""
+
+    occurrence: OccurrenceId
+    to: date
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step has this day now; a booking of another day is gone."""
+        del as_of
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        state = released(state, self.occurrence)
+        return replace(
+            state,
+            asked=(*state.asked, Pinned(self.occurrence, self.to)),
+            moved=having(state.moved, self.occurrence, self.to),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A person wants a step on this day and no other."""
+
+    occurrence: OccurrenceId
+    to: date
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step has this day, or the plan conflicts."""
+        del as_of
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        pins = (*unpinned(state, self.occurrence), Pinned(self.occurrence, self.to))
+        return replace(state, pinned=pins)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpin:
+    """The day of a step is the engine's to choose again."""
+
+    occurrence: OccurrenceId
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """No day is asked for this step."""
+        del as_of
+        pins = unpinned(state, self.occurrence)
+        if len(pins) == len(state.pinned):
+            raise ContradictoryChange(f"step '{self.occurrence}' is not pinned")
+        return replace(state, pinned=pins)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A visit is booked, on the local day ``day``."""
+
+    occurrence: OccurrenceId
+    day: date
+    booking: Booking
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step has the booking's day, which is kept before planned ones."""
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        if self.booking.ends_at <= self.booking.starts_at:
+            raise ContradictoryChange("the booking ends before it begins")
+        if self.day < as_of:
+            raise ContradictoryChange("a booking cannot lie before today")
+        state = released(state, self.occurrence)
+        return replace(
+            state,
+            asked=(*state.asked, Pinned(self.occurrence, self.day)),
+            moved=having(state.moved, self.occurrence, self.day),
+            booked=having(state.booked, self.occurrence, self.booking),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unbook:
+    """The booking is gone; the day stays planned."""
+
+    occurrence: OccurrenceId
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step has no booking."""
+        del as_of
+        if self.occurrence not in state.booked:
+            raise ContradictoryChange(f"step '{self.occurrence}' is not booked")
+        return replace(state, booked=lacking(state.booked, self.occurrence))
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A step is left out."""
+
+    occurrence: OccurrenceId
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step leaves its chain."""
+        del as_of
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        state = released(state, self.occurrence)
+        return replace(state, skipped=(*state.skipped, Skipped(self.occurrence)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A step is called off."""
+
+    occurrence: OccurrenceId
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step leaves its chain."""
+        del as_of
+        refuse_performed(state, self.occurrence)
+        refuse_gone(state, self.occurrence)
+        state = released(state, self.occurrence)
+        return replace(state, cancelled=(*state.cancelled, Skipped(self.occurrence)))
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A skipped or cancelled step is wanted after all."""
+
+    occurrence: OccurrenceId
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The step is planned again."""
+        del as_of
+        skipped = tuple(f for f in state.skipped if f.occurrence != self.occurrence)
+        cancelled = tuple(f for f in state.cancelled if f.occurrence != self.occurrence)
+        if len(skipped) + len(cancelled) == len(state.skipped) + len(state.cancelled):
+            raise ContradictoryChange(f"step '{self.occurrence}' is not skipped or cancelled")
+        return replace(state, skipped=skipped, cancelled=cancelled)
+
+
+def released(state: PlanState, occurrence: OccurrenceId) -> PlanState:
+    """Nothing asked, pinned, moved or booked for an occurrence any more."""
+    if any(pin.occurrence == occurrence for pin in state.asked):
+        raise ContradictoryChange(f"step '{occurrence}' is asked for twice")
+    return replace(
+        state,
+        pinned=unpinned(state, occurrence),
+        missed=tuple(fact for fact in state.missed if fact.occurrence != occurrence),
+        moved=lacking(state.moved, occurrence),
+        booked=lacking(state.booked, occurrence),
+    )
+
+
+def unpinned(state: PlanState, occurrence: OccurrenceId) -> tuple[Pinned, ...]:
+    """The pins of all other occurrences."""
+    return tuple(pin for pin in state.pinned if pin.occurrence != occurrence)
+
+
+def refuse_performed(state: PlanState, occurrence: OccurrenceId) -> None:
+    """Raise ContradictoryChange for what is done already."""
+    if any(fact.occurrence == occurrence for fact in state.performed):
+        raise ContradictoryChange(f"step '{occurrence}' is performed already")
+
+
+def refuse_gone(state: PlanState, occurrence: OccurrenceId) -> None:
+    """Raise ContradictoryChange for what is skipped or cancelled."""
+    if any(fact.occurrence == occurrence for fact in state.skipped):
+        raise ContradictoryChange(f"step '{occurrence}' is skipped")
+    if any(fact.occurrence == occurrence for fact in state.cancelled):
+        raise ContradictoryChange(f"step '{occurrence}' is cancelled")
+
+
+def refuse_future(on: date, as_of: date) -> None:
+    """Raise ContradictoryChange for a fact after today."""
+    if on > as_of:
+        raise ContradictoryChange("a fact cannot lie after today")
+
+
+def having(mapping: Mapping[K, T], key: K, value: T) -> Mapping[K, T]:
+    """The mapping with one more entry."""
+    return MappingProxyType({**mapping, key: value})
+
+
+def lacking(mapping: Mapping[K, T], key: K) -> Mapping[K, T]:
+    """The mapping without an entry."""
+    return MappingProxyType({k: value for k, value in mapping.items() if k != key})
