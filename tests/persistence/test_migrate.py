@@ -35,52 +35,62 @@ from tests.persistence.given import (
 )
 
 
-def test_the_tables_in_the_code_are_those_of_the_migrations(database_url: str) -> None:
-    require_no_difference(database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of this test's own, whose tables may change."""
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("new_postgresql_url")
+    upgrade(url)
+    return url
 
 
-def test_down_and_up_again_with_data_leaves_every_table_as_it_was(database_url: str) -> None:
-    asyncio.run(populate(database_url))
-    before = asyncio.run(row_counts(database_url))
+def test_the_tables_in_the_code_are_those_of_the_migrations(new_database_url: str) -> None:
+    require_no_difference(new_database_url)
+
+
+def test_down_and_up_again_with_data_leaves_every_table_as_it_was(new_database_url: str) -> None:
+    asyncio.run(populate(new_database_url))
+    before = asyncio.run(row_counts(new_database_url))
     assert 0 not in before.values()
 
     for revision in (*reversed(revisions()[:-1]), "base"):
-        downgrade(database_url, revision)
-    left = asyncio.run(row_counts(database_url))
+        downgrade(new_database_url, revision)
+    left = asyncio.run(row_counts(new_database_url))
     for revision in revisions():
-        upgrade(database_url, revision)
-    asyncio.run(populate(database_url))
+        upgrade(new_database_url, revision)
+    asyncio.run(populate(new_database_url))
 
     assert left == {}
-    assert asyncio.run(row_counts(database_url)) == before
-    require_no_difference(database_url)
+    assert asyncio.run(row_counts(new_database_url)) == before
+    require_no_difference(new_database_url)
 
 
-def test_one_step_down_and_up_keeps_the_rows_of_tables_that_stay(database_url: str) -> None:
-    asyncio.run(populate(database_url))
-    before = asyncio.run(row_counts(database_url))
+def test_one_step_down_and_up_keeps_the_rows_of_tables_that_stay(new_database_url: str) -> None:
+    asyncio.run(populate(new_database_url))
+    before = asyncio.run(row_counts(new_database_url))
 
-    downgrade(database_url, "-1")
-    stayed = asyncio.run(row_counts(database_url))
-    upgrade(database_url)
+    downgrade(new_database_url, "-1")
+    stayed = asyncio.run(row_counts(new_database_url))
+    upgrade(new_database_url)
 
-    after = asyncio.run(row_counts(database_url))
+    after = asyncio.run(row_counts(new_database_url))
     assert {table: before[table] for table in stayed} == stayed
     assert {table: after[table] for table in stayed} == stayed
 
 
-def test_migrating_a_migrated_database_changes_nothing(database_url: str) -> None:
-    before = asyncio.run(row_counts(database_url))
+def test_migrating_a_migrated_database_changes_nothing(new_database_url: str) -> None:
+    before = asyncio.run(row_counts(new_database_url))
 
-    upgrade(database_url)
+    upgrade(new_database_url)
 
-    assert asyncio.run(row_counts(database_url)) == before
+    assert asyncio.run(row_counts(new_database_url)) == before
 
 
 def test_processes_that_migrate_together_wait_for_each_other(
-    tmp_path: Path, empty_postgresql_url: str
+    tmp_path: Path, new_postgresql_url: str
 ) -> None:
-    for url in (f"sqlite:///{tmp_path / 'new.db'}", empty_postgresql_url):
+    for url in (f"sqlite:///{tmp_path / 'new.db'}", new_postgresql_url):
         program = "import sys; from app.persistence.migrate import upgrade; upgrade(sys.argv[1])"
         command = [sys.executable, "-c", program, url]
 
