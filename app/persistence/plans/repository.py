@@ -38,6 +38,7 @@ from app.persistence.plans.statements import key_for, read_plan, store_plan
 from app.persistence.records import columns_of
 from app.persistence.tables import (
     EventRow,
+    JsonObject,
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
@@ -80,7 +81,7 @@ _PATIENT_STEP: tuple[InstrumentedAttribute[Any], ...] = (
     PlannedStepRow.day,
     PlannedStepRow.end_day,
 )
-_FIXED = frozenset({"clinic_id", "id", "created_at", "created_by"})
+_FIXED = frozenset({"id", "created_at", "created_by"})
 
 
 class PlanRepository:
@@ -116,13 +117,14 @@ class PlanRepository:
         events: Sequence[NewEvent],
         *,
         read_revision: int,
+        superseded: JsonObject,
     ) -> None:
         """Replace the plan that was read at a revision by its next one.
 
-        Steps keep their ids; those no longer in the plan go, and stay in the revisions. Raises
-        PlanNotFound or PlanChangedMeanwhile.
+        ``superseded`` is the plan as it was read: it stays in that revision. Steps keep their
+        ids; those no longer in the plan go. Raises PlanNotFound or PlanChangedMeanwhile.
         """
-        values = plan_row(self._clinic_id, plan)
+        values = plan_row(self._clinic_id, plan, without=_FIXED)
         done = await self._connection.execute(
             update(PlanRow)
             .where(
@@ -130,12 +132,21 @@ class PlanRepository:
                 PlanRow.id == plan.id,
                 PlanRow.revision == read_revision,
             )
-            .values({name: value for name, value in values.items() if name not in _FIXED})
+            .values(values)
         )
         if done.rowcount == 0:
             await self.view(plan.id)
             raise PlanChangedMeanwhile("the plan was changed meanwhile")
         await self._save_steps(plan)
+        await self._connection.execute(
+            update(PlanRevisionRow)
+            .where(
+                PlanRevisionRow.clinic_id == self._clinic_id,
+                PlanRevisionRow.plan_id == plan.id,
+                PlanRevisionRow.revision == read_revision,
+            )
+            .values(snapshot=superseded)
+        )
         await self._connection.execute(
             insert(PlanRevisionRow).values(revision_row(self._clinic_id, plan.id, revision))
         )
@@ -191,6 +202,15 @@ class PlanRepository:
         if not rows:
             await self.view(plan_id)
         return rows
+
+    async def posted(self, plan_id: UUID) -> tuple[JsonObject, ...]:
+        """What was posted to a plan, from its making on."""
+        found = await self._connection.execute(
+            select(PlanRevisionRow.change)
+            .where(PlanRevisionRow.clinic_id == self._clinic_id, PlanRevisionRow.plan_id == plan_id)
+            .order_by(PlanRevisionRow.revision)
+        )
+        return tuple(found.scalars())
 
     async def page(
         self, wanted: PlanFilter, *, after: UUID | None = None, limit: int

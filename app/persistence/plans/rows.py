@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -47,12 +48,12 @@ def rows_of(clinic_id: UUID, plan: PlanRecord, revision: RevisionRecord) -> Rows
     }
 
 
-def plan_row(clinic_id: UUID, plan: PlanRecord) -> Values:
-    """The plan's own row."""
+def plan_row(clinic_id: UUID, plan: PlanRecord, *, without: frozenset[str] = frozenset()) -> Values:
+    """The plan's own row, as far as it is wanted."""
     return {
         "clinic_id": clinic_id,
         "needs_attention": bool(plan.attention),
-        **values_of(plan, without=_APART),
+        **values_of(plan, without=_APART | without),
     }
 
 
@@ -134,6 +135,27 @@ def view_of(text: str) -> PlanView:
         shown,
     ]
     return PlanView(*plan)
+
+
+def view_data(view: PlanView) -> Values:
+    """A view as JSON-ready data, to be kept in a revision."""
+    data = asdict(view)
+    for name in ("created_at", "updated_at"):
+        data[name] = data[name].isoformat()
+    return data
+
+
+def view_from_data(data: Values) -> PlanView:
+    """A kept view read back."""
+    return PlanView(
+        **{
+            **data,
+            "created_at": datetime.fromisoformat(data["created_at"]),
+            "updated_at": datetime.fromisoformat(data["updated_at"]),
+            "identifiers": [Identifier(**named) for named in data["identifiers"]],
+            "steps": [StepView(**step) for step in data["steps"]],
+        }
+    )
 
 
 def step_of(view: StepView) -> PlannedStep:
