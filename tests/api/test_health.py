@@ -1,7 +1,6 @@
 """Whether the service lives and is ready."""
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.main import create_app
@@ -22,11 +21,14 @@ async def test_a_migrated_database_is_ready(api: Client) -> None:
     assert (answer.status_code, answer.json()["revision"]) == (200, revisions()[-1])
 
 
-async def test_another_version_of_the_tables_is_not_ready(app: FastAPI, api: Client) -> None:
+async def test_another_version_of_the_tables_is_not_ready(sqlite_url: str) -> None:
+    app = create_app(Settings(database_url=sqlite_url))
     async with app.state.database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
 
-    answer = await api.get("/health/ready")
+    async with client_of(app) as api:
+        answer = await api.get("/health/ready")
+    await app.state.database.dispose()
 
     assert (answer.status_code, answer.json()["type"]) == (503, "not-ready")
     assert answer.headers["retry-after"] == "5"
