@@ -1,5 +1,6 @@
 """Plans come back as they were stored, change by revision and are listed in pages."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from app.persistence.plans.records import (
     PlanView,
 )
 from app.persistence.plans.repository import PlanRepository
+from app.persistence.plans.rows import view_data, view_from_data
 from app.persistence.tables import PlannedStepRow
 from tests.persistence.given import (
     LOCATION,
@@ -64,7 +66,11 @@ async def save(database: Database, plan: PlanRecord, *, read_revision: int = 1) 
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         revision = a_revision(plan.revision, reason="later\nplease")
         await plans.save(
-            plan, revision, [an_event(plan.revision + 900)], read_revision=read_revision
+            plan,
+            revision,
+            [an_event(plan.revision + 900)],
+            read_revision=read_revision,
+            superseded={"revision": read_revision},
         )
 
 
@@ -224,6 +230,7 @@ async def test_a_change_is_one_more_revision(database: Database) -> None:
         revisions = await plans.revisions(PLAN, limit=10)
         assert [revision.revision for revision in revisions] == [2, 1]
         assert revisions[0].reason == "later\nplease"
+        assert revisions[1].snapshot == {"revision": 1}
         assert [r.revision for r in await plans.revisions(PLAN, before=2, limit=10)] == [1]
         events = await EventRepository(connection, DEFAULT_CLINIC_ID).page(after=0, limit=10)
         assert [event_.number for event_ in events] == [1, 2]
@@ -354,3 +361,27 @@ async def test_a_patients_dated_steps_are_found_over_all_plans(database: Databas
         "prp",
         "active",
     )
+
+
+async def test_what_was_posted_to_a_plan_is_given_in_its_order(database: Database) -> None:
+    plan = await stored_plan(database, a_plan(), change={"made": 1})
+    async with database.writing() as connection:
+        plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
+        await plans.save(
+            replace(plan, revision=2),
+            a_revision(2, change={"changes": []}),
+            [],
+            read_revision=1,
+            superseded={},
+        )
+
+        assert await plans.posted(PLAN) == ({"made": 1}, {"changes": []})
+
+
+async def test_a_plan_that_was_shown_can_be_kept_as_plain_data(database: Database) -> None:
+    await stored_plan(database, a_plan(identifiers=(Identifier("ehr", "1"),)))
+    shown = await view(database)
+
+    kept = json.loads(json.dumps(view_data(shown)))
+
+    assert view_from_data(kept) == shown

@@ -138,15 +138,7 @@ class PlanRepository:
             await self.view(plan.id)
             raise PlanChangedMeanwhile("the plan was changed meanwhile")
         await self._save_steps(plan)
-        await self._connection.execute(
-            update(PlanRevisionRow)
-            .where(
-                PlanRevisionRow.clinic_id == self._clinic_id,
-                PlanRevisionRow.plan_id == plan.id,
-                PlanRevisionRow.revision == read_revision,
-            )
-            .values(snapshot=superseded)
-        )
+        await self._keep(plan.id, read_revision, superseded)
         await self._connection.execute(
             insert(PlanRevisionRow).values(revision_row(self._clinic_id, plan.id, revision))
         )
@@ -210,7 +202,7 @@ class PlanRepository:
             .where(PlanRevisionRow.clinic_id == self._clinic_id, PlanRevisionRow.plan_id == plan_id)
             .order_by(PlanRevisionRow.revision)
         )
-        return tuple(found.scalars())
+        return tuple(change for change in found.scalars() if change is not None)
 
     async def page(
         self, wanted: PlanFilter, *, after: UUID | None = None, limit: int
@@ -268,6 +260,18 @@ class PlanRepository:
             if values:
                 await self._connection.execute(insert(row), values)
         await EventRepository(self._connection, self._clinic_id).append(events)
+
+    async def _keep(self, plan_id: UUID, revision: int, snapshot: JsonObject) -> None:
+        """Put the plan as it was into the revision that is no longer the last."""
+        await self._connection.execute(
+            update(PlanRevisionRow)
+            .where(
+                PlanRevisionRow.clinic_id == self._clinic_id,
+                PlanRevisionRow.plan_id == plan_id,
+                PlanRevisionRow.revision == revision,
+            )
+            .values(snapshot=snapshot)
+        )
 
     async def _save_steps(self, plan: PlanRecord) -> None:
         mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan.id)
