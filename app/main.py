@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
+    clinic,
     clock,
     closures,
     docs,
@@ -24,12 +25,14 @@ from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.settings import Settings
 
+# The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
+    plans.router,
     patients.router,
     patient_reports.router,
     locations.router,
     closures.router,
-    plans.router,
+    clinic.router,
     clock.router,
     health.router,
     docs.router,

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.api import problems
+from app.domain.documents import clinic_rules_schema, protocol_schema
 
 VERSION = "0.1.0"
 
@@ -68,6 +69,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for injected in ("HTTPValidationError", "ValidationError"):
         schemas.pop(injected, None)
+    for schema in (protocol_schema(), clinic_rules_schema()):
+        schemas.update(_as_components(schema["$defs"]))
     for model in problems.models():
         schema = model.model_json_schema(mode="serialization", ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
@@ -76,12 +79,32 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     examples = document["components"].setdefault("examples", {})
     for path in document["paths"].values():
         for operation in path.values():
+            _refer_to_documents(operation.get("requestBody", {}))
             for response in operation["responses"].values():
                 _simplify(response)
                 _share_examples(response, examples)
     document["components"]["examples"] = dict(sorted(examples.items()))
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
+
+
+def _as_components(schemas: Any) -> Any:
+    """Schemas of documents, referring to each other where the document keeps them."""
+    if isinstance(schemas, dict):
+        return {
+            key: value.replace("#/$defs/", "#/components/schemas/")
+            if key == "$ref"
+            else _as_components(value)
+            for key, value in schemas.items()
+        }
+    return [_as_components(one) for one in schemas] if isinstance(schemas, list) else schemas
+
+
+def _refer_to_documents(body: dict[str, Any]) -> None:
+    """The framework knows a document as an object of anything; its published schema says all."""
+    for content in body.get("content", {}).values():
+        if "additionalProperties" in content["schema"] and "$ref" in content["schema"]:
+            content["schema"] = {"$ref": content["schema"]["$ref"]}
 
 
 def _simplify(response: dict[str, Any]) -> None:

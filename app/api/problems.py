@@ -24,7 +24,9 @@ from app.api.documents import MalformedDocument
 from app.api.faults import faults_of
 from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
 from app.api.problem_model import MAX_ERRORS, Problem
+from app.domain.documents import InvalidClinicRules
 from app.domain.errors import DomainError, Fault, Faults
+from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
 from app.services.health import NotReady
 from app.services.idempotency import KeyInUse, KeyReused
@@ -37,11 +39,14 @@ from app.services.locations import (
 from app.services.patient_reports import AbsenceNotFound, PatientEventNotFound
 from app.services.patients import IdentifierTaken, PatientChangedMeanwhile, PatientNotFound
 from app.services.plans import (
+    ContradictoryChange,
+    InvalidChange,
     InvalidPlan,
     LocationNotNamed,
     NoActiveVersion,
     NoAnchorToPropose,
     PatientErased,
+    PlanChangedMeanwhile,
     PlanIdentifierTaken,
     PlanNotFound,
     PlanTooLarge,
@@ -106,6 +111,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     KeyInUse: Kind(409, "idempotency-key-in-use", "An equal request is under way", retry_after=1),
     ClockNotSettable: Kind(409, "not-a-sandbox", "The clinic is not a sandbox"),
     NotReady: Kind(503, "not-ready", "The service is not ready", retry_after=5),
+    ClinicRulesChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    InvalidClinicRules: Kind(422, "invalid-clinic-rules", "The rules have faults"),
     LocationNotFound: Kind(404, "location-not-found", "There is no such location"),
     LocationChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
     ClosureNotFound: Kind(404, "closure-not-found", "There is no such closure"),
@@ -122,6 +129,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     PatientErased: Kind(409, "patient-erased", "The patient is no longer here"),
     LocationNotNamed: Kind(422, "location-needed", "The plan must name a location"),
     PlanNotFound: Kind(404, "plan-not-found", "There is no such plan"),
+    PlanChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    InvalidChange: Kind(422, "invalid-change", "The changes do not fit the plan"),
+    ContradictoryChange: Kind(422, "contradictory-change", "The changes contradict the plan"),
     PlanIdentifierTaken: Kind(409, "plan-identifier-taken", "The identifier is another plan's"),
     StepNotFound: Kind(404, "step-not-found", "The plan has no such step"),
     StepNotMovable: Kind(409, "step-not-movable", "The step's day is not to be found any more"),

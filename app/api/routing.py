@@ -141,16 +141,28 @@ class Route(APIRoute):
             extra["parameters"] = [_IDEMPOTENCY_KEY_PARAMETER]
         if 304 in self.responses:
             extra["parameters"] = [_IF_NONE_MATCH_PARAMETER]
-        if len(self.media_types) > 1 and self.body_field is not None:
-            text = {"type": "string", "description": "The same document as YAML text."}
-            extra["requestBody"] = {"content": {YAML: {"schema": text}}}
         return extra
 
 
 class DocumentRoute(Route):
-    """An operation that reads a document as JSON or YAML."""
+    """An operation that reads a document as JSON or YAML; its body is plain data."""
 
     media_types: ClassVar[tuple[str, ...]] = (JSON, YAML)
+
+
+def document_in(name: str) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route whose body is a document of this published schema."""
+    content = {media_type: _of_schema(name) for media_type in DocumentRoute.media_types}
+    return {"requestBody": {"content": content}}
+
+
+def document_out(name: str) -> dict[int | str, dict[str, Any]]:
+    """For the ``responses`` of a route that answers with a document of this published schema."""
+    return {200: {"content": {JSON: _of_schema(name)}}}
+
+
+def _of_schema(name: str) -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}
 
 
 def _calls(dependant: Dependant) -> set[Any]:

@@ -5,7 +5,12 @@ from importlib.resources import files
 
 import yaml
 
-from app.domain.documents import ProtocolDocument, parse_protocol
+from app.domain.documents import (
+    ClinicRules,
+    ProtocolDocument,
+    parse_clinic_rules,
+    parse_protocol,
+)
 
 _LIBRARY = "app.library"
 _CLINIC_RULES = "clinic-rules"
@@ -28,6 +33,12 @@ def library_protocol(key: str) -> ProtocolDocument:
 def library_protocols() -> tuple[ProtocolDocument, ...]:
     """Every built-in protocol, by key."""
     return tuple(library_protocol(key) for key in library_keys())
+
+
+@cache
+def library_clinic_rules() -> ClinicRules:
+    """The rules of a clinic that has not saved its own."""
+    return parse_clinic_rules(_read(_CLINIC_RULES))
 
 
 def _read(name: str) -> object:

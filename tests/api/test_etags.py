@@ -35,7 +35,7 @@ def test_a_tag_of_yesterday_names_the_same_revision() -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["*", "12", '"0"', '"x"', '"1", "2"', '"1.2027"', '"9999999999"', ""]
+    "tag", ["*", "12", '"01"', '"x"', '"1", "2"', '"1.2027"', '"9999999999"', ""]
 )
 def test_anything_else_is_not_a_tag_of_ours(tag: str) -> None:
     with pytest.raises(IfMatchRefused):

@@ -7,20 +7,20 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from app.domain.calendars import Absence, Calendar, Closure
-from app.domain.documents import ProtocolDocument, parse_clinic_rules, parse_protocol
+from app.domain.documents import ProtocolDocument, parse_protocol
 from app.domain.errors import DomainError
 from app.domain.facts import OtherPlan, OtherStep, Reported
 from app.domain.plans.state import Surroundings
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
 from app.domain.states import PlanStatus, StepStatus, VersionStatus
-from app.persistence.clinics import ClinicRulesRepository
 from app.persistence.locations import ClosureRepository, LocationRecord, LocationRepository
 from app.persistence.patient_reports import PatientReportRepository
 from app.persistence.patients import Identifier, PatientNotFound, PatientRecord, PatientRepository
 from app.persistence.plans.records import PatientStep
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionSummary
+from app.services import clinic
 from app.services.context import Context
 from app.services.plans.requests import PlanRequest
 
@@ -151,10 +151,7 @@ async def load_surroundings(
 
 async def load_clinic_rules(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
     """The clinic's own rules for the steps of a protocol."""
-    stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
-    if not stored.document:
-        return ()
-    return parse_clinic_rules(stored.document).rules_for(protocol)
+    return (await clinic.rules_in_force(ctx)).rules_for(protocol)
 
 
 async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> Calendar:

@@ -1,0 +1,58 @@
+"""A clinic's own rules, which hold for every plan beside its protocol's."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from app.domain.documents import ClinicRules, clinic_rules_to_data, parse_clinic_rules
+from app.persistence.clinics import ClinicRulesChangedMeanwhile, ClinicRulesRepository
+from app.services import events
+from app.services.context import Context
+from app.services.events import EventType
+from app.services.library import library_clinic_rules
+
+__all__ = ["ClinicRulesChangedMeanwhile"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRules:
+    """The rules as a document; revision 0 are the built-in ones, never saved."""
+
+    document: dict[str, Any]
+    revision: int
+    updated_at: datetime | None
+
+
+async def get_clinic_rules(ctx: Context) -> StoredRules:
+    """The clinic's rules: its own once they were saved, before that the built-in ones."""
+    stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
+    document = stored.document if stored.revision else clinic_rules_to_data(library_clinic_rules())
+    return StoredRules(document, stored.revision, stored.updated_at)
+
+
+async def save_clinic_rules(ctx: Context, document: object, *, revision: int) -> StoredRules:
+    """Replace the clinic's rules; plans stay as they are until they are computed again.
+
+    Raises InvalidClinicRules with every fault, or ClinicRulesChangedMeanwhile.
+    """
+    data = clinic_rules_to_data(parse_clinic_rules(document))
+    repository = ClinicRulesRepository(ctx.connection, ctx.clinic_id)
+    saved = await repository.save(data, revision=revision, now=ctx.now)
+    await events.append(ctx, EventType.CLINIC_RULES_CHANGED, revision=saved)
+    return StoredRules(data, saved, ctx.now)
+
+
+async def rules_in_force(ctx: Context) -> ClinicRules:
+    """The rules which plans are held to now."""
+    stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
+    if stored.revision == 0:
+        return library_clinic_rules()
+    return _parsed(json.dumps(stored.document))
+
+
+@lru_cache(maxsize=64)
+def _parsed(document: str) -> ClinicRules:
+    """Reading rules takes milliseconds, and every plan needs them."""
+    return parse_clinic_rules(json.loads(document))
