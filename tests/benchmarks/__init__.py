@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against hand-written yardsticks, printed by `sh .ci/bench`; no tests."""
