@@ -24,6 +24,23 @@ class EventType(StrEnum):
     ABSENCE_ADDED = "absence_added"
     ABSENCE_REMOVED = "absence_removed"
     PLAN_CREATED = "plan_created"
+    PLAN_CHANGED = "plan_changed"
+    PLAN_ACTIVATED = "plan_activated"
+    PLAN_HELD = "plan_held"
+    PLAN_COMPLETED = "plan_completed"
+    PLAN_REVOKED = "plan_revoked"
+    PLAN_ENTERED_IN_ERROR = "plan_entered_in_error"
+    PLAN_AMENDED = "plan_amended"
+    STEP_ADDED = "step_added"
+    STEP_REMOVED = "step_removed"
+    STEP_MOVED = "step_moved"
+    STEP_BOOKED = "step_booked"
+    STEP_PERFORMED = "step_performed"
+    STEP_MISSED = "step_missed"
+    STEP_SKIPPED = "step_skipped"
+    STEP_CANCELLED = "step_cancelled"
+    DECISION_TAKEN = "decision_taken"
+    BREACH_FOUND = "breach_found"
 
 
 def new_event(

@@ -10,7 +10,14 @@ from app.api.etags import etag
 from app.domain.protocols import StepKind
 from app.domain.schedules import BookableDay, Conflict, Move, Reason, Schedule, Window
 from app.domain.states import PlanStatus, StepStatus, allowed_changes, window_state
-from app.services.plans import PlanSummary, PlanView, ReadPlan, StepView
+from app.services.plans import (
+    ChangedPlan,
+    PlanSummary,
+    PlanView,
+    ReadPlan,
+    StepView,
+    view_of_planned,
+)
 
 Data = dict[str, Any]
 
@@ -28,6 +35,24 @@ def plan_response(
             headers["location"] = f"/v1/plans/{view.id}"
     body = to_json(plan_data(view, today, stored=stored))
     return Response(body, status_code, headers, "application/json")
+
+
+def changed_response(changed: ChangedPlan) -> Response:
+    """A plan after a change, with the ETag of its new revision."""
+    today = changed.basis.today
+    view = view_of_planned(changed)
+    ids = {str(occurrence): str(id_) for occurrence, id_ in changed.ids.items()}
+    body = {
+        "plan": plan_data(view, today),
+        "moves": [move_data(move, ids) for move in changed.moves],
+        "offers": [
+            {"step_id": ids[str(o.id)], "date": o.day.isoformat(), "text": o.text}
+            for o in changed.offers
+        ],
+        "breaches": view.breaches,
+    }
+    headers = {"etag": etag(view.revision, today)}
+    return Response(to_json(body), headers=headers, media_type="application/json")
 
 
 def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:

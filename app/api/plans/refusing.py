@@ -54,22 +54,25 @@ def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
     """The conflict and its options, each the body that was sent with one thing different."""
     return {
         "conflict": conflict_data(error.conflict),
-        "options": [_option(option, body) for option in error.options],
+        "options": [_option(option, body, error.steps) for option in error.options],
     }
 
 
-def _option(option: Option, body: Any) -> Mapping[str, Any]:
+def _option(option: Option, body: Any, steps: Mapping[str, str]) -> Mapping[str, Any]:
+    ids = {occurrence: id_ for id_, occurrence in steps.items()}
     moves = () if option.schedule is None else option.schedule.moves
     return {
         "text": option.text,
-        "request": remedied(option.remedy, body if isinstance(body, dict) else {}),
-        "moves": [move_data(move, {}) for move in moves],
+        "request": remedied(option.remedy, body if isinstance(body, dict) else {}, steps),
+        "moves": [move_data(move, ids) for move in moves],
         "needs_role": option.remedy.role if isinstance(option.remedy, AskWaiver) else None,
     }
 
 
-def remedied(remedy: Remedy, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body that asks for what an option says."""
+def remedied(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) -> dict[str, Any]:
+    """The body that asks for what an option says; ``steps`` gives occurrences by step id."""
+    if "protocol" not in body:
+        return _changed(remedy, body, steps)
     changes = list(body.get("changes", ()))
     match remedy:
         case AskAnchor(day):
@@ -88,3 +91,35 @@ def remedied(remedy: Remedy, body: Mapping[str, Any]) -> dict[str, Any]:
                 waiver["days"] = days
             others = [c for c in changes if c.get("element") != element]
             return {**body, "changes": [*others, waiver]}
+
+
+def _changed(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) -> dict[str, Any]:
+    """The same for a body of changes: one more change, in place of one that asked otherwise."""
+    changes = list(body.get("changes", ()))
+    change: dict[str, Any]
+    match remedy:
+        case AskAnchor(day):
+            change = {"type": "move_anchor", "to": day.isoformat()}
+            changes = [c for c in changes if c["type"] != "move_anchor"]
+        case AskParameter(key, value):
+            change = {"type": "set_parameter", "key": key, "value": value}
+            changes = [c for c in changes if (c["type"], c.get("key")) != ("set_parameter", key)]
+        case AskPin(occurrence, day):
+            asked = [c for c in changes if _asks(c, str(occurrence), steps)]
+            type_ = asked[0]["type"] if asked and asked[0]["type"] != "book" else "move"
+            change = {"type": type_, "step": str(occurrence), "to": day.isoformat()}
+            changes = [c for c in changes if c not in asked]
+        case AskSkip(occurrence):
+            change = {"type": "skip", "step": str(occurrence)}
+        case AskWaiver(element, days, _):
+            change = {"type": "waive", "element": element, "reason": WAIVED}
+            if days is not None:
+                change["days"] = days
+            changes = [c for c in changes if c.get("element") != element]
+    return {**body, "changes": [*changes, change]}
+
+
+def _asks(change: Mapping[str, Any], occurrence: str, steps: Mapping[str, str]) -> bool:
+    """Whether a change asks for a day of this step."""
+    named = change.get("step") or steps.get(str(change.get("step_id", "")).lower())
+    return change["type"] in {"move", "pin", "book"} and named == occurrence

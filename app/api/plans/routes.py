@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
-from app.api.deps import ContextDep, ReadContextDep
+from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
 from app.api.fields import Day, Instant
 from app.api.paging import PageDep, uuid_of
 from app.api.plans.answering import (
+    changed_response,
     days_data,
     ids_by_occurrence,
     judged_data,
@@ -18,6 +19,7 @@ from app.api.plans.answering import (
     summary_data,
 )
 from app.api.plans.asking import PlanIn, ProposalsIn
+from app.api.plans.changing import ChangedPlanOut, ChangesIn
 from app.api.plans.models import (
     BookableDaysOut,
     JudgedDayOut,
@@ -31,11 +33,14 @@ from app.services import plans
 from app.services.locations import LocationNotFound
 from app.services.patients import PatientNotFound
 from app.services.plans import (
+    ContradictoryChange,
+    InvalidChange,
     InvalidPlan,
     LocationNotNamed,
     NoActiveVersion,
     NoAnchorToPropose,
     PatientErased,
+    PlanChangedMeanwhile,
     PlanFilter,
     PlanIdentifierTaken,
     PlanNotFound,
@@ -50,6 +55,15 @@ from app.services.plans import (
     VersionNotUsable,
 )
 
+_CHANGE = (
+    PlanNotFound,
+    ScheduleConflict,
+    InvalidChange,
+    ContradictoryChange,
+    VersionNotFound,
+    VersionNotUsable,
+    PlanTooLarge,
+)
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 
 _BASIS = (
@@ -213,6 +227,40 @@ async def judge_step_day(plan_id: UUID, step_id: UUID, day: Day, ctx: ReadContex
     judged = await plans.judge_step_day(ctx, plan_id, step_id, day)
     ids = ids_by_occurrence(judged.plan)
     return _json(judged_data(judged.answer, str(judged.occurrence), ids))
+
+
+@router.post(
+    "/{plan_id}/changes/preview",
+    operation_id="preview_change",
+    response_model=ChangedPlanOut,
+    responses=problems(*_CHANGE),
+)
+async def preview_change(plan_id: UUID, body: ChangesIn, ctx: ReadContextDep) -> Response:
+    """Show the plan that changes would give, without storing it.
+
+    The same body and the same answer as for changing: the plan, the moves with their reasons,
+    better days for steps that were kept, and what is flagged.
+    """
+    changed = await plans.preview_change(ctx, plan_id, body.to_domain())
+    return changed_response(changed)
+
+
+@router.post(
+    "/{plan_id}/changes",
+    operation_id="change_plan",
+    response_model=ChangedPlanOut,
+    responses=problems(*_CHANGE, PlanChangedMeanwhile),
+)
+async def change_plan(
+    plan_id: UUID, body: ChangesIn, revision: IfMatchDep, ctx: ContextDep
+) -> Response:
+    """Apply facts and choices to a plan, all or none, as one revision.
+
+    Facts never move; days given out move as little as they can, and every move says why. What is
+    impossible is refused with a minimal conflict and with whole bodies that work.
+    """
+    changed = await plans.change_plan(ctx, plan_id, body.to_domain(), revision=revision)
+    return changed_response(changed)
 
 
 def _proposals(found: plans.Proposals, body: dict[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class Compilation:
             day = kept.day.toordinal()
             if index is None or index in self.given or day >= self.frame.today:
                 continue
-            if index in self.missed:
+            if index in self.missed or self.omits(f"fact:{kept.occurrence}"):
                 continue
             occurrence = self.expansion.occurrences[index]
             if not occurrence.floored or occurrence.undated is not None:

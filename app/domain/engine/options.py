@@ -206,9 +206,11 @@ class _Finder:
 
     def _skips(self) -> Iterator[Remedy]:
         performed = {fact.occurrence for fact in self._problem.performed}
+        missed = {fact.occurrence for fact in self._problem.missed}
         for occurrence in self._concerned:
             counted = occurrence.step.repeat is not None and occurrence.step.repeat.count.parameter
-            if occurrence.step.optional and not counted and occurrence.id not in performed:
+            optional = occurrence.step.optional and not counted
+            if (optional or occurrence.id in missed) and occurrence.id not in performed:
                 yield AskSkip(occurrence.id)
 
     def _concerned_steps(self) -> list[Step]:
@@ -262,7 +264,9 @@ class _Finder:
             case AskWaiver(element, days, role):
                 by = f"{days} day{'' if days == 1 else 's'}"
                 text = f"widen {element} by {by}; needs the role {role}"
-        return text if schedule is None else text + self._days_of(schedule)
+        if schedule is None or isinstance(remedy, AskSkip):
+            return text
+        return text + self._days_of(schedule)
 
     def _days_of(self, schedule: Schedule) -> str:
         anchor = None if self._problem.anchor is None else self._problem.anchor.occurrence

@@ -1,7 +1,9 @@
 """Use-cases of plans: preview, create, read, propose, and the days of a step."""
 
 from app.domain.engine import PlanTooLarge, RangeTooLong
+from app.domain.plans.step_changes import ContradictoryChange
 from app.persistence.plans.records import (
+    PlanChangedMeanwhile,
     PlanFilter,
     PlanIdentifierTaken,
     PlanNotFound,
@@ -10,6 +12,7 @@ from app.persistence.plans.records import (
     StepView,
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
+from app.services.plans.changing import ChangedPlan, change_plan, preview_change
 from app.services.plans.loading import LocationNotNamed, PatientErased, VersionNotUsable
 from app.services.plans.planning import (
     InvalidPlan,
@@ -18,6 +21,7 @@ from app.services.plans.planning import (
     create_plan,
     preview_plan,
 )
+from app.services.plans.posting import InvalidChange
 from app.services.plans.proposing import (
     NoAnchorToPropose,
     Proposals,
@@ -37,12 +41,16 @@ from app.services.plans.reading import (
 from app.services.plans.views import view_of_planned
 
 __all__ = [
+    "ChangedPlan",
+    "ContradictoryChange",
+    "InvalidChange",
     "InvalidPlan",
     "JudgedDay",
     "LocationNotNamed",
     "NoActiveVersion",
     "NoAnchorToPropose",
     "PatientErased",
+    "PlanChangedMeanwhile",
     "PlanFilter",
     "PlanIdentifierTaken",
     "PlanNotFound",
@@ -61,10 +69,12 @@ __all__ = [
     "StepView",
     "VersionNotFound",
     "VersionNotUsable",
+    "change_plan",
     "create_plan",
     "judge_step_day",
     "list_plans",
     "list_step_days",
+    "preview_change",
     "preview_plan",
     "propose_plans",
     "read_plan",

@@ -151,7 +151,7 @@ async def load_surroundings(
 
 async def load_clinic_rules(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
     """The clinic's own rules for the steps of a protocol."""
-    return (await clinic.rules_in_force(ctx)).rules_for(protocol)
+    return await clinic.rules_for(ctx, protocol)
 
 
 async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> Calendar:

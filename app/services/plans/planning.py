@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
@@ -11,7 +12,8 @@ from app.domain.documents import ProtocolDocument
 from app.domain.engine import find_options, solve
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.facts import Anchor, OccurrenceId
-from app.domain.plans.changes import changed_by
+from app.domain.plans.change_records import change_to_data
+from app.domain.plans.changes import Change, changed_by
 from app.domain.plans.records import anchor_to_data, state_to_data
 from app.domain.plans.state import PlanState, problem_of
 from app.domain.plans.step_changes import Perform
@@ -38,6 +40,8 @@ class ScheduleConflict(DomainError):
         super().__init__(conflict.text)
         self.conflict = conflict
         self.options = options
+        # The ids of a stored plan's steps with their occurrences: options name steps by these.
+        self.steps: dict[str, str] = {}
 
 
 class InvalidPlan(Faults):
@@ -46,10 +50,21 @@ class InvalidPlan(Faults):
 
 @dataclass(frozen=True, slots=True)
 class PlannedPlan:
-    """A plan as it would be, or was, stored, with what it was made from."""
+    """A plan as it would be, or was, stored, with what it was made from and what was posted."""
 
     record: PlanRecord
     basis: Basis
+    posted: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request read for one protocol: the state it begins with, its changes, and both as one."""
+
+    first: PlanState
+    changes: tuple[Change, ...]
+    state: PlanState
+    problem: Problem
 
 
 async def preview_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
@@ -70,7 +85,12 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     planned = await _plan(ctx, request, basis)
     record = planned.record
     revision = RevisionRecord(
-        revision=1, at=ctx.now, actor=ctx.actor, moves=[], snapshot={"state": record.state}
+        revision=1,
+        at=ctx.now,
+        actor=ctx.actor,
+        change=planned.posted,
+        moves=[],
+        snapshot={},
     )
     created = events.new_event(
         ctx,
@@ -84,21 +104,22 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     return planned
 
 
-def problem_for(request: PlanRequest, basis: Basis) -> tuple[PlanState, Problem]:
+def problem_for(request: PlanRequest, basis: Basis) -> Asked:
     """The state a request begins with and the question it puts to the engine.
 
     Raises InvalidPlan or ContradictoryChange.
     """
     _check(request, basis.document)
-    state = _first_state(request, basis)
-    changes = [
+    first = _first_state(request, basis)
+    changes = tuple(
         Perform(change.occurrence, local_date(change.at, ZoneInfo(basis.location.time_zone)))
         if isinstance(change, PerformedAt)
         else change
         for change in request.changes
-    ]
-    state = changed_by(state, changes, as_of=basis.today)
-    return state, problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
+    )
+    state = changed_by(first, changes, as_of=basis.today)
+    problem = problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
+    return Asked(first, changes, state, problem)
 
 
 async def answer(problem: Problem) -> Schedule:
@@ -128,10 +149,25 @@ def _occurrences(protocol: Protocol) -> int:
 
 
 async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
-    state, problem = problem_for(request, basis)
-    schedule = await answer(problem)
-    state = replace(state, baseline=_baseline(basis.document.protocol, schedule))
-    return PlannedPlan(plan_record(ctx, request, basis, state, schedule), basis)
+    asked = problem_for(request, basis)
+    schedule = await answer(asked.problem)
+    return planned_plan(ctx, request, basis, asked, schedule)
+
+
+def planned_plan(
+    ctx: Context, request: PlanRequest, basis: Basis, asked: Asked, schedule: Schedule
+) -> PlannedPlan:
+    """A schedule as a plan, with what it takes to replay it."""
+    baseline = _baseline(basis.document.protocol, schedule)
+    posted = {
+        "as_of": basis.today.isoformat(),
+        "status": request.status,
+        "version": basis.version.version,
+        "initial": state_to_data(replace(asked.first, baseline=baseline)),
+        "changes": [{"id": str(ctx.new_id()), **change_to_data(c)} for c in asked.changes],
+    }
+    state = replace(asked.state, baseline=baseline)
+    return PlannedPlan(plan_record(ctx, request, basis, state, schedule), basis, posted)
 
 
 def plan_record(

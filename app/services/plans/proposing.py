@@ -12,7 +12,7 @@ from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Schedule
 from app.services.context import Context
 from app.services.plans.loading import Basis, load_basis
-from app.services.plans.planning import PlannedPlan, plan_record, problem_for
+from app.services.plans.planning import PlannedPlan, planned_plan, problem_for
 from app.services.plans.requests import AskedAnchor, PlanRequest
 
 RANGE_DAYS = 120
@@ -68,7 +68,7 @@ async def propose_plans(
     if basis.document.protocol.anchor is None:
         raise NoAnchorToPropose("the protocol has no anchor step")
     asked = replace(request, anchor=AskedAnchor(earliest_from=first, until=last))
-    _, problem = problem_for(asked, basis)
+    problem = problem_for(asked, basis).problem
     found, schedules = await to_thread.run_sync(_ranked, problem, first, last, rank, limit)
     proposals = tuple(
         Proposal(
@@ -82,8 +82,7 @@ async def propose_plans(
 
 
 def _planned(ctx: Context, request: PlanRequest, basis: Basis, schedule: Schedule) -> PlannedPlan:
-    state, _ = problem_for(request, basis)
-    return PlannedPlan(plan_record(ctx, request, basis, state, schedule), basis)
+    return planned_plan(ctx, request, basis, problem_for(request, basis), schedule)
 
 
 def _ranked(

@@ -4,10 +4,11 @@ from datetime import date
 
 from app.domain.plans.steps import PlannedStep
 from app.persistence.plans.records import PlanView, StepView
+from app.services.plans.changing import ChangedPlan
 from app.services.plans.planning import PlannedPlan
 
 
-def view_of_planned(planned: PlannedPlan) -> PlanView:
+def view_of_planned(planned: PlannedPlan | ChangedPlan) -> PlanView:
     """What would be read back of this plan."""
     record = planned.record
     return PlanView(
