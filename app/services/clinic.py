@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from app.domain.documents import ClinicRules, clinic_rules_to_data, parse_clinic_rules
+from app.domain.protocols import Protocol
+from app.domain.rules import Rule
 from app.persistence.clinics import ClinicRulesChangedMeanwhile, ClinicRulesRepository
 from app.services import events
 from app.services.context import Context
@@ -14,6 +16,8 @@ from app.services.events import EventType
 from app.services.library import library_clinic_rules
 
 __all__ = ["ClinicRulesChangedMeanwhile"]
+
+MAX_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,28 @@ async def save_clinic_rules(ctx: Context, document: object, *, revision: int) ->
     return StoredRules(data, saved, ctx.now)
 
 
-async def rules_in_force(ctx: Context) -> ClinicRules:
-    """The rules which plans are held to now."""
+async def rules_for(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
+    """The clinic's rules for the steps of a protocol, which its plans are held to now."""
     stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
-    if stored.revision == 0:
-        return library_clinic_rules()
-    return _parsed(json.dumps(stored.document))
+    if stored.revision:
+        return _applied(_parsed(json.dumps(stored.document)), protocol)
+    return _applied(library_clinic_rules(), protocol)
 
 
-@lru_cache(maxsize=64)
+# By identity: both are read once and then kept, and comparing them takes longer than applying.
+_known: dict[tuple[int, int], tuple[ClinicRules, Protocol, tuple[Rule, ...]]] = {}
+
+
+def _applied(rules: ClinicRules, protocol: Protocol) -> tuple[Rule, ...]:
+    key = (id(rules), id(protocol))
+    if key not in _known:
+        if len(_known) >= MAX_REMEMBERED:
+            _known.clear()
+        _known[key] = (rules, protocol, rules.rules_for(protocol))
+    return _known[key][2]
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
 def _parsed(document: str) -> ClinicRules:
     """Reading rules takes milliseconds, and every plan needs them."""
     return parse_clinic_rules(json.loads(document))
