@@ -17,7 +17,8 @@ from app.domain.schedules import Conflict
 # A day in the middle of a month of 31 days, far from the ends of the calendar.
 _DAY = date(2027, 1, 15)
 _MOST_QUESTIONS = 60
-_TIMING = re.compile(r"timing:([^/.\[]+)[^.\[]*(?:\[([0-9]+)\])?\.(?:earliest|latest)")
+# What follows a step in the name of a timing: timing:primer/1[2].latest
+_AFTER_KEY = re.compile(r"[/.\[]")
 
 
 def contradictions(document: ProtocolDocument) -> tuple[Fault, ...]:
@@ -28,28 +29,30 @@ def contradictions(document: ProtocolDocument) -> tuple[Fault, ...]:
     """
     found: dict[str, Fault] = {}
     for changed, values in islice(one_changed(document.protocol.parameters), _MOST_QUESTIONS):
-        for fault in _asked(document.protocol, values):
-            if changed is None:
-                return (fault,)
-            told = _with_value(document.protocol, fault, changed, values[changed])
-            found.setdefault(told.text, told)
+        fault = _asked(document.protocol, values)
+        if fault is None:
+            continue
+        if changed is None:
+            return (fault,)
+        told = _with_value(document.protocol, fault, changed, values[changed])
+        found.setdefault(told.text, told)
     for fault in _greatest_counts(document.protocol):
         found.setdefault(fault.text, fault)
     return tuple(found.values())
 
 
-def _asked(protocol: Protocol, values: Values) -> Iterator[Fault]:
+def _asked(protocol: Protocol, values: Values) -> Fault | None:
     try:
         answer = solve(starting_on(protocol, _DAY, parameters=values, anchored=False))
     except DomainError as error:
-        yield Fault("", "unsolvable", str(error))
-        return
-    if isinstance(answer, Conflict):
-        parts = [element for element in answer.elements if not element.id.startswith("anchor:")]
-        text = "these cannot hold together: " + "; ".join(part.text for part in parts)
-        places = (_pointer(protocol, part.id) for part in parts)
-        pointer = next((place for place in places if place is not None), "")
-        yield Fault(pointer, "contradiction", text)
+        return Fault("", "unsolvable", str(error))
+    if not isinstance(answer, Conflict):
+        return None
+    parts = [element for element in answer.elements if not element.id.startswith("anchor:")]
+    text = "these cannot hold together: " + "; ".join(part.text for part in parts)
+    places = (_pointer(protocol, part.id) for part in parts)
+    pointer = next((place for place in places if place is not None), "")
+    return Fault(pointer, "contradiction", text)
 
 
 def _with_value(protocol: Protocol, fault: Fault, key: str, value: str | int) -> Fault:
@@ -69,7 +72,8 @@ def _greatest_counts(protocol: Protocol) -> Iterator[Fault]:
         if often is None:
             continue
         steps = (*protocol.steps[:index], often, *protocol.steps[index + 1 :])
-        for fault in _asked(replace(protocol, steps=steps), usual):
+        fault = _asked(replace(protocol, steps=steps), usual)
+        if fault is not None:
             most = often.repeat.count.maximum if often.repeat else 0
             text = f"with {most} times '{step.key}' {fault.text}"
             yield Fault(f"/steps/{index}/repeat/count", "unreachable-count", text)
@@ -87,12 +91,10 @@ def _most_often(step: Step) -> Step | None:
 
 def _pointer(protocol: Protocol, element: str) -> str | None:
     """Where an element of a conflict stands in the document."""
-    if element.startswith("rule:"):
-        rule_id = element.removeprefix("rule:")
-        places = (i for i, rule in enumerate(protocol.rules) if rule.id == rule_id)
-        return next((f"/rules/{index}" for index in places), None)
-    timing = _TIMING.fullmatch(element)
-    if timing is None:
-        return None
-    places = (i for i, step in enumerate(protocol.steps) if step.key == timing[1])
-    return next((f"/steps/{index}" for index in places), None)
+    kind, _, name = element.partition(":")
+    if kind == "rule":
+        rules = (f"/rules/{i}" for i, rule in enumerate(protocol.rules) if rule.id == name)
+        return next(rules, None)
+    key = _AFTER_KEY.split(name)[0]
+    steps = (f"/steps/{index}" for index, step in enumerate(protocol.steps) if step.key == key)
+    return next(steps, None)

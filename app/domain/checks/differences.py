@@ -113,10 +113,12 @@ def _named(items: list[Any]) -> dict[str, Any]:
 
 def _said(path: tuple[str, ...], value: Leaf) -> str:
     """A value in words; offsets as people say them."""
-    if isinstance(value, str) and path[-1] in _OFFSETS | _LENGTHS:
+    if not isinstance(value, str):
+        return str(value).lower()
+    if path[-1] in _OFFSETS | _LENGTHS:
         try:
             offset = Offset.parse(value)
         except InvalidOffset:
-            return value
+            return f"'{value}'"
         return placed(offset) if path[-1] in _OFFSETS else offset.in_words()
-    return f"'{value}'" if isinstance(value, str) else str(value).lower()
+    return f"'{value}'"

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 from app.domain.calendars import EVERY_DAY, Calendar
 from app.domain.facts import Anchor, OccurrenceId
-from app.domain.offsets import FIRST_DAY, MAX_OFFSET_DAYS
+from app.domain.offsets import FIRST_DAY
 from app.domain.problem import Problem
-from app.domain.protocols import OutsideEvent, Protocol, Step, StepReference, Timing
+from app.domain.protocols import Bounds, OutsideEvent, Protocol, Step, StepReference, Timing
 
 SEARCH_DAYS = 366
 
@@ -64,7 +64,7 @@ def starting_on(
     }
     return Problem(
         protocol=protocol,
-        as_of=max(FIRST_DAY, day - timedelta(days=MAX_OFFSET_DAYS)),
+        as_of=_long_before(protocol, day),
         calendar=calendar,
         parameters=parameters,
         anchor=anchor,
@@ -72,3 +72,32 @@ def starting_on(
         birth_date=day,
         events=dict.fromkeys(sorted(names), day),
     )
+
+
+def _long_before(protocol: Protocol, day: date) -> date:
+    """A day before which no step of the plan can lie, so that none is too late."""
+    reach = SEARCH_DAYS + sum(_reach_back(step) for step in protocol.steps)
+    return max(FIRST_DAY, day - timedelta(days=min(reach, (day - FIRST_DAY).days)))
+
+
+def _reach_back(step: Step) -> int:
+    """How far before what it counts from a step may lie, all its occurrences together."""
+    bounds = [timing.bounds for timing in timings_of(step)]
+    bounds += [point.bounds for point in step.timepoints]
+    days = _days_back(bounds)
+    if step.repeat is not None:
+        spacings = [step.repeat.spacing, *(other for _, other in step.repeat.spacing_by)]
+        days += step.repeat.count.maximum * _days_back(spacings)
+    return days
+
+
+def _days_back(bounds: Iterable[Bounds]) -> int:
+    """The longest offset backwards; where no earliest bound is, the search goes on for a year."""
+    offsets = [
+        offset.longest_days
+        for one in bounds
+        for offset in (one.earliest, one.target, one.latest)
+        if offset is not None and offset.negative
+    ]
+    # Open days are fewer than days: twice as many, and some, have room for closures.
+    return 2 * max(offsets, default=0) + SEARCH_DAYS if offsets else 0

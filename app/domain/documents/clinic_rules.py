@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from app.domain.documents.clinic_rules_grammar import CLINIC_RULES
 from app.domain.documents.grammar import FORMAT, schema_of
@@ -90,6 +90,8 @@ def _applied(clinic_rule: ClinicRule, protocol: Protocol) -> Iterator[Rule]:
         case MinGapOfKinds():
             if not any(_keeps_apart(own, rule) for own in protocol.rules):
                 yield replace(rule, id=f"clinic-{rule.id}")
+        case never:
+            assert_never(never)
 
 
 def _halves(rule: Washout) -> Iterator[Washout]:
@@ -176,7 +178,8 @@ def parse_clinic_rules(data: Any) -> ClinicRules:
 
 
 _Own = TypeVar("_Own", bound=Washout | Readiness | MinGapOfKinds)
-_Reader = Callable[[Data, str, Reading, dict[str, Any]], Washout | Readiness | MinGapOfKinds]
+_Read = Washout | Readiness | MinGapOfKinds | None
+_Reader = Callable[[Data, str, Reading, dict[str, Any]], _Read]
 
 
 def _clinic_rule(data: Data, at: str, reading: Reading, read: _Reader) -> ClinicRule | None:
@@ -197,8 +200,10 @@ def _clinic_rule(data: Data, at: str, reading: Reading, read: _Reader) -> Clinic
     return ClinicRule(rule, StepsMeant(tags, kinds), data.get("enabled", True))
 
 
-def _washout(data: Data, at: str, reading: Reading, common: dict[str, Any]) -> Washout:
+def _washout(data: Data, at: str, reading: Reading, common: dict[str, Any]) -> Washout | None:
     days = read_washout_days(data, at, reading)
+    if any(days[name] is None for name in ("before", "after") if name in data):
+        return None
     return Washout(agent=data["agent"], same_site=data.get("same_site", False), **days, **common)
 
 

@@ -1,5 +1,7 @@
 """Writes rules as plain data, without what is meant anyway."""
 
+from typing import assert_never
+
 from app.domain.documents.writing import Written, offset_text, spread_data, unless, written
 from app.domain.rules import (
     Cluster,
@@ -58,6 +60,8 @@ def _own(rule: Rule) -> Written:
             return {"type": "washout", **washout_data(rule)}
         case Readiness():
             return {"type": "readiness", **readiness_data(rule)}
+        case never:
+            assert_never(never)
 
 
 _WORDS: dict[type, str] = {SameDay: "same_day", NoOverlap: "no_overlap", Cluster: "cluster"}

@@ -257,7 +257,7 @@ class Record:
                 whole = False
         if self.any_of and not any(name in value for name in self.any_of):
             report.refuse(at, "missing", f"needs at least one of {', '.join(self.any_of)}")
-            whole = False
+        whole = whole and (not self.any_of or any(name in found for name in self.any_of))
         return found, whole
 
     def _refuse_unknown(self, value: Mapping[Any, Any], at: str, report: Report) -> None:

@@ -1,6 +1,6 @@
 """Writes steps as plain data, in the order of the notation, without what is meant anyway."""
 
-from typing import Any
+from typing import Any, assert_never
 
 from app.domain.documents.usual import usual_any_day, usual_importance
 from app.domain.documents.writing import (
@@ -96,6 +96,8 @@ def _reference_data(reference: Reference) -> Written | str:
             return {"event": name}
         case StepReference(step, occurrence):
             return written(step=step, occurrence=occurrence)
+        case never:
+            assert_never(never)
 
 
 def _reference_members(timing: Timing) -> Written:

@@ -226,8 +226,8 @@ def read_count(data: Data | int, at: str, reading: Reading) -> Count | None:
     usual = data.get("default", usual)
     if usual is None:
         return reading.refuse(f"{at}/default", "missing", "is required")  # type: ignore[no-any-return]
-    low = data.get("min", low if low is not None else usual)
-    high = data.get("max", high if high is not None else usual)
+    low = data.get("min", usual if low is None else min(low, usual))
+    high = data.get("max", usual if high is None else max(high, usual))
     count = reading.attempt(at, lambda: Count(low, usual, high, parameter, less, by_value))
     if count is not None and known is not None:
         _check_reach(count, known, at, reading)
