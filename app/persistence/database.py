@@ -1,15 +1,18 @@
 """Opens the database: engines, connections and the settings they must have. Knows no table."""
 
+import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.persistence.columns import encode_json
+from app.persistence.sqlite_driver import SqliteConnection
 
 SQLITE = "sqlite+aiosqlite"
 POSTGRESQL = "postgresql+asyncpg"
@@ -22,8 +25,11 @@ DRIVERS = {
 }
 
 POOL_WAIT_SECONDS = 2
+IDLE_SECONDS = 1.0
+IDLE_SINCE = "idle_since"
 CONNECT_SECONDS = 5
 SQLITE_READERS = 4
+BUSY_SECONDS = 5
 # SQLite's least version with RETURNING and upsert as the repositories use them.
 SQLITE_VERSION = (3, 35, 0)
 
@@ -32,7 +38,7 @@ SQLITE_PRAGMAS = {
     "foreign_keys": ("ON", 1),
     "journal_mode": ("WAL", "wal"),
     "synchronous": ("FULL", 2),
-    "busy_timeout": ("5000", 5000),
+    "busy_timeout": (f"{BUSY_SECONDS * 1000}", BUSY_SECONDS * 1000),
 }
 READ_ONLY_PRAGMA = {"query_only": ("ON", 1)}
 
@@ -118,11 +124,12 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
         skip_autocommit_rollback=True,
         json_serializer=encode_json,
         connect_args={"timeout": CONNECT_SECONDS, "server_settings": POSTGRESQL_SETTINGS},
     )
+    event.listen(engine.sync_engine, "checkin", _note_time)
+    event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
     return Database(write=engine, read=engine.execution_options(isolation_level="AUTOCOMMIT"))
 
 
@@ -139,8 +146,12 @@ def _open_sqlite(url: URL, pool_size: int) -> Database:
 
 
 def _sqlite_engine(url: URL, pragmas: dict[str, tuple[str, object]], **options: Any) -> AsyncEngine:
+    async def connect(*_args: object, **_options: object) -> SqliteConnection:
+        return SqliteConnection(str(url.database), timeout=BUSY_SECONDS)
+
     engine = create_async_engine(
         url,
+        async_creator=connect,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         json_serializer=encode_json,
@@ -148,8 +159,6 @@ def _sqlite_engine(url: URL, pragmas: dict[str, tuple[str, object]], **options: 
     )
 
     def prepare(connection: Any, _record: object) -> None:
-        # The driver must not open transactions by itself: the begin hook does.
-        connection.isolation_level = None
         cursor = connection.cursor()
         try:
             _set_pragmas(cursor, pragmas)
@@ -176,3 +185,24 @@ def _set_pragmas(cursor: Any, pragmas: dict[str, tuple[str, object]]) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[IDLE_SINCE] = time.monotonic()
+
+
+def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that was idle whether it still is one; SQLAlchemy then takes another.
+
+    SQLAlchemy's own ping asks before every use, with three round trips; a connection that was
+    used a moment ago is known to be alive, or known to be closed without asking.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the connection is closed")
+    idle_since = record.info.get(IDLE_SINCE)
+    if idle_since is None or time.monotonic() - idle_since < IDLE_SECONDS:
+        return
+    try:
+        connection.ping()
+    except connection.dbapi.Error as error:
+        raise DisconnectionError("the connection does not answer") from error

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import BigInteger, Uuid, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.persistence.prepared import Prepared, insert_row, prepare
 from app.persistence.records import columns_of, values_of
 from app.persistence.tables import EventCounterRow, EventRow, JsonObject
-from app.persistence.upserts import upsert
+from app.persistence.upserts import Upsert, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,13 @@ class EventRepository:
         """
         last = await self._take_numbers(len(events))
         first = last - len(events) + 1
-        rows = [
-            {"clinic_id": self._clinic_id, "number": number, **values_of(event)}
-            for number, event in enumerate(events, start=first)
-        ]
-        if rows:
-            await self._connection.execute(insert(EventRow), rows)
+        await insert_row(EventRow, self._connection.dialect.name).run_for_each(
+            self._connection,
+            (
+                {"clinic_id": self._clinic_id, "number": number, **values_of(event)}
+                for number, event in enumerate(events, start=first)
+            ),
+        )
         return last
 
     async def page(self, *, after: int, limit: int) -> tuple[EventRecord, ...]:
@@ -80,13 +83,24 @@ class EventRepository:
         return tuple(EventRecord(*row) for row in rows)
 
     async def _take_numbers(self, count: int) -> int:
-        statement = upsert(self._connection, EventCounterRow).values(
-            clinic_id=self._clinic_id, last_number=count
+        taken = await _take_numbers(self._connection.dialect.name).run(
+            self._connection, {"clinic_id": self._clinic_id, "count": count}
         )
-        taken = await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["clinic_id"],
-                set_={"last_number": EventCounterRow.last_number + statement.excluded.last_number},
-            ).returning(EventCounterRow.last_number)
-        )
-        return taken.scalar_one()
+        return int(taken.scalar_one())
+
+
+def numbering(dialect: str) -> Upsert:
+    """Take ``count`` numbers. Whoever else of the clinic wants some waits until commit."""
+    counter = upsert(dialect, EventCounterRow).values(
+        clinic_id=bindparam("clinic_id", type_=Uuid()),
+        last_number=bindparam("count", type_=BigInteger()),
+    )
+    return counter.on_conflict_do_update(
+        index_elements=["clinic_id"],
+        set_={"last_number": EventCounterRow.last_number + counter.excluded.last_number},
+    )
+
+
+@cache
+def _take_numbers(dialect: str) -> Prepared:
+    return prepare(numbering(dialect).returning(EventCounterRow.last_number), dialect)

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import IdempotencyKeyRow
-from app.persistence.upserts import insert_unless_there
+from app.persistence.upserts import upsert
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -79,18 +82,26 @@ class IdempotencyRepository:
 
     async def remember(self, claimed: Claim, answer: Answer) -> None:
         """Keep the answer under a claimed key; it is committed with what was stored."""
-        await self._connection.execute(
-            update(IdempotencyKeyRow)
-            .where(*self._is(claimed.key))
-            .values(status_code=answer.status, headers=dict(answer.headers), body=answer.body)
+        await _remember(self._connection.dialect.name).run(
+            self._connection,
+            {
+                "of_clinic": self._clinic_id,
+                "of_key": claimed.key,
+                "status_code": answer.status,
+                "headers": dict(answer.headers),
+                "body": answer.body,
+            },
         )
 
     async def _insert(self, key: str, fingerprint: str, now: datetime) -> bool:
-        statement = insert_unless_there(self._connection, IdempotencyKeyRow).values(
-            clinic_id=self._clinic_id, key=key, fingerprint=fingerprint, created_at=now
-        )
+        values = {
+            "clinic_id": self._clinic_id,
+            "key": key,
+            "fingerprint": fingerprint,
+            "created_at": now,
+        }
         try:
-            done = await self._connection.execute(statement)
+            done = await _insert(self._connection.dialect.name).run(self._connection, values)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise KeyInUse("a request with this idempotency key is under way") from error
@@ -107,3 +118,28 @@ class IdempotencyRepository:
 
     def _is(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return (IdempotencyKeyRow.clinic_id == self._clinic_id, IdempotencyKeyRow.key == key)
+
+
+def _parameter(column: str, name: str | None = None) -> BindParameter[Any]:
+    return bindparam(name or column, type_=IdempotencyKeyRow.__table__.c[column].type)
+
+
+@cache
+def _insert(dialect: str) -> Prepared:
+    names = ("clinic_id", "key", "fingerprint", "created_at")
+    values = {name: _parameter(name) for name in names}
+    statement = upsert(dialect, IdempotencyKeyRow).values(values)
+    return prepare(statement.on_conflict_do_nothing(), dialect)
+
+
+@cache
+def _remember(dialect: str) -> Prepared:
+    statement = (
+        update(IdempotencyKeyRow)
+        .where(
+            IdempotencyKeyRow.clinic_id == _parameter("clinic_id", "of_clinic"),
+            IdempotencyKeyRow.key == _parameter("key", "of_key"),
+        )
+        .values({name: _parameter(name) for name in ("status_code", "headers", "body")})
+    )
+    return prepare(statement, dialect)

@@ -34,7 +34,8 @@ from app.persistence.plans.rows import (
     step_rows,
     view_of,
 )
-from app.persistence.plans.statements import key_for, read_plan, store_plan
+from app.persistence.plans.statements import read_plan, store_plan
+from app.persistence.prepared import insert_row
 from app.persistence.records import columns_of
 from app.persistence.tables import (
     EventRow,
@@ -146,12 +147,9 @@ class PlanRepository:
 
     async def view(self, plan_id: UUID) -> PlanView:
         """A plan as it is shown, all of one revision. Raises PlanNotFound."""
-        statement = read_plan(self._connection.dialect.name)
-        parameters = {
-            "clinic_id": key_for(self._connection, self._clinic_id),
-            "plan_id": key_for(self._connection, plan_id),
-        }
-        found = await self._connection.exec_driver_sql(statement.sql, statement.ordered(parameters))
+        found = await read_plan(self._connection.dialect.name).run(
+            self._connection, {"clinic_id": self._clinic_id, "plan_id": plan_id}
+        )
         text = found.scalar_one_or_none()
         if text is None:
             raise PlanNotFound("no such plan")
@@ -248,17 +246,15 @@ class PlanRepository:
         rows = {**rows, EventRow: event_rows(self._clinic_id, events)}
         for row, values in rows.items():
             check_lines(row, values)
-        statement = store_plan()
-        parameters = {row.__tablename__: encode_json(values) for row, values in rows.items()}
-        given = statement.ordered(
-            {"clinic_id": self._clinic_id, "count": len(events), **parameters}
+        given = {row.__tablename__: encode_json(values) for row, values in rows.items()}
+        await store_plan().run(
+            self._connection, {"clinic_id": self._clinic_id, "count": len(events), **given}
         )
-        await self._connection.exec_driver_sql(statement.sql, given)
 
     async def _store(self, rows: Rows, events: Sequence[NewEvent]) -> None:
         for row, values in rows.items():
-            if values:
-                await self._connection.execute(insert(row), values)
+            statement = insert_row(row, self._connection.dialect.name)
+            await statement.run_for_each(self._connection, values)
         await EventRepository(self._connection, self._clinic_id).append(events)
 
     async def _keep(self, plan_id: UUID, revision: int, snapshot: JsonObject) -> None:
@@ -289,7 +285,7 @@ class PlanRepository:
             await self._connection.execute(
                 update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
             )
-        statement = upsert(self._connection, PlannedStepRow)
+        statement = upsert(self._connection.dialect.name, PlannedStepRow)
         replaced = {
             name: statement.excluded[name]
             for name in statement.excluded.keys()  # noqa: SIM118 # not a dict

@@ -1,20 +1,14 @@
-"""Statements of the hot paths: written with the tables, compiled once, then sent as they are.
-
-Building, hashing and binding such a statement costs more than the database needs to run it.
-"""
+"""How a plan is stored by one statement and read by another."""
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     ColumnElement,
-    Insert,
-    Select,
     Text,
     Uuid,
     bindparam,
@@ -27,13 +21,10 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import asyncpg
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import aiosqlite
-from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from app.persistence.events import numbering
+from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import (
     EventCounterRow,
     EventRow,
@@ -48,10 +39,6 @@ from app.persistence.tables import (
 
 PLAN_TABLES: tuple[type[Row], ...] = (PlanRow, PlannedStepRow, PlanRevisionRow, PlanIdentifierRow)
 
-DIALECTS: dict[str, type[Dialect]] = {
-    "sqlite": aiosqlite.dialect,
-    "postgresql": asyncpg.dialect,
-}
 UUID_PARTS = ("1", "9", "13", "17", "21")
 
 SHOWN_OF_PLAN = (
@@ -108,22 +95,6 @@ SHOWN_OF_STEP = (
 )
 
 
-class Prepared(NamedTuple):
-    """A statement as the driver takes it, and the order of its parameters."""
-
-    sql: str
-    order: tuple[str, ...]
-
-    def ordered(self, parameters: dict[str, Any]) -> tuple[Any, ...]:
-        """The parameters in the order in which the statement names them."""
-        return tuple(parameters[name] for name in self.order)
-
-
-def key_for(connection: AsyncConnection, id_: UUID) -> UUID | str:
-    """An id as the driver takes it in a prepared statement."""
-    return id_.hex if connection.dialect.name == "sqlite" else id_
-
-
 @cache
 def store_plan() -> Prepared:
     """Insert the rows of a plan and number its events: PostgreSQL's only.
@@ -131,18 +102,8 @@ def store_plan() -> Prepared:
     Each table's rows come as one JSON parameter of the table's name. ``number`` of a given event
     counts from 1 to ``count``.
     """
+    numbers = numbering("postgresql").returning(EventCounterRow.last_number).cte("numbers")
     count = bindparam("count", type_=BigInteger())
-    counter = postgresql_insert(EventCounterRow).values(
-        clinic_id=bindparam("clinic_id", type_=Uuid()), last_number=count
-    )
-    numbers = (
-        counter.on_conflict_do_update(
-            index_elements=["clinic_id"],
-            set_={"last_number": EventCounterRow.last_number + counter.excluded.last_number},
-        )
-        .returning(EventCounterRow.last_number)
-        .cte("numbers")
-    )
     events = _given(EventRow)
     names = [name for name in events.c.keys() if name != "number"]  # noqa: SIM118 # no dict
     number = numbers.c.last_number - count + events.c.number
@@ -153,7 +114,7 @@ def store_plan() -> Prepared:
         given = _given(row)
         stored = insert(row).from_select(given.c.keys(), select(*given.c))
         statement = statement.add_cte(stored.cte(f"stored_{row.__tablename__}"))
-    return _prepared(statement, "postgresql")
+    return prepare(statement, "postgresql")
 
 
 @cache
@@ -183,7 +144,7 @@ def read_plan(dialect: str) -> Prepared:
         )
         .where(PlanRow.clinic_id == clinic_id, PlanRow.id == plan_id)
     )
-    return _prepared(statement, dialect)
+    return prepare(statement, dialect)
 
 
 def _given(row: type[Row]) -> TableValuedAlias:
@@ -221,9 +182,3 @@ def _sqlite_value(element: ColumnElement[Any]) -> ColumnElement[Any]:
         dashed = func.printf(literal_column("'%.8s-%.4s-%.4s-%.4s-%s'"), *parts)
         return func.nullif(dashed, literal_column("'----'"))
     return element
-
-
-def _prepared(statement: Insert | Select[Any], dialect: str) -> Prepared:
-    chosen: Dialect = DIALECTS[dialect]()
-    compiled = statement.compile(dialect=chosen)
-    return Prepared(str(compiled), tuple(compiled.positiontup or ()))
