@@ -1,4 +1,4 @@
-"""The built-in protocols: examples, until a clinic's clinician has approved them."""
+"""The built-in protocols, examples until a clinician approves them, and the default rules."""
 
 from functools import cache
 from importlib.resources import files
