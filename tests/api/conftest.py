@@ -7,7 +7,26 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
+from tests.api.given_plans import (
+    desk,
+    own_desk,
+    plans_api,
+    plans_app,
+    plans_postgresql_url,
+    plans_sqlite_url,
+    plans_url,
+)
 from tests.client import Client, client_of
+
+__all__ = [
+    "desk",
+    "own_desk",
+    "plans_api",
+    "plans_app",
+    "plans_postgresql_url",
+    "plans_sqlite_url",
+    "plans_url",
+]
 
 
 @pytest.fixture
