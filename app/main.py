@@ -12,14 +12,15 @@ from app.api import (
     clock,
     closures,
     docs,
+    handlers,
     health,
     locations,
     openapi,
     patient_reports,
     patients,
-    problems,
 )
 from app.api.edge import Edge
+from app.api.plans import history
 from app.api.plans import routes as plans
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
@@ -28,6 +29,7 @@ from app.settings import Settings
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
+    history.router,
     patients.router,
     patient_reports.router,
     locations.router,
@@ -62,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.ordinary_clinics = set()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
-    problems.install(app)
+    handlers.install(app)
     _let_browsers_call(app, settings.allowed_origins)
     app.add_middleware(Edge, hosts=settings.allowed_hosts)
     return app

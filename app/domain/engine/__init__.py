@@ -1,5 +1,6 @@
 """The engine: exact dates for a plan, their reasons, conflicts and ways out. No I/O, no clock."""
 
+from app.domain.engine.conflicts import waivable_elements
 from app.domain.engine.occurrences import PlanTooLarge
 from app.domain.engine.options import find_options
 from app.domain.engine.queries import (
@@ -21,5 +22,6 @@ __all__ = [
     "forced",
     "possible_days",
     "solve",
+    "waivable_elements",
     "why_not",
 ]

@@ -9,6 +9,7 @@ from app.domain.engine.reasons import WEEKDAYS
 from app.domain.engine.solutions import Question
 from app.domain.facts import Anchor
 from app.domain.offsets import Offset
+from app.domain.problem import Problem
 from app.domain.protocols import LatestIs, Unit
 from app.domain.rules import (
     Cluster,
@@ -27,6 +28,8 @@ from app.domain.rules import (
 from app.domain.schedules import Conflict, Element
 
 Texts = dict[str, str]
+
+WAIVABLE = ("timing:", "rule:", "closure:", "unavailable:", "weekdays")
 
 
 def minimal_conflict(question: Question, ignoring: frozenset[str] = frozenset()) -> Conflict:
@@ -64,8 +67,20 @@ def _quickxplain(
     return needed_first + needed_second
 
 
+def waivable_elements(problem: Problem) -> frozenset[str]:
+    """What a person may set aside in this problem: timings, rules and closed days, never a fact."""
+    texts = _every_text(Question(problem))
+    return frozenset(element for element in texts if element.startswith(WAIVABLE))
+
+
 def element_texts(question: Question) -> Texts:
     """Every element of a problem that can take part in a conflict, in words, in a fixed order."""
+    waived = {waiver.element for waiver in question.problem.waivers if waiver.days is None}
+    texts = _every_text(question)
+    return {element: text for element, text in texts.items() if element not in waived}
+
+
+def _every_text(question: Question) -> Texts:
     texts: Texts = {}
     for expansion in question.expansions():
         _facts_and_wishes(question, expansion, texts)
@@ -75,8 +90,7 @@ def element_texts(question: Question) -> Texts:
     _rules(question, texts)
     _surroundings(question, texts)
     _calendar(question, texts)
-    waived = {waiver.element for waiver in question.problem.waivers if waiver.days is None}
-    return {element: text for element, text in texts.items() if element not in waived}
+    return texts
 
 
 def _facts_and_wishes(question: Question, expansion: Expansion, texts: Texts) -> None:

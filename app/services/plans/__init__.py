@@ -13,6 +13,12 @@ from app.persistence.plans.records import (
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
 from app.services.plans.changing import ChangedPlan, change_plan, preview_change
+from app.services.plans.history import (
+    Revision,
+    RevisionNotFound,
+    list_revisions,
+    read_revision,
+)
 from app.services.plans.loading import LocationNotNamed, PatientErased, VersionNotUsable
 from app.services.plans.planning import (
     InvalidPlan,
@@ -63,6 +69,8 @@ __all__ = [
     "RangeNotAllowed",
     "RangeTooLong",
     "ReadPlan",
+    "Revision",
+    "RevisionNotFound",
     "ScheduleConflict",
     "StepNotFound",
     "StepNotMovable",
@@ -73,10 +81,12 @@ __all__ = [
     "create_plan",
     "judge_step_day",
     "list_plans",
+    "list_revisions",
     "list_step_days",
     "preview_change",
     "preview_plan",
     "propose_plans",
     "read_plan",
+    "read_revision",
     "view_of_planned",
 ]

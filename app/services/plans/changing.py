@@ -20,13 +20,14 @@ from app.domain.plans.steps import (
     next_step,
     planned_steps,
 )
+from app.domain.problem import Problem
 from app.domain.schedules import Move, Offer, Schedule
 from app.domain.states import PlanStatus, StepStatus, VersionStatus
 from app.persistence.locations import LocationRepository
 from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import PlanChangedMeanwhile, PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
-from app.persistence.plans.rows import record_of, view_data
+from app.persistence.plans.rows import record_of, view_data, view_from_data
 from app.services.context import Context
 from app.services.plans.loading import (
     Basis,
@@ -37,12 +38,14 @@ from app.services.plans.loading import (
 from app.services.plans.noting import noted
 from app.services.plans.planning import ScheduleConflict, answer
 from app.services.plans.posting import (
+    InvalidChange,
     Place,
     PostedChanges,
     extended,
     resolved,
     target_version,
 )
+from app.services.plans.waiving import acknowledgement_faults, waiver_faults
 
 UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED})
 ENDING = frozenset(
@@ -153,11 +156,12 @@ async def _changed(
         "changes": [{"id": str(id_), **change_to_data(made), **said[id_]} for id_, made in changes],
         "corrects": [str(id_) for id_ in posted.corrections],
     }
+    promised = before.steps
     if posted.corrections:
-        state = await _replayed(ctx, before, posted.corrections)
+        state, promised = await _replayed(ctx, before, posted.corrections)
     state = changed_by(state, (made for _, made in changes), as_of=basis.today)
     basis = await _amended(ctx, basis, target_version(changes, before.protocol_version))
-    changed = await _result(ctx, before, basis, state, changes)
+    changed = await _result(ctx, before, basis, state, changes, promised=promised)
     return changed, state, change
 
 
@@ -171,10 +175,13 @@ async def _amended(ctx: Context, basis: Basis, version: str) -> Basis:
     return replace(basis, version=summary, document=document)
 
 
-async def _replayed(ctx: Context, before: PlanRecord, corrections: Iterable[UUID]) -> PlanState:
-    """The state from the plan's making on, without what was entered in error.
+async def _replayed(
+    ctx: Context, before: PlanRecord, corrections: Iterable[UUID]
+) -> tuple[PlanState, tuple[PlannedStep, ...]]:
+    """The state from the plan's making on, without what was entered in error; and the days that
+    bind: those before the last revision where that is what is taken back.
 
-    Raises InvalidChange for a change the plan does not have.
+    Raises ContradictoryChange for a change the plan does not have.
     """
     posted = await PlanRepository(ctx.connection, ctx.clinic_id).posted(before.id)
     known = {change["id"] for entry in posted for change in entry["changes"]}
@@ -182,7 +189,17 @@ async def _replayed(ctx: Context, before: PlanRecord, corrections: Iterable[UUID
     if not wanted <= known:
         raise ContradictoryChange("the plan has no such change to correct")
     gone = wanted | {id_ for entry in posted for id_ in entry.get("corrects", ())}
-    return replay(posted, gone, before)
+    state = replay(posted, gone, before)
+    if len(posted) > 1 and {change["id"] for change in posted[-1]["changes"]} <= wanted:
+        return state, await _steps_before(ctx, before)
+    return state, before.steps
+
+
+async def _steps_before(ctx: Context, plan: PlanRecord) -> tuple[PlannedStep, ...]:
+    """The planned steps as they were one revision ago."""
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    found = await plans.revisions(plan.id, before=plan.revision, limit=1)
+    return record_of(view_from_data(found[0].snapshot)).steps
 
 
 def replay(
@@ -206,6 +223,8 @@ async def _result(
     basis: Basis,
     state: PlanState,
     changes: tuple[tuple[UUID, Change], ...],
+    *,
+    promised: tuple[PlannedStep, ...],
 ) -> ChangedPlan:
     ending = bool(changes) and all(
         isinstance(made, SetStatus) and made.to in ENDING for _, made in changes
@@ -214,8 +233,9 @@ async def _result(
         return _ended(ctx, before, basis, state)
     protocol = extended(basis.document, state)
     problem = problem_of(
-        state, protocol, basis.around, as_of=basis.today, kept=_kept(before, state)
+        state, protocol, basis.around, as_of=basis.today, kept=_kept(before, state, promised)
     )
+    _check(before, changes, problem)
     known = {step.occurrence: step for step in before.steps}
     try:
         schedule = await answer(problem)
@@ -225,14 +245,35 @@ async def _result(
     ids = {placed.id: _id(ctx, known, placed.id) for placed in schedule.steps}
     steps = planned_steps(schedule, protocol, state, ids, known)
     record = _record(ctx, before, state, schedule, steps)
-    return ChangedPlan(record, basis, schedule.moves, schedule.offers, ids)
+    return ChangedPlan(record, basis, _moves(before, schedule), schedule.offers, ids)
+
+
+def _check(before: PlanRecord, changes: tuple[tuple[UUID, Change], ...], problem: Problem) -> None:
+    """Refuse what is waived or acknowledged without being there. Raises InvalidChange."""
+    made = [change for _, change in changes]
+    faults = waiver_faults(made, problem)
+    faults += acknowledgement_faults(made, (breach["id"] for breach in before.breaches))
+    if faults:
+        raise InvalidChange(tuple(faults))
+
+
+def _moves(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
+    """Every day shown before that is another now, in protocol order."""
+    was = {s.occurrence: s.day for s in before.steps if s.status in UNDONE | {StepStatus.MISSED}}
+    return tuple(
+        Move(placed.id, old, placed.day, placed.reasons)
+        for placed in schedule.steps
+        if not placed.performed and (old := was.get(placed.id)) is not None and old != placed.day
+    )
 
 
 def _id(ctx: Context, known: Mapping[OccurrenceId, PlannedStep], id_: OccurrenceId) -> UUID:
     return known[id_].id if id_ in known else ctx.new_id()
 
 
-def _kept(before: PlanRecord, state: PlanState) -> tuple[Kept, ...]:
+def _kept(
+    before: PlanRecord, state: PlanState, promised: tuple[PlannedStep, ...]
+) -> tuple[Kept, ...]:
     """The days given out so far; a missed step's day is no promise any more."""
     plain = Commitment.DRAFT if before.status == PlanStatus.DRAFT else Commitment.ACTIVE
     missed = {fact.occurrence for fact in state.missed}
@@ -242,7 +283,7 @@ def _kept(before: PlanRecord, state: PlanState) -> tuple[Kept, ...]:
             step.day,
             Commitment.BOOKED if step.status is StepStatus.BOOKED else plain,
         )
-        for step in before.steps
+        for step in promised
         if step.day is not None and step.status in UNDONE and step.occurrence not in missed
     )
 

@@ -29,6 +29,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.loading import Basis, default_not_before, load_basis
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
+from app.services.plans.waiving import waiver_faults
 
 SMALL_PLAN = 40
 
@@ -119,6 +120,9 @@ def problem_for(request: PlanRequest, basis: Basis) -> Asked:
     )
     state = changed_by(first, changes, as_of=basis.today)
     problem = problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
+    faults = waiver_faults(changes, problem)
+    if faults:
+        raise InvalidPlan(tuple(faults))
     return Asked(first, changes, state, problem)
 
 

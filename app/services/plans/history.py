@@ -1,0 +1,65 @@
+"""What happened to a plan: its revisions, and the plan as of any of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.domain.errors import DomainError
+from app.persistence.plans.records import PlanView, RevisionRecord
+from app.persistence.plans.repository import PlanRepository
+from app.persistence.plans.rows import view_from_data
+from app.services.context import Context
+from app.services.listing import Listed, page_of
+from app.services.plans.reading import ReadPlan
+
+
+class RevisionNotFound(DomainError):
+    """The plan has no such revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision: who made it, when, why, with which changes, and what moved."""
+
+    number: int
+    at: datetime
+    actor: str
+    reason: str | None
+    changes: tuple[dict[str, Any], ...]
+    corrects: tuple[str, ...]
+    moves: tuple[dict[str, Any], ...]
+
+
+async def list_revisions(
+    ctx: Context, plan_id: UUID, *, before: int | None, limit: int
+) -> Listed[Revision]:
+    """A plan's revisions, the newest first. Raises PlanNotFound."""
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    rows = await plans.revisions(plan_id, before=before, limit=limit + 1)
+    return page_of([_revision(row) for row in rows], limit, lambda found: (found.number,))
+
+
+async def read_revision(ctx: Context, plan_id: UUID, revision: int) -> ReadPlan:
+    """A plan as it was at one of its revisions. Raises PlanNotFound or RevisionNotFound."""
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    view: PlanView = await plans.view(plan_id)
+    if revision != view.revision:
+        found = await plans.revisions(plan_id, before=revision + 1, limit=1)
+        if not found or found[0].revision != revision:
+            raise RevisionNotFound("the plan has no such revision")
+        view = view_from_data(found[0].snapshot)
+    return ReadPlan(view, ctx.today(view.time_zone))
+
+
+def _revision(row: RevisionRecord) -> Revision:
+    change = row.change or {}
+    return Revision(
+        number=row.revision,
+        at=row.at,
+        actor=row.actor,
+        reason=row.reason,
+        changes=tuple(change.get("changes", ())),
+        corrects=tuple(change.get("corrects", ())),
+        moves=tuple(row.moves),
+    )
