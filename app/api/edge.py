@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem_response, unexpected_response
+from app.api.handlers import unexpected_response
+from app.api.problems import problem_response
 from app.api.refusals import (
     AddressTooLong,
     HeadersTooLarge,

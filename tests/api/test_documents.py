@@ -9,6 +9,29 @@ from app.api.documents import MalformedDocument, read_json, read_yaml
 
 DEEPEST = "[" * 32 + "]" * 32
 TOO_DEEP = "[" * 33 + "]" * 33
+YAML = """
+no: no
+on: on
+time: 12:30
+day: 2027-03-10
+offset: -P3W
+octal: 0o7
+leading_zero: 012
+grouped: 1_000
+infinite: .inf
+quoted: "1"
+whole: -12
+half: 0.5
+large: 1e3
+truth: true
+nothing: null
+tilde: ~
+empty:
+folded: >
+  two
+  lines
+list: [1, yes]
+"""
 
 
 def faults(read: Any, text: str | bytes) -> list[tuple[str, str]]:
@@ -90,31 +113,7 @@ def test_no_more_than_twenty_faults_are_told() -> None:
 
 
 def test_yaml_words_stay_text_but_numbers_and_truth_do_not() -> None:
-    text = """
-    no: no
-    on: on
-    time: 12:30
-    day: 2027-03-10
-    offset: -P3W
-    octal: 0o7
-    leading_zero: 012
-    grouped: 1_000
-    infinite: .inf
-    quoted: "1"
-    whole: -12
-    half: 0.5
-    large: 1e3
-    truth: true
-    nothing: null
-    tilde: ~
-    empty:
-    folded: >
-      two
-      lines
-    list: [1, yes]
-    """
-
-    assert read_yaml(text.encode()) == {
+    assert read_yaml(YAML.encode()) == {
         "no": "no",
         "on": "on",
         "time": "12:30",

@@ -1,0 +1,99 @@
+"""Answers every error as a problem document; the table of statuses is in problems.py."""
+
+import logging
+from http import HTTPStatus
+from traceback import walk_tb
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from app.api import refusals
+from app.api.faults import faults_of
+from app.api.problems import BODY, problem_response
+from app.domain.errors import DomainError
+
+_log = logging.getLogger(__name__)
+
+# Lock not available, statement cancelled by its time-out, serialization failure, deadlock.
+_CONTENTION = {"55P03", "57014", "40001", "40P01"}
+
+
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    return problem_response(error, request.scope.get(BODY))
+
+
+async def _on_invalid_request(request: Request, error: RequestValidationError) -> Response:
+    return problem_response(refusals.FieldsRefused(faults_of(error.errors(), error.body)))
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(refusals.AddressNotFound("nothing is found at this address"))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem_response(refusals.MethodNotAllowed(_allowed(request)))
+    return problem_response(refusals.RequestRefused("the request cannot be read"))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this address; the framework names those of one route only."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
+
+
+async def _on_pool_timeout(request: Request, error: PoolTimeout) -> Response:
+    return problem_response(refusals.Overloaded("all database connections stayed busy"))
+
+
+async def _on_no_connection(request: Request, error: OSError) -> Response:
+    return problem_response(refusals.Overloaded("the database cannot be reached"))
+
+
+async def _on_database_error(request: Request, error: DBAPIError) -> Response:
+    if _is_contention(error):
+        return problem_response(refusals.Contended("other requests held the same data"))
+    if error.connection_invalidated:
+        return problem_response(refusals.Overloaded("the database cannot be reached"))
+    return unexpected_response(request.scope.get("request_id", ""), error)
+
+
+def _is_contention(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in _CONTENTION:
+        return True
+    return "database is locked" in str(error.orig)
+
+
+def unexpected_response(request_id: str, error: Exception) -> Response:
+    """Log where an unexpected error arose, never its text, and answer without detail."""
+    where = " < ".join(reversed(_frames(error)))
+    _log.error("unexpected %s in request %s at %s", type(error).__name__, request_id, where)
+    return problem_response(refusals.Unexpected())
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [
+        f"{frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application as a problem document."""
+    handlers: dict[type[Exception], Any] = {
+        DomainError: _on_domain_error,
+        RequestValidationError: _on_invalid_request,
+        HTTPException: _on_http_exception,
+        PoolTimeout: _on_pool_timeout,
+        ConnectionError: _on_no_connection,
+        DBAPIError: _on_database_error,
+    }
+    for error, handler in handlers.items():
+        app.add_exception_handler(error, cast("ExceptionHandler", handler))
