@@ -89,7 +89,6 @@ class SqliteCursor:
     def __init__(self, connection: SqliteConnection) -> None:
         self._owner = connection
         self._cursor = connection.open().cursor()
-        self.arraysize = 1
 
     @property
     def description(self) -> Any:
@@ -100,11 +99,6 @@ class SqliteCursor:
     def rowcount(self) -> int:
         """How many rows were changed."""
         return self._cursor.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        """The last row that was inserted."""
-        return self._cursor.lastrowid
 
     async def __aenter__(self) -> "SqliteCursor":
         return self

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -208,3 +209,64 @@ def test_an_address_of_something_else_is_refused(given: str, text_: str) -> None
 def _new_id(connection: AsyncConnection) -> str:
     postgresql = connection.dialect.name == "postgresql"
     return "00000000-0000-0000-0000-00000000000a" if postgresql else "0" * 31 + "a"
+
+
+async def cut(database: Database, postgresql_url: str) -> int:
+    """Let the server end the pool's only connection; gives the process that served it."""
+    async with database.reading() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+    other = open_database(postgresql_url, pool_size=1)
+    async with other.reading() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        gone = text("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid")
+        while not await connection.scalar(gone, {"pid": pid}):
+            pass
+    await other.dispose()
+    assert isinstance(pid, int)
+    return pid
+
+
+async def test_a_connection_that_was_cut_is_replaced(postgresql_url: str) -> None:
+    database = open_database(postgresql_url, pool_size=1)
+    before = await cut(database, postgresql_url)
+
+    async with database.writing() as connection:
+        after = await connection.scalar(text("SELECT pg_backend_pid()"))
+
+    assert after != before
+    await database.dispose()
+
+
+@pytest.mark.parametrize("idle_seconds, replaced", [(-1, True), (60, False)])
+async def test_a_connection_is_asked_after_a_pause_and_replaced_when_silent(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch, idle_seconds: int, replaced: bool
+) -> None:
+    def silence(connection: AsyncAdapt_asyncpg_connection) -> None:
+        raise connection.dbapi.InterfaceError("no answer")
+
+    database = open_database(postgresql_url, pool_size=1)
+    monkeypatch.setattr(database_module, "IDLE_SECONDS", idle_seconds)
+    async with database.reading() as connection:
+        before = await connection.scalar(text("SELECT pg_backend_pid()"))
+    monkeypatch.setattr(AsyncAdapt_asyncpg_connection, "ping", silence)
+
+    async with database.reading() as connection:
+        after = await connection.scalar(text("SELECT pg_backend_pid()"))
+
+    assert (after != before) == replaced
+    await database.dispose()
+
+
+async def test_a_connection_that_answers_after_a_pause_is_kept(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "IDLE_SECONDS", -1)
+    database = open_database(postgresql_url, pool_size=1)
+
+    served = []
+    for _ in range(2):
+        async with database.reading() as connection:
+            served.append(await connection.scalar(text("SELECT pg_backend_pid()")))
+
+    assert served[0] == served[1]
+    await database.dispose()

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, open_database
@@ -101,3 +102,10 @@ async def test_another_clinics_key_is_another_key(database: Database) -> None:
         claimed = await keys.claim("k1", "f2", now=NOW, kept_for=DAY)
 
     assert claimed == Claim("k1")
+
+
+async def test_another_fault_is_not_taken_for_a_key_in_use(database: Database) -> None:
+    with pytest.raises(DBAPIError):
+        async with database.writing() as connection:
+            keys = IdempotencyRepository(connection, OTHER_CLINIC_ID)
+            await keys.claim("k1", "f1", now=NOW, kept_for=DAY)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, func, select
+from sqlalchemy.exc import IntegrityError
 
 from app.domain.facts import OccurrenceId
 from app.domain.states import StepStatus
@@ -385,3 +386,8 @@ async def test_a_plan_that_was_shown_can_be_kept_as_plain_data(database: Databas
     kept = json.loads(json.dumps(view_data(shown)))
 
     assert view_from_data(kept) == shown
+
+
+async def test_a_plan_of_a_missing_patient_is_refused(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await stored_plan(database, a_plan(patient_id=uid(9)))
