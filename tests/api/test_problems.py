@@ -1,6 +1,7 @@
 """The table of statuses and how problems are told and documented."""
 
 import json
+from typing import Any
 
 from app.api.problems import KINDS, MEDIA_TYPE, kind_of, merged, problem_response, problems
 from app.domain.errors import DomainError, Fault, Faults
@@ -25,7 +26,10 @@ def test_two_errors_of_one_status_are_both_documented() -> None:
 def test_responses_that_are_joined_lose_nothing() -> None:
     first, second, *_ = (error for error, kind in KINDS.items() if kind.status == 404)
     conflict = next(error for error, kind in KINDS.items() if kind.status == 409)
-    known = {200: {"description": "It was known."}, 404: {"description": "A page."}}
+    known: dict[int | str, dict[str, Any]] = {
+        200: {"description": "It was known."},
+        404: {"description": "A page."},
+    }
 
     joined = merged(problems(first), problems(second, conflict) | known)
 
