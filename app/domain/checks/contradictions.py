@@ -7,7 +7,7 @@ from datetime import date
 from itertools import islice
 
 from app.domain.checks.assignments import Values, one_changed
-from app.domain.checks.starts import starting_on
+from app.domain.checks.starts import occurrences_of, starting_on
 from app.domain.documents import ProtocolDocument
 from app.domain.engine import solve
 from app.domain.errors import DomainError, Fault
@@ -17,6 +17,9 @@ from app.domain.schedules import Conflict
 # A day in the middle of a month of 31 days, far from the ends of the calendar.
 _DAY = date(2027, 1, 15)
 _MOST_QUESTIONS = 60
+_FEWEST_QUESTIONS = 3
+# Questions times occurrences.
+_MOST_WORK = 3000
 # What follows a step in the name of a timing: timing:primer/1[2].latest
 _AFTER_KEY = re.compile(r"[/.\[]")
 
@@ -28,7 +31,8 @@ def contradictions(document: ProtocolDocument) -> tuple[Fault, ...]:
     the greatest count of each step.
     """
     found: dict[str, Fault] = {}
-    for changed, values in islice(one_changed(document.protocol.parameters), _MOST_QUESTIONS):
+    most = questions_for(document.protocol)
+    for changed, values in islice(one_changed(document.protocol.parameters), most):
         fault = _asked(document.protocol, values)
         if fault is None:
             continue
@@ -39,6 +43,11 @@ def contradictions(document: ProtocolDocument) -> tuple[Fault, ...]:
     for fault in _greatest_counts(document.protocol):
         found.setdefault(fault.text, fault)
     return tuple(found.values())
+
+
+def questions_for(protocol: Protocol) -> int:
+    """How often the engine is asked: the larger the protocol, the less often."""
+    return max(_FEWEST_QUESTIONS, min(_MOST_QUESTIONS, _MOST_WORK // occurrences_of(protocol)))
 
 
 def _asked(protocol: Protocol, values: Values) -> Fault | None:
@@ -67,10 +76,9 @@ def _with_value(protocol: Protocol, fault: Fault, key: str, value: str | int) ->
 def _greatest_counts(protocol: Protocol) -> Iterator[Fault]:
     """Counts which no parameter sets are asked at their greatest."""
     usual = {p.key: p.default for p in protocol.parameters if p.default is not None}
-    for index, step in islice(enumerate(protocol.steps), _MOST_QUESTIONS):
-        often = _most_often(step)
-        if often is None:
-            continue
+    often_steps = ((index, step, _most_often(step)) for index, step in enumerate(protocol.steps))
+    asked = ((index, step, often) for index, step, often in often_steps if often is not None)
+    for index, step, often in islice(asked, questions_for(protocol)):
         steps = (*protocol.steps[:index], often, *protocol.steps[index + 1 :])
         fault = _asked(replace(protocol, steps=steps), usual)
         if fault is not None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from app.domain.calendars import Calendar
-from app.domain.checks.starts import anchor_of, hangs_outside, starting_on
+from app.domain.checks.starts import anchor_of, hangs_outside, occurrences_of, starting_on
 from app.domain.engine import solve
 from app.domain.protocols import Protocol
 from app.domain.schedules import Conflict, Element
@@ -81,17 +81,10 @@ def simulate_start_days(
 
 
 def _days(protocol: Protocol, first_day: date) -> list[date]:
-    stride = max(1, -(-DAYS * max(1, _occurrences(protocol)) // MOST_WORK))
+    stride = max(1, -(-DAYS * occurrences_of(protocol) // MOST_WORK))
     # A stride of whole weeks would try some weekdays only.
     stride += stride % 7 == 0
     return [first_day + timedelta(days=number) for number in range(0, DAYS, stride)]
-
-
-def _occurrences(protocol: Protocol) -> int:
-    return sum(
-        len(step.timepoints) or (step.repeat.count.maximum if step.repeat else 1)
-        for step in protocol.steps
-    )
 
 
 def _can_start(protocol: Protocol, calendar: Calendar, day: date) -> bool:

@@ -22,6 +22,17 @@ def anchor_of(protocol: Protocol) -> OccurrenceId | None:
     return OccurrenceId(step.key, None if step.repeat is None else 1)
 
 
+def occurrences_of(protocol: Protocol) -> int:
+    """How many occurrences a plan can have at most; at least one."""
+    return max(1, sum(_most(step) for step in protocol.steps))
+
+
+def _most(step: Step) -> int:
+    if step.timepoints:
+        return len(step.timepoints)
+    return 1 if step.repeat is None else step.repeat.count.maximum
+
+
 def timings_of(step: Step) -> Iterable[Timing]:
     """The timings of a step, those of all its alternatives too."""
     options = () if step.alternatives is None else step.alternatives.options

@@ -225,7 +225,8 @@ def read_count(data: Data | int, at: str, reading: Reading) -> Count | None:
     low, usual, high = _count_of(known, less, by_value)
     usual = data.get("default", usual)
     if usual is None:
-        return reading.refuse(f"{at}/default", "missing", "is required")  # type: ignore[no-any-return]
+        reading.refuse(f"{at}/default", "missing", "is required")
+        return None
     low = data.get("min", usual if low is None else min(low, usual))
     high = data.get("max", usual if high is None else max(high, usual))
     count = reading.attempt(at, lambda: Count(low, usual, high, parameter, less, by_value))
