@@ -33,7 +33,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class IdentifierIn(In):
+class PatientIdentifierIn(In):
     """What another system calls a patient."""
 
     system: Line = Field(description="The system, as a URI or a name of your own.")
@@ -44,7 +44,7 @@ class IdentifierIn(In):
         return Identifier(self.system, self.value)
 
 
-Identifiers = Annotated[list[IdentifierIn], Field(max_length=20)]
+Identifiers = Annotated[list[PatientIdentifierIn], Field(max_length=20)]
 
 
 class PatientIn(In):
@@ -86,7 +86,9 @@ class PatientOut(Out):
 
     id: UUID = Field(description="Its id.")
     revision: int = Field(description="How often it was stored; changes need it in `If-Match`.")
-    identifiers: list[IdentifierIn] = Field(description="What other systems call the patient.")
+    identifiers: list[PatientIdentifierIn] = Field(
+        description="What other systems call the patient."
+    )
     name: str | None = Field(description="The patient's name, if it is kept here.")
     birth_date: Day | None = Field(description="The patient's birth date, if it is kept here.")
     merged_into: UUID | None = Field(description="The patient as whom this one lives on.")
@@ -100,7 +102,7 @@ class PatientOut(Out):
             id=patient.id,
             revision=patient.revision,
             identifiers=[
-                IdentifierIn.model_construct(system=one.system, value=one.value)
+                PatientIdentifierIn.model_construct(system=one.system, value=one.value)
                 for one in patient.identifiers
             ],
             name=patient.name,
@@ -127,7 +129,7 @@ class PatientSearchIn(In):
         json_schema_extra={"examples": [{"identifier": _IDENTIFIER}, {"name": "exam"}]}
     )
 
-    identifier: IdentifierIn | None = Field(default=None, description="Who is called so.")
+    identifier: PatientIdentifierIn | None = Field(default=None, description="Who is called so.")
     name: Line | None = Field(
         default=None, description="A part of the name; case and accents do not matter."
     )
