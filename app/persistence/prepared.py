@@ -3,7 +3,7 @@
 Building, hashing and compiling such a statement anew costs more than the database needs for it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,6 +34,16 @@ class Prepared:
 
     sql: str
     parameters: tuple[tuple[str, Process | None], ...]
+    constants: Values
+    results: tuple[tuple[int, Process], ...]
+
+    async def fetch(self, connection: AsyncConnection, values: Values) -> list[list[Any]]:
+        """Run a query; its rows have the values that belong to its columns' types."""
+        rows = [list(row) for row in await self.run(connection, values)]
+        for index, process in self.results:
+            for row in rows:
+                row[index] = process(row[index])
+        return rows
 
     async def run(self, connection: AsyncConnection, values: Values) -> CursorResult[Any]:
         """Run the statement once. Rows come as the driver gives them."""
@@ -46,14 +56,15 @@ class Prepared:
             await connection.exec_driver_sql(self.sql, ordered)
 
     def _ordered(self, values: Values) -> tuple[Any, ...]:
+        known = {**self.constants, **values} if self.constants else values
         return tuple(
-            values[name] if process is None else process(values[name])
+            known[name] if process is None else process(known[name])
             for name, process in self.parameters
         )
 
 
-def prepare(statement: Insert | Update | Select[Any], dialect: str) -> Prepared:
-    """Compile a statement for a kind of database; every value must be a named parameter."""
+def prepare(statement: Insert | Update | Select[*tuple[Any, ...]], dialect: str) -> Prepared:
+    """Compile a statement for a kind of database; what it is given are named parameters."""
     kind = _dialect(dialect)
     compiled = statement.compile(dialect=kind)
     return Prepared(
@@ -62,7 +73,19 @@ def prepare(statement: Insert | Update | Select[Any], dialect: str) -> Prepared:
             (name, compiled.binds[name].type.dialect_impl(kind).bind_processor(kind))
             for name in compiled.positiontup or ()
         ),
+        {name: bound.value for name, bound in compiled.binds.items() if not bound.required},
+        tuple(_result_processes(statement, kind)),
     )
+
+
+def _result_processes(
+    statement: Insert | Update | Select[*tuple[Any, ...]], kind: Dialect
+) -> Iterator[tuple[int, Process]]:
+    if isinstance(statement, Select):
+        for index, column in enumerate(statement.selected_columns):
+            process = column.type.dialect_impl(kind).result_processor(kind, None)
+            if process is not None:
+                yield index, process
 
 
 @cache

@@ -8,7 +8,10 @@ from uuid import UUID
 from app.domain.errors import DomainError
 from app.domain.plans.steps import PlannedStep
 from app.persistence.patients import Identifier
+from app.persistence.records import values_of
 from app.persistence.tables import JsonList, JsonObject
+
+Values = dict[str, Any]
 
 
 class PlanNotFound(DomainError):
@@ -169,6 +172,10 @@ class PlanFilter:
     needs_attention: bool | None = None
     updated_since: datetime | None = None
 
+    def given(self) -> Values:
+        """What does matter, by name."""
+        return {name: value for name, value in values_of(self).items() if value is not None}
+
 
 @dataclass(slots=True)
 class PatientStep:
@@ -185,6 +192,3 @@ class PatientStep:
     status: str
     day: date
     end_day: date | None
-
-
-Values = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
@@ -34,7 +34,7 @@ from app.persistence.plans.rows import (
     step_rows,
     view_of,
 )
-from app.persistence.plans.statements import read_plan, store_plan
+from app.persistence.plans.statements import list_plans, read_plan, store_plan
 from app.persistence.prepared import insert_row
 from app.persistence.records import columns_of
 from app.persistence.tables import (
@@ -48,27 +48,6 @@ from app.persistence.tables import (
 from app.persistence.upserts import upsert
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
-_SUMMARY: tuple[InstrumentedAttribute[Any], ...] = (
-    PlanRow.id,
-    PlanRow.revision,
-    PlanRow.status,
-    PlanRow.protocol_key,
-    PlanRow.protocol_version,
-    PlanRow.patient_id,
-    PlanRow.location_id,
-    PlanRow.body_site,
-    PlanRow.laterality,
-    PlanRow.condition,
-    PlanRow.practitioner,
-    PlanRow.anchor,
-    PlanRow.attention,
-    PlanRow.created_at,
-    PlanRow.updated_at,
-    PlanRow.next_step_id,
-    PlannedStepRow.key,
-    PlannedStepRow.title,
-    PlannedStepRow.day,
-)
 _PATIENT_STEP: tuple[InstrumentedAttribute[Any], ...] = (
     PlanRow.id,
     PlanRow.status,
@@ -206,20 +185,15 @@ class PlanRepository:
         self, wanted: PlanFilter, *, after: UUID | None = None, limit: int
     ) -> list[PlanSummary]:
         """Plans that fit the filter, the newest first, beginning after one."""
-        which = _fitting(wanted)
-        if after is not None:
-            which.append(PlanRow.id < after)
-        next_step = and_(
-            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.id == PlanRow.next_step_id
+        values = {"clinic_id": self._clinic_id, "after": after, "limit": limit, **wanted.given()}
+        if after is None:
+            del values["after"]
+        statement = list_plans(
+            self._connection.dialect.name,
+            frozenset(values) - {"needs_attention"},
+            attention=wanted.needs_attention,
         )
-        rows = await self._connection.execute(
-            select(*_SUMMARY)
-            .outerjoin_from(PlanRow, PlannedStepRow, next_step)
-            .where(PlanRow.clinic_id == self._clinic_id, *which)
-            .order_by(PlanRow.id.desc())
-            .limit(limit)
-        )
-        return [PlanSummary(*row) for row in rows]
+        return [PlanSummary(*row) for row in await statement.fetch(self._connection, values)]
 
     async def steps_of_patient(
         self, patient_id: UUID, *, besides: UUID | None = None
@@ -296,23 +270,3 @@ class PlanRepository:
                 statement.on_conflict_do_update(index_elements=["clinic_id", "id"], set_=replaced),
                 step_rows(self._clinic_id, plan),
             )
-
-
-def _fitting(wanted: PlanFilter) -> list[ColumnElement[bool]]:
-    equal = {
-        PlanRow.patient_id: wanted.patient_id,
-        PlanRow.status: wanted.status,
-        PlanRow.protocol_key: wanted.protocol_key,
-        PlanRow.protocol_version: wanted.protocol_version,
-        PlanRow.location_id: wanted.location_id,
-        PlanRow.practitioner: wanted.practitioner,
-        PlanRow.body_site: wanted.body_site,
-    }
-    which: list[ColumnElement[bool]] = [
-        column == value for column, value in equal.items() if value is not None
-    ]
-    if wanted.needs_attention is not None:
-        which.append(PlanRow.needs_attention.is_(wanted.needs_attention))
-    if wanted.updated_since is not None:
-        which.append(PlanRow.updated_at >= wanted.updated_since)
-    return which

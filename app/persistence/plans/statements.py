@@ -9,8 +9,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    ColumnExpressionArgument,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     cast,
@@ -21,8 +23,10 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from app.persistence.columns import Instant
 from app.persistence.events import numbering
 from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import (
@@ -94,6 +98,28 @@ SHOWN_OF_STEP = (
     PlannedStepRow.position,
 )
 
+SUMMARY = (
+    PlanRow.id,
+    PlanRow.revision,
+    PlanRow.status,
+    PlanRow.protocol_key,
+    PlanRow.protocol_version,
+    PlanRow.patient_id,
+    PlanRow.location_id,
+    PlanRow.body_site,
+    PlanRow.laterality,
+    PlanRow.condition,
+    PlanRow.practitioner,
+    PlanRow.anchor,
+    PlanRow.attention,
+    PlanRow.created_at,
+    PlanRow.updated_at,
+    PlanRow.next_step_id,
+    PlannedStepRow.key,
+    PlannedStepRow.title,
+    PlannedStepRow.day,
+)
+
 
 @cache
 def store_plan() -> Prepared:
@@ -145,6 +171,41 @@ def read_plan(dialect: str) -> Prepared:
         .where(PlanRow.clinic_id == clinic_id, PlanRow.id == plan_id)
     )
     return prepare(statement, dialect)
+
+
+@cache
+def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -> Prepared:
+    """A page of plans, the newest first; the filters that are given are its parameters.
+
+    ``attention`` is none of them: the index of plans that need it serves only a query which says
+    so without a parameter.
+    """
+    next_step = and_(
+        PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.id == PlanRow.next_step_id
+    )
+    conditions = {
+        "after": PlanRow.id < bindparam("after", type_=Uuid()),
+        "updated_since": PlanRow.updated_at >= bindparam("updated_since", type_=Instant()),
+    }
+    which: list[ColumnExpressionArgument[bool]] = [
+        conditions[name] if name in conditions else _equal(name)
+        for name in sorted(given - {"limit"})
+    ]
+    if attention is not None:
+        which.append(PlanRow.needs_attention if attention else ~PlanRow.needs_attention)
+    statement = (
+        select(*SUMMARY)
+        .outerjoin_from(PlanRow, PlannedStepRow, next_step)
+        .where(*which)
+        .order_by(PlanRow.id.desc())
+        .limit(bindparam("limit", type_=BigInteger()))
+    )
+    return prepare(statement, dialect)
+
+
+def _equal(name: str) -> ColumnElement[bool]:
+    column: InstrumentedAttribute[Any] = getattr(PlanRow, name)
+    return column == bindparam(name, type_=column.type)
 
 
 def _given(row: type[Row]) -> TableValuedAlias:
