@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,6 +67,8 @@ class Edge:
             return
         try:
             await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as error:  # the last resort: no error leaves the service
             response: Response = unexpected_response(scope["request_id"], error)
             if answer.started:

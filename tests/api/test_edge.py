@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.edge import Edge
@@ -196,6 +197,21 @@ async def test_a_defect_is_answered_without_detail_and_logged_without_its_text(
 async def test_half_an_answer_is_cut_off_rather_than_ended() -> None:
     with pytest.raises(RuntimeError):
         await call(breaking)
+
+
+async def test_a_client_that_is_gone_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ClientDisconnect
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/", "query_string": b"", "headers": [(b"host", b"localhost")]}
+    await Edge(app, HOSTS)(scope, None, send)  # type: ignore[arg-type] # nothing is received
+
+    assert (sent, caplog.text) == ([], "")
 
 
 async def test_other_connections_pass_through() -> None:
