@@ -1,5 +1,6 @@
 """A schedule conflict in its problem document: what clashes, and what to post instead."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +9,20 @@ from pydantic import ConfigDict, Field
 from app.api.plans.answering import conflict_data, move_data
 from app.api.plans.models import ConflictOut, OptionOut
 from app.api.problem_model import Problem
-from app.domain.schedules import AskAnchor, AskParameter, AskPin, AskSkip, AskWaiver, Option, Remedy
+from app.domain.facts import OccurrenceId
+from app.domain.schedules import (
+    AskAnchor,
+    AskParameter,
+    AskPin,
+    AskSkip,
+    AskWaiver,
+    Option,
+    Remedy,
+    Schedule,
+)
 from app.services.plans import ScheduleConflict
 
+_OF_TIMING = re.compile(r"timing:([^\[]+?)(?:\[[0-9]+\])?\.(?:earliest|latest)")
 WAIVED = "chosen from the ways out of a conflict"
 
 
@@ -61,9 +73,12 @@ def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
 def _option(option: Option, body: Any, steps: Mapping[str, str]) -> Mapping[str, Any]:
     ids = {occurrence: id_ for id_, occurrence in steps.items()}
     moves = () if option.schedule is None else option.schedule.moves
+    request = remedied(option.remedy, body if isinstance(body, dict) else {}, steps)
+    if option.schedule is not None and "protocol" in request:
+        request = _without_what_is_gone(request, option.schedule)
     return {
         "text": option.text,
-        "request": remedied(option.remedy, body if isinstance(body, dict) else {}, steps),
+        "request": request,
         "moves": [move_data(move, ids) for move in moves],
         "needs_role": option.remedy.role if isinstance(option.remedy, AskWaiver) else None,
     }
@@ -78,10 +93,12 @@ def remedied(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) 
         case AskAnchor(day):
             return {**body, "anchor": {"date": day.isoformat()}}
         case AskParameter(key, value):
-            return {**body, "parameters": {**body.get("parameters", {}), key: value}}
+            others = [c for c in changes if (c["type"], c.get("key")) != ("set_parameter", key)]
+            kept = {"changes": others} if "changes" in body else {}
+            return {**body, **kept, "parameters": {**body.get("parameters", {}), key: value}}
         case AskPin(occurrence, day):
             pin = {"type": "pin", "step": str(occurrence), "to": day.isoformat()}
-            others = [c for c in changes if (c["type"], c.get("step")) != ("pin", pin["step"])]
+            others = [c for c in changes if c["type"] != "pin" or _spoken_of(c) != pin["step"]]
             return {**body, "changes": [*others, pin]}
         case AskSkip(occurrence):
             return {**body, "changes": [*changes, {"type": "skip", "step": str(occurrence)}]}
@@ -91,6 +108,22 @@ def remedied(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) 
                 waiver["days"] = days
             others = [c for c in changes if c.get("element") != element]
             return {**body, "changes": [*others, waiver]}
+
+
+def _without_what_is_gone(body: Mapping[str, Any], schedule: Schedule) -> dict[str, Any]:
+    """Without days wanted and timings waived of steps which the option leaves out."""
+    if "changes" not in body:
+        return dict(body)
+    there = {None, *(str(placed.id) for placed in schedule.steps)}
+    return {**body, "changes": [c for c in body["changes"] if _spoken_of(c) in there]}
+
+
+def _spoken_of(change: Mapping[str, Any]) -> str | None:
+    """The step of which a change wants a day or waives a timing."""
+    if change["type"] == "pin":
+        return str(OccurrenceId.parse(change["step"]))
+    found = _OF_TIMING.fullmatch(str(change.get("element")))
+    return None if found is None else found.group(1)
 
 
 def _changed(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) -> dict[str, Any]:

@@ -208,8 +208,12 @@ Change = (
 def changed_by(state: PlanState, changes: Iterable[Change], *, as_of: date) -> PlanState:
     """The state after these changes, all or none. Raises ContradictoryChange."""
     state = replace(state, asked=())
-    for change in changes:
-        if state.status not in LIVING and not isinstance(change, SetStatus):
-            raise ContradictoryChange(f"a plan that is {state.status} does not change")
-        state = change.applied_to(state, as_of)
+    for place, change in enumerate(changes):
+        try:
+            if state.status not in LIVING and not isinstance(change, SetStatus):
+                raise ContradictoryChange(f"a plan that is {state.status} does not change")
+            state = change.applied_to(state, as_of)
+        except ContradictoryChange as error:
+            error.place = place
+            raise
     return state

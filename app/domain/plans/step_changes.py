@@ -21,7 +21,12 @@ T = TypeVar("T")
 
 
 class ContradictoryChange(InvalidRequest):
-    """Changes that cannot hold together, or a fact that lies in the future."""
+    """Changes that cannot hold together, or a fact that lies in the future.
+
+    ``place`` is which of the changes applied together it was, counted from 0.
+    """
+
+    place = 0
 
 
 @dataclass(frozen=True, slots=True)

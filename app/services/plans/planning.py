@@ -8,15 +8,14 @@ from zoneinfo import ZoneInfo
 from anyio import to_thread
 
 from app.domain.calendars import Absence, local_date
-from app.domain.documents import ProtocolDocument
 from app.domain.engine import find_options, solve
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.facts import Anchor, OccurrenceId
 from app.domain.plans.change_records import change_to_data
-from app.domain.plans.changes import Change, changed_by
+from app.domain.plans.changes import Change, Decide, changed_by
 from app.domain.plans.records import anchor_to_data, state_to_data
 from app.domain.plans.state import PlanState, problem_of
-from app.domain.plans.step_changes import Perform
+from app.domain.plans.step_changes import ContradictoryChange, Perform, Pin
 from app.domain.plans.steps import attention_of, breaches_of, next_step, planned_steps
 from app.domain.problem import Problem
 from app.domain.protocols import Follows, Protocol
@@ -27,7 +26,9 @@ from app.persistence.plans.repository import PlanRepository
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
+from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, load_basis
+from app.services.plans.posting import own_shifts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import waiver_faults
 
@@ -47,6 +48,10 @@ class ScheduleConflict(DomainError):
 
 class InvalidPlan(Faults):
     """The request does not fit the protocol; each fault is named by its JSON pointer."""
+
+    def below(self, member: str) -> "InvalidPlan":
+        """The same faults where the request is a member of a larger one."""
+        return InvalidPlan(tuple(replace(f, pointer=member + f.pointer) for f in self.faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +113,38 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
 def problem_for(request: PlanRequest, basis: Basis) -> Asked:
     """The state a request begins with and the question it puts to the engine.
 
-    Raises InvalidPlan or ContradictoryChange.
+    Raises InvalidPlan.
     """
-    _check(request, basis.document)
+    _refuse(request_faults(request, basis.document))
     first = _first_state(request, basis)
-    changes = tuple(
-        Perform(change.occurrence, local_date(change.at, ZoneInfo(basis.location.time_zone)))
-        if isinstance(change, PerformedAt)
-        else change
-        for change in request.changes
-    )
-    state = changed_by(first, changes, as_of=basis.today)
+    changes = tuple(_read(change, basis) for change in request.changes)
+    try:
+        state = changed_by(first, changes, as_of=basis.today)
+    except ContradictoryChange as error:
+        fault = Fault(f"/changes/{error.place}", "contradiction", str(error))
+        raise InvalidPlan((fault,)) from error
     problem = problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
-    faults = waiver_faults(changes, problem)
+    _refuse(waiver_faults(changes, problem))
+    return Asked(first, changes, state, problem)
+
+
+def _read(change: Change | PerformedAt, basis: Basis) -> Change:
+    """A change as it holds at this location and for this protocol."""
+    match change:
+        case PerformedAt(occurrence, at):
+            return Perform(occurrence, local_date(at, ZoneInfo(basis.location.time_zone)))
+        case Decide(key, choice):
+            step = basis.document.protocol.step(key)
+            choices = () if step is None else step.choices
+            shifts = (shift for one in choices if one.key == choice for shift in own_shifts(one))
+            return replace(change, shifts=tuple(shifts))
+        case _:
+            return change
+
+
+def _refuse(faults: list[Fault]) -> None:
     if faults:
         raise InvalidPlan(tuple(faults))
-    return Asked(first, changes, state, problem)
 
 
 async def answer(problem: Problem) -> Schedule:
@@ -161,7 +182,8 @@ async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan
 def planned_plan(
     ctx: Context, request: PlanRequest, basis: Basis, asked: Asked, schedule: Schedule
 ) -> PlannedPlan:
-    """A schedule as a plan, with what it takes to replay it."""
+    """A schedule as a plan, with what it takes to replay it. Raises InvalidPlan."""
+    _refuse(_pin_faults(asked.changes, schedule))
     baseline = _baseline(basis.document.protocol, schedule)
     posted = {
         "as_of": basis.today.isoformat(),
@@ -172,6 +194,17 @@ def planned_plan(
     }
     state = replace(asked.state, baseline=baseline)
     return PlannedPlan(plan_record(ctx, request, basis, state, schedule), basis, posted)
+
+
+def _pin_faults(changes: tuple[Change, ...], schedule: Schedule) -> list[Fault]:
+    """A fault for each day wanted of a step which the parameters or a skip leave out."""
+    there = {placed.id for placed in schedule.steps}
+    text = "the plan has no such step with these parameters and changes"
+    return [
+        Fault(f"/changes/{place}/step", "not-in-the-plan", text)
+        for place, change in enumerate(changes)
+        if isinstance(change, Pin) and change.occurrence not in there
+    ]
 
 
 def plan_record(
@@ -250,49 +283,3 @@ def _anchor(asked: AskedAnchor | None, protocol: Protocol) -> Anchor | None:
     repeated = step is not None and step.repeat is not None
     occurrence = OccurrenceId(protocol.anchor, 1 if repeated else None)
     return Anchor(occurrence, asked.day, asked.earliest_from, asked.until)
-
-
-def _check(request: PlanRequest, document: ProtocolDocument) -> None:
-    """All at once, what in a request does not fit its protocol."""
-    faults = [*_side_faults(request, document), *_parameter_faults(request, document.protocol)]
-    protocol = document.protocol
-    if protocol.anchor is not None and request.anchor is None:
-        text = f"is needed: the protocol hangs from its step '{protocol.anchor}'"
-        faults.append(Fault("/anchor", "missing", text))
-    if protocol.anchor is None and request.anchor is not None:
-        faults.append(Fault("/anchor", "not-allowed", "this protocol has no anchor step"))
-    for place, change in enumerate(request.changes):
-        occurrence = getattr(change, "occurrence", None)
-        if isinstance(occurrence, OccurrenceId) and protocol.step(occurrence.step) is None:
-            text = "the protocol has no such step"
-            faults.append(Fault(f"/changes/{place}/step", "unknown-step", text))
-    if faults:
-        raise InvalidPlan(tuple(faults))
-
-
-def _side_faults(request: PlanRequest, document: ProtocolDocument) -> list[Fault]:
-    sides = document.laterality
-    if sides is None:
-        return []
-    allowed = ", ".join(sides.allowed)
-    if request.laterality is None:
-        text = f"is needed: one of {allowed}"
-        return [Fault("/laterality", "missing", text)] if sides.required else []
-    if request.laterality not in sides.allowed:
-        return [Fault("/laterality", "not-allowed", f"must be one of {allowed}")]
-    return []
-
-
-def _parameter_faults(request: PlanRequest, protocol: Protocol) -> list[Fault]:
-    known = {parameter.key: parameter for parameter in protocol.parameters}
-    faults = []
-    for key, given in request.parameters.items():
-        pointer = f"/parameters/{key}"
-        if key not in known:
-            faults.append(Fault(pointer, "unknown-parameter", "the protocol has no such parameter"))
-        elif not known[key].accepts(given):
-            allowed = ", ".join(known[key].options) or (
-                f"a whole number from {known[key].minimum} to {known[key].maximum}"
-            )
-            faults.append(Fault(pointer, "not-allowed", f"must be one of: {allowed}"))
-    return faults

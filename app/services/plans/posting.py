@@ -166,7 +166,7 @@ class _Reading:
         if choice is None:
             self._refuse("choice", "not-allowed", f"must be one of {', '.join(choices)}")
             return None
-        shifts = [*_own_shifts(choice)]
+        shifts = [*own_shifts(choice)]
         if change.shift is not None:
             kept = [key for e in choice.effects if e.type == "keep" for key in e.steps]
             if not kept:
@@ -176,7 +176,8 @@ class _Reading:
         return Decide(occurrence.step, change.choice, tuple(shifts))
 
 
-def _own_shifts(choice: Choice) -> list[tuple[str, int]]:
+def own_shifts(choice: Choice) -> list[tuple[str, int]]:
+    """The steps which a choice puts off by itself, with the days."""
     return [
         (key, effect.offset.fixed_days)
         for effect in choice.effects

@@ -8,11 +8,12 @@ from anyio import to_thread
 
 from app.domain.engine import bookable_days, forced, solve
 from app.domain.errors import DomainError
+from app.domain.offsets import LAST_DAY
 from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Schedule
 from app.services.context import Context
 from app.services.plans.loading import Basis, load_basis
-from app.services.plans.planning import PlannedPlan, planned_plan, problem_for
+from app.services.plans.planning import InvalidPlan, PlannedPlan, planned_plan, problem_for
 from app.services.plans.requests import AskedAnchor, PlanRequest
 
 RANGE_DAYS = 120
@@ -62,11 +63,27 @@ async def propose_plans(
     """
     basis = await load_basis(ctx, request, allow_draft=True)
     first = first or basis.today
-    last = last or first + timedelta(days=RANGE_DAYS - 1)
+    last = last or min(LAST_DAY, first + timedelta(days=RANGE_DAYS - 1))
     if not timedelta(0) <= last - first < timedelta(days=RANGE_DAYS):
         raise RangeNotAllowed(f"the range runs forwards, over at most {RANGE_DAYS} days")
     if basis.document.protocol.anchor is None:
         raise NoAnchorToPropose("the protocol has no anchor step")
+    try:
+        return await _proposed(ctx, request, basis, (first, last), rank=rank, limit=limit)
+    except InvalidPlan as error:
+        raise error.below("/plan") from error
+
+
+async def _proposed(
+    ctx: Context,
+    request: PlanRequest,
+    basis: Basis,
+    days: tuple[date, date],
+    *,
+    rank: Rank,
+    limit: int,
+) -> Proposals:
+    first, last = days
     asked = replace(request, anchor=AskedAnchor(earliest_from=first, until=last))
     problem = problem_for(asked, basis).problem
     found, schedules = await to_thread.run_sync(_ranked, problem, first, last, rank, limit)

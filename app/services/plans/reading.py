@@ -22,6 +22,7 @@ from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
 from app.services.listing import Listed, page_of
 from app.services.plans.loading import load_surroundings, load_version
+from app.services.plans.proposing import RangeNotAllowed
 
 UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED})
 
@@ -79,8 +80,10 @@ async def list_step_days(
 ) -> StepDays:
     """Every day of a range that a step could have, with cost and what would move.
 
-    Raises PlanNotFound, StepNotFound, StepNotMovable or RangeTooLong.
+    Raises PlanNotFound, StepNotFound, StepNotMovable, RangeNotAllowed or RangeTooLong.
     """
+    if last < first:
+        raise RangeNotAllowed("the range runs forwards")
     plan = await read_plan(ctx, plan_id)
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
