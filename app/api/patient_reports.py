@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from app.api.deps import ContextDep, ReadContextDep
 from app.api.fields import Day, In, Instant, Key, Out, Paragraphs, fault, until
+from app.api.plans.rechecked import RecheckedOut
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.calendars import Absence
@@ -17,9 +18,11 @@ from app.services import patient_reports
 from app.services.patient_reports import (
     AbsenceNotFound,
     AbsenceRecord,
+    AddedAbsence,
     NewEvent,
     PatientEventNotFound,
     PatientEventRecord,
+    ReportedEvent,
 )
 from app.services.patients import PatientNotFound
 
@@ -113,6 +116,21 @@ class PatientEventOut(Out):
         )
 
 
+class ReportedEventOut(PatientEventOut):
+    """A reported event, and what it means for every plan of the patient."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_EVENT, **_CREATED, "plans": []}]})
+
+    plans: list[RecheckedOut] = Field(description="The patient's plans, looked at again.")
+
+    @classmethod
+    def of(cls, found: ReportedEvent) -> "ReportedEventOut":
+        """The event with the plans as clients see them."""
+        event = PatientEventOut.from_domain(found.event)
+        plans = [RecheckedOut.from_domain(plan) for plan in found.plans]
+        return cls(**event.model_dump(), plans=plans)
+
+
 class PatientEventsOut(Out):
     """A patient's reported events."""
 
@@ -168,6 +186,23 @@ class AbsenceOut(Out):
         )
 
 
+class AddedAbsenceOut(AbsenceOut):
+    """An absence, and what it means for every plan of the patient."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_ABSENCE, **_CREATED, "plans": []}]}
+    )
+
+    plans: list[RecheckedOut] = Field(description="The patient's plans, looked at again.")
+
+    @classmethod
+    def of(cls, found: AddedAbsence) -> "AddedAbsenceOut":
+        """The absence with the plans as clients see them."""
+        absence = AbsenceOut.from_domain(found.absence)
+        plans = [RecheckedOut.from_domain(plan) for plan in found.plans]
+        return cls(**absence.model_dump(by_alias=True), plans=plans)
+
+
 class AbsencesOut(Out):
     """A patient's absences."""
 
@@ -191,14 +226,15 @@ async def list_events(patient_id: UUID, ctx: ReadContextDep) -> PatientEventsOut
 )
 async def report_event(
     patient_id: UUID, body: PatientEventIn, ctx: ContextDep, response: Response
-) -> PatientEventOut:
+) -> ReportedEventOut:
     """Report what was given to a patient, or found, perhaps elsewhere.
 
-    Plans stay as they are until they are computed again.
+    Every plan of the patient is looked at again: what its days break now is flagged, with what
+    would make it right. No day moves until a person posts it.
     """
-    event = await patient_reports.report_event(ctx, patient_id, body.to_domain())
-    response.headers["location"] = f"/v1/patients/{patient_id}/events/{event.id}"
-    return PatientEventOut.from_domain(event)
+    found = await patient_reports.report_event(ctx, patient_id, body.to_domain())
+    response.headers["location"] = f"/v1/patients/{patient_id}/events/{found.event.id}"
+    return ReportedEventOut.of(found)
 
 
 @router.delete(
@@ -233,14 +269,15 @@ async def list_absences(
 )
 async def add_absence(
     patient_id: UUID, body: AbsenceIn, ctx: ContextDep, response: Response
-) -> AbsenceOut:
+) -> AddedAbsenceOut:
     """Keep days on which a patient cannot come.
 
-    Plans stay as they are until they are computed again.
+    Every plan of the patient is looked at again: steps on these days are flagged, with what would
+    make it right. No day moves until a person posts it.
     """
-    absence = await patient_reports.add_absence(ctx, patient_id, body.to_domain(), note=body.note)
-    response.headers["location"] = f"/v1/patients/{patient_id}/unavailability/{absence.id}"
-    return AbsenceOut.from_domain(absence)
+    found = await patient_reports.add_absence(ctx, patient_id, body.to_domain(), note=body.note)
+    response.headers["location"] = f"/v1/patients/{patient_id}/unavailability/{found.absence.id}"
+    return AddedAbsenceOut.of(found)
 
 
 @router.delete(

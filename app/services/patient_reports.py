@@ -16,6 +16,7 @@ from app.persistence.patient_reports import (
 from app.services import events, patients
 from app.services.context import Context
 from app.services.events import EventType
+from app.services.plans import Rechecked, recheck_patient
 
 __all__ = ["AbsenceNotFound", "AbsenceRecord", "PatientEventNotFound", "PatientEventRecord"]
 
@@ -28,8 +29,27 @@ class NewEvent:
     note: str | None = None
 
 
-async def report_event(ctx: Context, patient_id: UUID, new: NewEvent) -> PatientEventRecord:
-    """Keep what was given to a patient, or found, perhaps elsewhere. Raises PatientNotFound."""
+@dataclass(frozen=True, slots=True)
+class ReportedEvent:
+    """An event that was stored, and every plan of the patient looked at again."""
+
+    event: PatientEventRecord
+    plans: tuple[Rechecked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedAbsence:
+    """An absence that was stored, and every plan of the patient looked at again."""
+
+    absence: AbsenceRecord
+    plans: tuple[Rechecked, ...]
+
+
+async def report_event(ctx: Context, patient_id: UUID, new: NewEvent) -> ReportedEvent:
+    """Keep what was given to a patient, or found, perhaps elsewhere; look at all plans again.
+
+    No day moves: what is wrong is flagged, with what would make it right. Raises PatientNotFound.
+    """
     await patients.get_patient(ctx, patient_id)
     event = PatientEventRecord(
         id=ctx.new_id(),
@@ -44,13 +64,14 @@ async def report_event(ctx: Context, patient_id: UUID, new: NewEvent) -> Patient
         created_at=ctx.now,
     )
     await PatientReportRepository(ctx.connection, ctx.clinic_id).add_event(event)
+    rechecked = await recheck_patient(ctx, patient_id)
     await events.append(
         ctx,
         EventType.PATIENT_EVENT_REPORTED,
         patient_id=patient_id,
         data={"event_id": str(event.id)},
     )
-    return event
+    return ReportedEvent(event, rechecked)
 
 
 async def list_events(ctx: Context, patient_id: UUID) -> tuple[PatientEventRecord, ...]:
@@ -67,6 +88,7 @@ async def withdraw_event(ctx: Context, patient_id: UUID, event_id: UUID) -> None
     await patients.get_patient(ctx, patient_id)
     repository = PatientReportRepository(ctx.connection, ctx.clinic_id)
     await repository.withdraw_event(patient_id, event_id, now=ctx.now)
+    await recheck_patient(ctx, patient_id)
     await events.append(
         ctx,
         EventType.PATIENT_EVENT_WITHDRAWN,
@@ -77,8 +99,11 @@ async def withdraw_event(ctx: Context, patient_id: UUID, event_id: UUID) -> None
 
 async def add_absence(
     ctx: Context, patient_id: UUID, absence: Absence, *, note: str | None
-) -> AbsenceRecord:
-    """Keep days on which a patient cannot come. Raises PatientNotFound."""
+) -> AddedAbsence:
+    """Keep days on which a patient cannot come, and look at all plans again.
+
+    Raises PatientNotFound.
+    """
     await patients.get_patient(ctx, patient_id)
     record = AbsenceRecord(
         id=ctx.new_id(),
@@ -89,13 +114,14 @@ async def add_absence(
         created_at=ctx.now,
     )
     await PatientReportRepository(ctx.connection, ctx.clinic_id).add_absence(record)
+    rechecked = await recheck_patient(ctx, patient_id)
     await events.append(
         ctx,
         EventType.ABSENCE_ADDED,
         patient_id=patient_id,
         data={"absence_id": str(record.id)},
     )
-    return record
+    return AddedAbsence(record, rechecked)
 
 
 async def list_absences(
@@ -112,6 +138,7 @@ async def remove_absence(ctx: Context, patient_id: UUID, absence_id: UUID) -> No
     await patients.get_patient(ctx, patient_id)
     repository = PatientReportRepository(ctx.connection, ctx.clinic_id)
     await repository.remove_absence(patient_id, absence_id)
+    await recheck_patient(ctx, patient_id)
     await events.append(
         ctx,
         EventType.ABSENCE_REMOVED,

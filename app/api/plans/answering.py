@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api.etags import etag
 from app.domain.protocols import StepKind
 from app.domain.schedules import BookableDay, Conflict, Move, Reason, Schedule, Window
-from app.domain.states import PlanStatus, StepStatus, allowed_changes, window_state
+from app.domain.states import PlanStatus, StepStatus, allowed_changes, planned_state
 from app.services.plans import (
     ChangedPlan,
     PlanSummary,
@@ -20,8 +20,6 @@ from app.services.plans import (
 )
 
 Data = dict[str, Any]
-
-_STATELESS = frozenset({StepStatus.SKIPPED, StepStatus.MISSED, StepStatus.CANCELLED})
 
 
 def plan_response(
@@ -127,23 +125,15 @@ def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) ->
 
 
 def _state(step: StepView, status: StepStatus, plan: PlanStatus, today: date) -> str | None:
-    """The window state today; without timings the step's own day is its window."""
-    if step.day is None or status in _STATELESS:
-        return None
-    day = date.fromisoformat(step.day)
-    if step.window_target is None:
-        window = Window(day, day, day)
-    else:
+    window = None
+    if step.window_target is not None:
         window = Window(
             _day(step.window_earliest),
             date.fromisoformat(step.window_target),
             _day(step.window_latest),
         )
-    performed = day if status is StepStatus.PERFORMED else None
-    state = window_state(window, today, performed)
-    if plan is PlanStatus.ON_HOLD and state == "overdue":
-        return "due"
-    return state.value
+    state = planned_state(window, _day(step.day), status, plan, today)
+    return None if state is None else state.value
 
 
 def _day(text: str | None) -> date | None:

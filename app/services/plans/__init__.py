@@ -44,6 +44,7 @@ from app.services.plans.reading import (
     list_step_days,
     read_plan,
 )
+from app.services.plans.rechecking import Rechecked, recheck_patient
 from app.services.plans.views import view_of_planned
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "RangeNotAllowed",
     "RangeTooLong",
     "ReadPlan",
+    "Rechecked",
     "Revision",
     "RevisionNotFound",
     "ScheduleConflict",
@@ -88,5 +90,6 @@ __all__ = [
     "propose_plans",
     "read_plan",
     "read_revision",
+    "recheck_patient",
     "view_of_planned",
 ]

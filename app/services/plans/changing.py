@@ -70,7 +70,7 @@ class ChangedPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class StoredPlan:
     """A plan as it was read, to be changed."""
 
     record: PlanRecord
@@ -83,7 +83,7 @@ async def preview_change(ctx: Context, plan_id: UUID, posted: PostedChanges) -> 
 
     Raises what ``change_plan`` raises but PlanChangedMeanwhile.
     """
-    stored = await _load(ctx, plan_id)
+    stored = await load_plan(ctx, plan_id)
     changed, _, _ = await _changed(ctx, stored, posted)
     return changed
 
@@ -96,7 +96,7 @@ async def change_plan(
     Raises PlanNotFound, PlanChangedMeanwhile, ScheduleConflict, InvalidChange or
     ContradictoryChange.
     """
-    stored = await _load(ctx, plan_id)
+    stored = await load_plan(ctx, plan_id)
     if stored.record.revision != revision:
         raise PlanChangedMeanwhile("the plan was changed meanwhile")
     changed, state, change = await _changed(ctx, stored, posted)
@@ -119,7 +119,8 @@ async def change_plan(
     return changed
 
 
-async def _load(ctx: Context, plan_id: UUID) -> _Stored:
+async def load_plan(ctx: Context, plan_id: UUID) -> StoredPlan:
+    """A plan with everything round it as of today. Raises PlanNotFound."""
     view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
     record = record_of(view)
     version, document = await load_version(ctx, record.protocol_key, record.protocol_version)
@@ -136,11 +137,11 @@ async def _load(ctx: Context, plan_id: UUID) -> _Stored:
         plan_id=plan_id,
     )
     basis = Basis(version, document, patient, location, around, today)
-    return _Stored(record, basis, view_data(view))
+    return StoredPlan(record, basis, view_data(view))
 
 
 async def _changed(
-    ctx: Context, stored: _Stored, posted: PostedChanges
+    ctx: Context, stored: StoredPlan, posted: PostedChanges
 ) -> tuple[ChangedPlan, PlanState, dict[str, Any]]:
     basis, before = stored.basis, stored.record
     places = tuple(
@@ -233,7 +234,7 @@ async def _result(
         return _ended(ctx, before, basis, state)
     protocol = extended(basis.document, state)
     problem = problem_of(
-        state, protocol, basis.around, as_of=basis.today, kept=_kept(before, state, promised)
+        state, protocol, basis.around, as_of=basis.today, kept=kept_days(before, state, promised)
     )
     _check(before, changes, problem)
     known = {step.occurrence: step for step in before.steps}
@@ -245,7 +246,7 @@ async def _result(
     ids = {placed.id: _id(ctx, known, placed.id) for placed in schedule.steps}
     steps = planned_steps(schedule, protocol, state, ids, known)
     record = _record(ctx, before, state, schedule, steps)
-    return ChangedPlan(record, basis, _moves(before, schedule), schedule.offers, ids)
+    return ChangedPlan(record, basis, moves_from(before, schedule), schedule.offers, ids)
 
 
 def _check(before: PlanRecord, changes: tuple[tuple[UUID, Change], ...], problem: Problem) -> None:
@@ -257,7 +258,7 @@ def _check(before: PlanRecord, changes: tuple[tuple[UUID, Change], ...], problem
         raise InvalidChange(tuple(faults))
 
 
-def _moves(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
+def moves_from(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
     """Every day shown before that is another now, in protocol order."""
     was = {s.occurrence: s.day for s in before.steps if s.status in UNDONE | {StepStatus.MISSED}}
     return tuple(
@@ -271,7 +272,7 @@ def _id(ctx: Context, known: Mapping[OccurrenceId, PlannedStep], id_: Occurrence
     return known[id_].id if id_ in known else ctx.new_id()
 
 
-def _kept(
+def kept_days(
     before: PlanRecord, state: PlanState, promised: tuple[PlannedStep, ...]
 ) -> tuple[Kept, ...]:
     """The days given out so far; a missed step's day is no promise any more."""

@@ -1,0 +1,45 @@
+"""What a plan looked at again shows: what its days break now, and what would make it right."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from app.api.fields import Out
+from app.api.plans.answering import conflict_data, move_data
+from app.api.plans.models import BreachOut, ConflictOut, MoveOut
+from app.services.plans import Rechecked
+
+
+class RecheckedOut(Out):
+    """A plan of the patient, looked at again. No day has moved."""
+
+    plan_id: UUID = Field(description="The plan.")
+    breaches: list[BreachOut] = Field(description="What its days break now, stored with it.")
+    moves: list[MoveOut] = Field(description="What solving it again would move.")
+    request: dict[str, Any] | None = Field(
+        description="The body to post to the plan's changes to have these moves; null for none."
+    )
+    conflict: ConflictOut | None = Field(description="Why no schedule exists any more, if so.")
+
+    @classmethod
+    def from_domain(cls, found: Rechecked) -> "RecheckedOut":
+        """The plan as clients see it."""
+        proposal, moves = found.proposal, []
+        if proposal is not None:
+            ids = {str(occurrence): str(id_) for occurrence, id_ in proposal.ids.items()}
+            moves = [move_data(move, ids) for move in proposal.moves]
+        changes = [
+            {"type": "move", "step_id": move["step_id"], "to": move["to"]}
+            for move in moves
+            if move["to"] is not None
+        ]
+        return cls(
+            plan_id=found.plan_id,
+            breaches=[BreachOut(**breach) for breach in found.breaches],
+            moves=[MoveOut(**move) for move in moves],
+            request={"changes": changes} if changes else None,
+            conflict=None
+            if found.conflict is None
+            else ConflictOut(**conflict_data(found.conflict)),
+        )

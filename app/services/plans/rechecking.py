@@ -1,0 +1,102 @@
+"""Looks at stored plans again when something round them changed: flags, and moves nothing.
+
+What a person would have to post to make it right is proposed with it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from app.domain.engine import solve, standing_breaches
+from app.domain.plans.records import state_from_data
+from app.domain.plans.state import problem_of
+from app.domain.plans.steps import attention_of, breaches_of
+from app.domain.schedules import Conflict, Schedule
+from app.domain.states import PlanStatus
+from app.persistence.events import EventRepository, NewEvent
+from app.persistence.plans.records import PlanFilter, RevisionRecord
+from app.persistence.plans.repository import PlanRepository
+from app.services.context import Context
+from app.services.plans.changing import ChangedPlan, StoredPlan, kept_days, load_plan, moves_from
+from app.services.plans.noting import noted
+from app.services.plans.posting import extended
+
+LIVING = (PlanStatus.ACTIVE, PlanStatus.ON_HOLD, PlanStatus.DRAFT)
+MOST_PLANS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """One plan looked at again: what its days break now, and what solving it again would do."""
+
+    plan_id: UUID
+    breaches: tuple[dict[str, Any], ...]
+    proposal: ChangedPlan | None
+    conflict: Conflict | None
+
+
+async def recheck_patient(ctx: Context, patient_id: UUID) -> tuple[Rechecked, ...]:
+    """Every living plan of a patient, looked at again; breaches are stored, days never moved.
+
+    Its events are appended last of all, for all plans together.
+    """
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    found: list[Rechecked] = []
+    happened: list[NewEvent] = []
+    for status in LIVING:
+        which = PlanFilter(patient_id=patient_id, status=status)
+        for plan in await plans.page(which, limit=MOST_PLANS):
+            rechecked, events = await _recheck(ctx, plan.id)
+            found.append(rechecked)
+            happened += events
+    if happened:
+        await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
+    return tuple(found)
+
+
+async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEvent]]:
+    stored = await load_plan(ctx, plan_id)
+    before = stored.record
+    state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
+    protocol = extended(stored.basis.document, state)
+    kept = kept_days(before, state, before.steps)
+    basis = stored.basis
+    problem = problem_of(state, protocol, basis.around, as_of=basis.today, kept=kept)
+    ids = {step.occurrence: step.id for step in before.steps}
+    broken = Schedule(steps=(), breaches=standing_breaches(problem))
+    breaches = breaches_of(broken, ids, state.acknowledged)
+    answer = solve(problem)
+    events: list[NewEvent] = []
+    if [b["id"] for b in breaches] != [b["id"] for b in before.breaches]:
+        events = await _flag(ctx, stored, breaches)
+    conflict = answer if isinstance(answer, Conflict) else None
+    proposal = None
+    if isinstance(answer, Schedule):
+        moves = moves_from(before, answer)
+        proposal = ChangedPlan(before, basis, moves, answer.offers, ids)
+    return Rechecked(plan_id, tuple(breaches), proposal, conflict), events
+
+
+async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]) -> list[NewEvent]:
+    """Store the breaches as a revision of their own; gives the events it makes."""
+    before = stored.record
+    after = replace(
+        before,
+        revision=before.revision + 1,
+        breaches=breaches,
+        attention=attention_of(breaches, before.steps),
+        updated_at=ctx.now,
+    )
+    revision = RevisionRecord(
+        revision=after.revision,
+        at=ctx.now,
+        actor=ctx.actor,
+        reason="looked at again",
+        change={"as_of": stored.basis.today.isoformat(), "changes": [], "corrects": []},
+        moves=[],
+        snapshot={},
+    )
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    await plans.save(after, revision, [], read_revision=before.revision, superseded=stored.snapshot)
+    state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
+    return noted(ctx, before, after, state)
