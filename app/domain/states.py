@@ -121,6 +121,26 @@ def window_state(window: Window, as_of: date, performed_on: date | None = None) 
     return WindowState.DUE if performed_on is None else WindowState.IN_WINDOW
 
 
+_STATELESS = frozenset({StepStatus.SKIPPED, StepStatus.MISSED, StepStatus.CANCELLED})
+
+
+def planned_state(
+    window: Window | None, day: date | None, step: StepStatus, plan: PlanStatus, as_of: date
+) -> WindowState | None:
+    """Where a planned step stands on the local day ``as_of``, or none where there is no saying.
+
+    A step without timings has its own day as its window. While its plan is on hold nothing is
+    overdue.
+    """
+    if day is None or step in _STATELESS:
+        return None
+    performed_on = day if step is StepStatus.PERFORMED else None
+    state = window_state(window or Window(day, day, day), as_of, performed_on)
+    if plan is PlanStatus.ON_HOLD and state is WindowState.OVERDUE:
+        return WindowState.DUE
+    return state
+
+
 # Which changes a step's status allows, in the order in which people usually want them.
 _CHANGES: dict[StepStatus, tuple[str, ...]] = {
     StepStatus.PROPOSED: ("perform", "move", "pin", "skip", "cancel"),

@@ -1,0 +1,63 @@
+"""Where a planned step stands in its window: one definition, both edges inside."""
+
+from datetime import date
+
+import pytest
+
+from app.domain.schedules import Window
+from app.domain.states import PlanStatus, StepStatus, planned_state
+
+WINDOW = Window(date(2027, 3, 3), date(2027, 3, 5), date(2027, 3, 8))
+DAY = date(2027, 3, 6)
+
+
+def state(
+    as_of: int,
+    *,
+    window: Window | None = WINDOW,
+    step: StepStatus = StepStatus.PLANNED,
+    plan: PlanStatus = PlanStatus.ACTIVE,
+    day: date | None = DAY,
+) -> str | None:
+    return planned_state(window, day, step, plan, date(2027, 3, as_of))
+
+
+@pytest.mark.parametrize(
+    "as_of, expected",
+    [(2, "upcoming"), (3, "due"), (8, "due"), (9, "overdue")],
+)
+def test_both_edges_of_the_window_are_due(as_of: int, expected: str) -> None:
+    assert state(as_of) == expected
+
+
+@pytest.mark.parametrize("as_of, expected", [(5, "upcoming"), (6, "due"), (7, "overdue")])
+def test_a_step_without_timings_has_its_own_day_as_its_window(as_of: int, expected: str) -> None:
+    assert state(as_of, window=None) == expected
+
+
+def test_a_window_without_bounds_is_always_due() -> None:
+    unbound = Window(None, DAY, None)
+
+    assert {state(day, window=unbound) for day in (1, 6, 31)} == {"due"}
+
+
+def test_nothing_is_overdue_while_its_plan_is_on_hold() -> None:
+    assert state(9, plan=PlanStatus.ON_HOLD) == "due"
+    assert state(2, plan=PlanStatus.ON_HOLD) == "upcoming"
+
+
+@pytest.mark.parametrize(
+    "day, expected",
+    [(date(2027, 3, 2), "early"), (date(2027, 3, 8), "in_window"), (date(2027, 3, 9), "late")],
+)
+def test_what_is_done_is_judged_by_its_own_day(day: date, expected: str) -> None:
+    assert state(31, step=StepStatus.PERFORMED, day=day) == expected
+
+
+@pytest.mark.parametrize("status", ["skipped", "missed", "cancelled"])
+def test_what_nobody_expects_any_more_has_no_state(status: str) -> None:
+    assert state(9, step=StepStatus(status)) is None
+
+
+def test_what_has_no_day_has_no_state() -> None:
+    assert state(9, day=None) is None
