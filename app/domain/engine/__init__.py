@@ -12,6 +12,7 @@ from app.domain.engine.queries import (
 )
 from app.domain.engine.remedies import apply_remedy
 from app.domain.engine.scheduling import solve
+from app.domain.engine.standing import standing_breaches
 
 __all__ = [
     "PlanTooLarge",
@@ -22,6 +23,7 @@ __all__ = [
     "forced",
     "possible_days",
     "solve",
+    "standing_breaches",
     "waivable_elements",
     "why_not",
 ]

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from app.domain.engine.compiling import Compilation
 from app.domain.engine.judging import spoken_day, violations
 from app.domain.engine.occurrences import Link, Occurrence
 from app.domain.engine.shifts import Shift, value
@@ -123,40 +124,13 @@ class Explainer:
     def _blocked(self, occurrence: Occurrence, day: int) -> Reason:
         """What keeps this occurrence from a day: the calendar, a rule, another step, or a trade."""
         return (
-            self._closed(occurrence, day)
+            closed(self._compilation, occurrence, day)
             or self._ruled_out(occurrence, day)
             or self._related(occurrence, day)
             or Reason(
                 "gives_way", f"{spoken_day(day)} would put other steps further from their targets"
             )
         )
-
-    def _closed(self, occurrence: Occurrence, day: int) -> Reason | None:
-        frame, left_out = self._compilation.frame, self._compilation.left_out
-        if occurrence.floored and day < frame.floor and "as_of" not in left_out:
-            if day < frame.today:
-                return Reason("past", f"{spoken_day(day)} has passed", "as_of")
-            first = spoken_day(frame.floor)
-            return Reason(
-                "notice", f"{spoken_day(day)} is before {first}, the first day to book", "as_of"
-            )
-        if occurrence.any_day:
-            return None
-        calendar, plain = self._problem.calendar, date.fromordinal(day)
-        if plain.isoweekday() not in calendar.open_weekdays and "weekdays" not in left_out:
-            weekday = WEEKDAYS[plain.weekday()]
-            return Reason("weekday", f"the location is closed on {weekday}", "weekdays")
-        for closure in calendar.closures:
-            if closure.first <= plain <= closure.last and f"closure:{closure.id}" not in left_out:
-                named = closure.title or closure.id
-                text = f"the location is closed on {spoken_day(day)} ({named})"
-                return Reason("closure", text, f"closure:{closure.id}")
-        for absence in self._problem.absences:
-            concerns = absence.steps is None or occurrence.step.key in absence.steps
-            if concerns and absence.first <= plain <= absence.last:
-                text = f"{_who(absence.steps)} away {_from_to(absence.first, absence.last)}"
-                return Reason("unavailable", text, f"unavailable:{absence.id}")
-        return None
 
     def _ruled_out(self, occurrence: Occurrence, day: int) -> Reason | None:
         days = {**self._days, occurrence.index: day}
@@ -198,6 +172,35 @@ class Explainer:
 
     def _bound(self, link: Link, edge: str, shift: Shift | None) -> Shift | None:
         return None if shift is None else self._compilation.bound(link, edge, shift)
+
+
+def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason | None:
+    """Why a step cannot be on a day by the calendar alone, or ``None`` where it can."""
+    frame, left_out = compilation.frame, compilation.left_out
+    if occurrence.floored and day < frame.floor and "as_of" not in left_out:
+        if day < frame.today:
+            return Reason("past", f"{spoken_day(day)} has passed", "as_of")
+        first = spoken_day(frame.floor)
+        return Reason(
+            "notice", f"{spoken_day(day)} is before {first}, the first day to book", "as_of"
+        )
+    if occurrence.any_day:
+        return None
+    calendar, plain = compilation.problem.calendar, date.fromordinal(day)
+    if plain.isoweekday() not in calendar.open_weekdays and "weekdays" not in left_out:
+        weekday = WEEKDAYS[plain.weekday()]
+        return Reason("weekday", f"the location is closed on {weekday}", "weekdays")
+    for closure in calendar.closures:
+        if closure.first <= plain <= closure.last and f"closure:{closure.id}" not in left_out:
+            named = closure.title or closure.id
+            text = f"the location is closed on {spoken_day(day)} ({named})"
+            return Reason("closure", text, f"closure:{closure.id}")
+    for absence in compilation.problem.absences:
+        concerns = absence.steps is None or occurrence.step.key in absence.steps
+        if concerns and absence.first <= plain <= absence.last:
+            text = f"{_who(absence.steps)} away {_from_to(absence.first, absence.last)}"
+            return Reason("unavailable", text, f"unavailable:{absence.id}")
+    return None
 
 
 def _away(day: int, target: int) -> tuple[Reason, ...]:
