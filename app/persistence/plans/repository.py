@@ -122,7 +122,8 @@ class PlanRepository:
         await self._connection.execute(
             insert(PlanRevisionRow).values(revision_row(self._clinic_id, plan.id, revision))
         )
-        await EventRepository(self._connection, self._clinic_id).append(events)
+        if events:
+            await EventRepository(self._connection, self._clinic_id).append(events)
 
     async def view(self, plan_id: UUID) -> PlanView:
         """A plan as it is shown, all of one revision. Raises PlanNotFound."""
