@@ -34,4 +34,5 @@ STOPSIGNAL SIGTERM
 # Live, not ready: a database that is away for a minute is no reason to restart the server.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['REGIMEN_PORT']), timeout=4); c.request('GET', '/health/live'); sys.exit(c.getresponse().status != 200)"]
-CMD ["python", "-m", "app", "serve"]
+# `--migrate` makes or changes tables first; containers that start together wait for each other.
+CMD ["python", "-m", "app", "serve", "--migrate"]
