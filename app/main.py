@@ -1,5 +1,6 @@
 """Joins settings, database and routes into the application; nothing happens when it is imported."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
+    batches,
     clinic,
     clock,
     closures,
@@ -20,20 +22,26 @@ from app.api import (
     patients,
 )
 from app.api.edge import Edge
-from app.api.plans import history
+from app.api.plans import amending, history
 from app.api.plans import routes as plans
+from app.api.protocols import routes as protocols
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.settings import Settings
+from app.worker import Worker
 
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
     history.router,
+    amending.router,
     patients.router,
     patient_reports.router,
+    protocols.documents,
+    protocols.router,
     locations.router,
     closures.router,
+    batches.router,
     clinic.router,
     clock.router,
     health.router,
@@ -75,9 +83,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    worker = Worker(app.state.database)
+    working = asyncio.create_task(worker.run())
     try:
         yield
     finally:
+        worker.stop()
+        await working
         await app.state.database.dispose()
 
 

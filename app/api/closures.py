@@ -8,14 +8,18 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from app.api import paging
+from app.api.batches import BatchOut
 from app.api.deps import ContextDep, ReadContextDep
 from app.api.fields import Day, In, Instant, Key, Line, Out, fault, until
 from app.api.paging import PageDep
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.calendars import Closure
-from app.services import locations
+from app.services import batches, locations
+from app.services.batches import Progress
 from app.services.locations import ClosureExists, ClosureNotFound, ClosureRecord, LocationNotFound
+
+MAX_SHOWN = 1000
 
 router = APIRouter(prefix="/v1/closures", tags=["locations"], route_class=Route)
 
@@ -101,6 +105,36 @@ class ClosureOut(Out):
         )
 
 
+class AddedClosureOut(ClosureOut):
+    """A closure that was stored, and the work it made."""
+
+    batch: BatchOut | None = Field(
+        description="Solves again the plans with steps on these days; null where there are none."
+    )
+
+    @classmethod
+    def of(cls, closure: ClosureRecord, progress: Progress | None) -> "AddedClosureOut":
+        """The closure and its batch as clients see them."""
+        batch = None if progress is None else BatchOut.from_domain(progress)
+        return cls(**ClosureOut.from_domain(closure).model_dump(), batch=batch)
+
+
+class TouchedPlanOut(Out):
+    """A plan that a closure would touch."""
+
+    plan_id: UUID = Field(description="The plan.")
+    step_ids: list[UUID] = Field(description="Its steps on these days that need an open day.")
+
+
+class TouchedPlansOut(Out):
+    """The plans a closure would touch."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"total": 0, "plans": []}]})
+
+    total: int = Field(description="How many plans.")
+    plans: list[TouchedPlanOut] = Field(description="The first 1,000 of them.", max_length=1000)
+
+
 class ClosuresOut(Out):
     """A page of closures."""
 
@@ -144,16 +178,32 @@ def _after(key: paging.Key | None) -> tuple[date, UUID] | None:
     "",
     operation_id="create_closure",
     status_code=201,
-    responses=problems(LocationNotFound, ClosureExists),
+    responses={
+        202: {"model": AddedClosureOut, "description": "Stored; plans are being solved again."},
+        **problems(LocationNotFound, ClosureExists),
+    },
 )
-async def create_closure(body: ClosureIn, ctx: ContextDep, response: Response) -> ClosureOut:
+async def create_closure(body: ClosureIn, ctx: ContextDep, response: Response) -> AddedClosureOut:
     """Close a location for some days.
 
-    Plans stay as they are until they are computed again.
+    The closure is stored first. Where plans have steps on these days the answer is 202 with a
+    batch: it solves each of them again, one transaction a plan, and says what moved and why.
     """
-    closure = await locations.create_closure(ctx, body.location_id, body.to_domain())
+    closure, progress = await batches.close_location(ctx, body.location_id, body.to_domain())
     response.headers["location"] = f"/v1/closures/{closure.id}"
-    return ClosureOut.from_domain(closure)
+    if progress is not None:
+        response.status_code = 202
+    return AddedClosureOut.of(closure, progress)
+
+
+@router.post("/preview", operation_id="preview_closure", responses=problems(LocationNotFound))
+async def preview_closure(body: ClosureIn, ctx: ReadContextDep) -> TouchedPlansOut:
+    """Show which plans a closure would touch, without storing it."""
+    await locations.get_location(ctx, body.location_id)
+    closure = body.to_domain()
+    found = await batches.touched_plans(ctx, body.location_id, closure.first, closure.last)
+    plans = [TouchedPlanOut(plan_id=t.plan_id, step_ids=list(t.step_ids)) for t in found]
+    return TouchedPlansOut(total=len(plans), plans=plans[:MAX_SHOWN])
 
 
 @router.delete(

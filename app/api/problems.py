@@ -15,8 +15,9 @@ from app.api import refusals
 from app.api.documents import MalformedDocument
 from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
 from app.api.problem_model import MAX_ERRORS, Problem
-from app.domain.documents import InvalidClinicRules
+from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
+from app.services.batches import BatchNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
 from app.services.health import NotReady
@@ -50,6 +51,16 @@ from app.services.plans import (
     StepNotMovable,
     VersionNotFound,
     VersionNotUsable,
+)
+from app.services.protocols import (
+    AnotherVersionActive,
+    ApprovalIncomplete,
+    ContentChanged,
+    ProtocolExists,
+    VersionChangedMeanwhile,
+    VersionExists,
+    VersionNotActive,
+    VersionNotDraft,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -114,12 +125,22 @@ KINDS: Mapping[type[Exception], Kind] = {
     AbsenceNotFound: Kind(404, "absence-not-found", "There is no such absence"),
     ProtocolNotFound: Kind(404, "protocol-not-found", "There is no such protocol"),
     VersionNotFound: Kind(404, "version-not-found", "There is no such protocol version"),
+    ProtocolExists: Kind(409, "protocol-exists", "The protocol's key is taken"),
+    VersionExists: Kind(409, "version-exists", "The protocol has this version already"),
+    VersionChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    VersionNotDraft: Kind(409, "version-not-draft", "Only a draft can be changed or activated"),
+    VersionNotActive: Kind(409, "version-not-active", "The protocol version is not active"),
+    AnotherVersionActive: Kind(409, "another-version-active", "Another version is active"),
+    ContentChanged: Kind(409, "content-changed", "The version says something else by now"),
+    ApprovalIncomplete: Kind(422, "approval-incomplete", "The approval is not complete"),
+    InvalidProtocol: Kind(422, "invalid-protocol", "The protocol has faults"),
     NoActiveVersion: Kind(409, "no-active-version", "No version of the protocol is active"),
     VersionNotUsable: Kind(409, "version-not-active", "The protocol version is not active"),
     PatientErased: Kind(409, "patient-erased", "The patient is no longer here"),
     LocationNotNamed: Kind(422, "location-needed", "The plan must name a location"),
     PlanNotFound: Kind(404, "plan-not-found", "There is no such plan"),
     PlanChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    BatchNotFound: Kind(404, "batch-not-found", "There is no such batch"),
     RevisionNotFound: Kind(404, "revision-not-found", "The plan has no such revision"),
     InvalidChange: Kind(422, "invalid-change", "The changes do not fit the plan"),
     ContradictoryChange: Kind(422, "contradictory-change", "The changes contradict the plan"),

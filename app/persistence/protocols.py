@@ -161,7 +161,7 @@ class ProtocolRepository:
         return await (self.get_active(key) if version is None else self.get_version(key, version))
 
     async def update_draft(self, draft: VersionRecord, *, revision: int) -> int:
-        """Replace a draft's title, document and hash; gives the new revision.
+        """Replace a draft's title, mark, document and hash; gives the new revision.
 
         Raises VersionNotFound, VersionNotDraft or VersionChangedMeanwhile.
         """
@@ -171,6 +171,7 @@ class ProtocolRepository:
             revision,
             {
                 "title": draft.title,
+                "example": draft.example,
                 "document": draft.document,
                 "content_hash": draft.content_hash,
                 "updated_at": draft.updated_at,

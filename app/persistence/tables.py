@@ -48,8 +48,20 @@ STEP_KINDS = (
     "decision",
     "restriction",
 )
+BATCH_KINDS = ("closure", "amendment")
+BATCH_STATUSES = ("running", "done", "cancelled")
+BATCH_ITEM_STATUSES = ("waiting", "changed", "unchanged", "conflict", "failed", "cancelled")
 VERSION_STATUSES = ("draft", "active", "retired")
 LATERALITIES = ("left", "right", "bilateral")
+
+# What the worklist's indexes hold. Both databases use such an index for a query that says the same
+# in the same words; a restriction is nobody's work.
+_OF_LIVING_PLAN = (
+    "plan_status IN ('active', 'on_hold') AND kind <> 'restriction' AND day IS NOT NULL"
+)
+WAITING = f"status IN ('planned', 'booked', 'missed') AND {_OF_LIVING_PLAN}"
+DONE = f"status = 'performed' AND {_OF_LIVING_PLAN}"
+STRAY = f"{WAITING} AND (day < window_earliest OR day > window_latest)"
 
 
 class Row(DeclarativeBase):
@@ -80,6 +92,12 @@ def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
 
 def _ordered(first: str, last: str) -> CheckConstraint:
     return CheckConstraint(f"{first} <= {last}", name=f"{first}_not_after_{last}")
+
+
+def _where(name: str, condition: str, *columns: str) -> Index:
+    """An index of some rows only."""
+    where = text(condition)
+    return Index(name, "clinic_id", *columns, sqlite_where=where, postgresql_where=where)
 
 
 def _of(table: str, *columns: str, key: tuple[str, ...] = ("id",)) -> ForeignKeyConstraint:
@@ -380,7 +398,8 @@ class PlanIdentifierRow(Row):
 class PlannedStepRow(Row):
     """One occurrence of a step in a plan; its id survives every move.
 
-    The location is always its plan's, whose key holds it: the worklist filters by it.
+    Location, practitioner and status of its plan stand here too: the worklist is filtered by
+    them, and what belongs to plans that ended must not lie in its way.
     """
 
     __tablename__ = "planned_steps"
@@ -415,23 +434,23 @@ class PlannedStepRow(Row):
     appointment: Mapped[JsonObject | None]
     location_id: Mapped[UUID]
     practitioner: Mapped[str | None]
+    plan_status: Mapped[str] = mapped_column(server_default="active")
+    """Has a default for a former version, which does not write it, while both are running."""
 
     __table_args__ = (
         _of("plans", "plan_id"),
         UniqueConstraint("clinic_id", "plan_id", "position"),
         _one_of("status", STEP_STATUSES),
+        _one_of("plan_status", PLAN_STATUSES),
         _one_of("kind", STEP_KINDS),
         _ordered("day", "end_day"),
         _ordered("window_earliest", "window_target"),
         _ordered("window_target", "window_latest"),
-        Index(
-            "ix_planned_steps_worklist",
-            "clinic_id",
-            "day",
-            "id",
-            sqlite_where=text("status IN ('planned', 'booked')"),
-            postgresql_where=text("status IN ('planned', 'booked')"),
-        ),
+        _where("ix_planned_steps_worklist", WAITING, "day", "id"),
+        _where("ix_planned_steps_worklist_location", WAITING, "location_id", "day", "id"),
+        _where("ix_planned_steps_worklist_practitioner", WAITING, "practitioner", "day", "id"),
+        _where("ix_planned_steps_worklist_strays", STRAY, "day", "id"),
+        _where("ix_planned_steps_worklist_done", DONE, "day", "id"),
     )
 
 
@@ -492,6 +511,7 @@ class EventRow(Row):
         _of_clinic(),
         UniqueConstraint("clinic_id", "id"),
         Index(None, "clinic_id", "plan_id", "number"),
+        Index(None, "clinic_id", "patient_id", "number"),
     )
 
 
@@ -510,3 +530,61 @@ class IdempotencyKeyRow(Row):
     created_at: Mapped[datetime]
 
     __table_args__ = (_of_clinic(), Index(None, "clinic_id", "created_at"))
+
+
+class BatchRow(Row):
+    """One request's work over many plans."""
+
+    __tablename__ = "batches"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    status: Mapped[str]
+    request: Mapped[JsonObject]
+    total: Mapped[int]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of_clinic(),
+        _one_of("kind", BATCH_KINDS),
+        _one_of("status", BATCH_STATUSES),
+        CheckConstraint("total >= 0", name="total"),
+        Index(
+            "ix_batches_running",
+            "clinic_id",
+            "id",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class BatchItemRow(Row):
+    """The part of a batch that concerns one plan, done in a transaction of its own."""
+
+    __tablename__ = "batch_items"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    batch_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    result: Mapped[JsonObject]
+    done_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of("batches", "batch_id"),
+        _of("plans", "plan_id"),
+        _one_of("status", BATCH_ITEM_STATUSES),
+        Index(None, "clinic_id", "plan_id"),
+        Index(
+            "ix_batch_items_waiting",
+            "clinic_id",
+            "batch_id",
+            "plan_id",
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+    )

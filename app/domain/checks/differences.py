@@ -3,13 +3,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from app.domain.documents import ProtocolDocument, document_to_data
 from app.domain.documents.timing_reading import placed
 from app.domain.offsets import InvalidOffset, Offset
 
-_PARTS = {"steps": "step", "rules": "rule", "parameters": "parameter", "sources": "source"}
+Part = Literal["protocol", "step", "rule", "parameter", "source"]
+_PARTS: dict[str, Part] = {
+    "steps": "step",
+    "rules": "rule",
+    "parameters": "parameter",
+    "sources": "source",
+}
 _NAMES = ("key", "id")
 _OFFSETS = {"earliest", "target", "latest", "offset"}
 _LENGTHS = {"span", "before", "after", "min", "max"}
@@ -30,7 +36,7 @@ class Difference:
     """One difference: of which part (step, rule, parameter, source or the protocol itself)."""
 
     kind: DifferenceKind
-    part: str
+    part: Part
     key: str | None
     field: str | None
     old: Leaf
@@ -50,7 +56,7 @@ def differences(old: ProtocolDocument, new: ProtocolDocument) -> tuple[Differenc
 
 
 def _of_part(
-    part: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    part: Part, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Iterator[Difference]:
     for key in dict.fromkeys((*before, *after)):
         if key not in after:
@@ -69,7 +75,7 @@ def _of_part(
 
 
 def _of_fields(
-    part: str, key: str | None, before: Mapping[str, Any], after: Mapping[str, Any]
+    part: Part, key: str | None, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Iterator[Difference]:
     one, other = dict(_leaves(before, ())), dict(_leaves(after, ()))
     name = part if key is None else f"{part} '{key}'"

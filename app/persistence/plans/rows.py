@@ -78,6 +78,7 @@ def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:
             "plan_id": plan.id,
             "location_id": plan.location_id,
             "practitioner": plan.practitioner,
+            "plan_status": plan.status,
             **_step_values(step),
         }
         for step in plan.steps

@@ -54,6 +54,14 @@ async def recheck_patient(ctx: Context, patient_id: UUID) -> tuple[Rechecked, ..
     return tuple(found)
 
 
+async def recheck_plan(ctx: Context, plan_id: UUID) -> Rechecked:
+    """One plan looked at again; breaches are stored, days never moved. Raises PlanNotFound."""
+    rechecked, happened = await _recheck(ctx, plan_id)
+    if happened:
+        await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
+    return rechecked
+
+
 async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEvent]]:
     stored = await load_plan(ctx, plan_id)
     before = stored.record

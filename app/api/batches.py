@@ -1,0 +1,118 @@
+"""Work over many plans: its progress, what became of each plan, and stopping it."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from app.api.deps import ContextDep, ReadContextDep
+from app.api.fields import Instant, Out
+from app.api.paging import PageDep, uuid_of
+from app.api.problems import problems
+from app.api.routing import Route
+from app.services import batches
+from app.services.batches import BatchItemRecord, BatchNotFound, Progress
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=Route)
+
+ItemStatus = Literal["waiting", "changed", "unchanged", "conflict", "failed", "cancelled"]
+_ID = "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d77"
+_BATCH: dict[str, Any] = {
+    "id": _ID,
+    "kind": "closure",
+    "status": "running",
+    "request": {"closure_id": _ID, "reason": "renovation"},
+    "total": 12,
+    "done": 7,
+    "counts": {"changed": 6, "conflict": 1, "waiting": 5},
+    "created_at": "2027-02-05T16:00:00Z",
+    "finished_at": None,
+}
+
+
+class BatchOut(Out):
+    """One request's work over many plans, and how far it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_BATCH]})
+
+    id: UUID = Field(description="The batch.")
+    kind: Literal["closure", "amendment"] = Field(description="What it does.")
+    status: Literal["running", "done", "cancelled"] = Field(description="Whether it goes on.")
+    request: dict[str, Any] = Field(description="What was asked.")
+    total: int = Field(description="How many plans it concerns.")
+    done: int = Field(description="How many of them are done.")
+    counts: dict[str, int] = Field(description="How many plans have which status.")
+    created_at: Instant = Field(description="When it was started.")
+    finished_at: Instant | None = Field(description="When it ended; null while it runs.")
+
+    @classmethod
+    def from_domain(cls, progress: Progress) -> "BatchOut":
+        """The batch as clients see it."""
+        batch = progress.batch
+        return cls(
+            id=batch.id,
+            kind=batch.kind,  # type: ignore[arg-type]  # the table knows no other
+            status=batch.status,  # type: ignore[arg-type]  # the table knows no other
+            request=batch.request,
+            total=batch.total,
+            done=batch.total - progress.counts.get("waiting", 0),
+            counts=progress.counts,
+            created_at=batch.created_at,
+            finished_at=batch.finished_at,
+        )
+
+
+class BatchItemOut(Out):
+    """What became of one plan of a batch."""
+
+    plan_id: UUID = Field(description="The plan.")
+    status: ItemStatus = Field(description="What became of it.")
+    result: dict[str, Any] = Field(description="Its moves with reasons, or its conflict.")
+    done_at: Instant | None = Field(description="When it was done.")
+
+    @classmethod
+    def from_domain(cls, item: BatchItemRecord) -> "BatchItemOut":
+        """The item as clients see it."""
+        return cls(
+            plan_id=item.plan_id,
+            status=item.status,  # type: ignore[arg-type]  # the table knows no other
+            result=item.result,
+            done_at=item.done_at,
+        )
+
+
+class BatchItemsOut(Out):
+    """A page of a batch's plans."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+
+    items: list[BatchItemOut] = Field(description="The plans, by their ids.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
+
+
+@router.get("/{batch_id}", operation_id="get_batch", responses=problems(BatchNotFound))
+async def get_batch(batch_id: UUID, ctx: ReadContextDep) -> BatchOut:
+    """Read how far a batch is."""
+    return BatchOut.from_domain(await batches.get_batch(ctx, batch_id))
+
+
+@router.get("/{batch_id}/items", operation_id="list_batch_items", responses=problems(BatchNotFound))
+async def list_batch_items(
+    batch_id: UUID,
+    page: PageDep,
+    ctx: ReadContextDep,
+    status: Annotated[ItemStatus | None, Query(description="Only of this status.")] = None,
+) -> BatchItemsOut:
+    """List what became of each plan of a batch: its moves and why, or why it could not be."""
+    found = await batches.list_batch_items(
+        ctx, batch_id, status=status, after=uuid_of(page.after), limit=page.limit
+    )
+    items = [BatchItemOut.from_domain(item) for item in found.items]
+    return BatchItemsOut(items=items, next=page.next(found.next))
+
+
+@router.delete("/{batch_id}", operation_id="cancel_batch", responses=problems(BatchNotFound))
+async def cancel_batch(batch_id: UUID, ctx: ContextDep) -> BatchOut:
+    """Stop a batch: plans that still wait are left as they are."""
+    return BatchOut.from_domain(await batches.cancel_batch(ctx, batch_id))

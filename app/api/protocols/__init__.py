@@ -1,0 +1,1 @@
+"""Protocols over HTTP: documents, versions, checks, approval."""

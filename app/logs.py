@@ -1,0 +1,73 @@
+"""How log lines look, for people or for machines. They never hold the text of an exception."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from traceback import walk_tb
+from types import MappingProxyType, TracebackType
+
+from app.settings import LogFormat, LogLevel, Settings
+
+_LEVELS: Mapping[LogLevel, int] = MappingProxyType(
+    {
+        LogLevel.DEBUG: logging.DEBUG,
+        LogLevel.INFO: logging.INFO,
+        LogLevel.WARNING: logging.WARNING,
+        LogLevel.ERROR: logging.ERROR,
+    }
+)
+# They say at this level what only concerns themselves.
+_TALKATIVE = ("aiosqlite", "alembic", "asyncio", "uvicorn")
+
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
+_Exception = _Raised | tuple[None, None, None]
+
+
+class Lines(logging.Formatter):
+    """One line for each entry: when, how important, who, what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry as a line for people."""
+        entry = _entry(record)
+        line = f"{entry['at']} {record.levelname.lower()} {record.name}: {entry['text']}"
+        return line if "error" not in entry else f"{line} ({entry['error']})"
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object for each entry."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry as a line for machines."""
+        level, logger = record.levelname.lower(), record.name
+        return json.dumps({"level": level, "logger": logger, **_entry(record)}, ensure_ascii=False)
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send every log line of this process to standard error, as the settings say."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else Lines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    level = _LEVELS[settings.log_level]
+    root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _entry(record: logging.LogRecord) -> dict[str, str]:
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    entry = {"at": at.replace("+00:00", "Z"), "text": record.getMessage()}
+    if record.exc_info:
+        entry["error"] = _where(record.exc_info)
+    return entry
+
+
+def _where(raised: _Exception) -> str:
+    """The kind of an exception and where it arose: its text may hold what a client sent."""
+    kind, _, traceback = raised
+    if kind is None:
+        return "no exception"
+    frames = [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(traceback)]
+    return " < ".join([kind.__name__, *reversed(frames)])

@@ -1,0 +1,16 @@
+"""The command `migrate`: makes or changes tables. It alone loads Alembic, which is slow."""
+
+from app.databases import Tables, described, in_reach, tables_of
+from app.persistence.migrate import upgrade
+from app.persistence.readiness import head
+from app.settings import Settings
+
+
+def migrate(settings: Settings) -> str:
+    """Make or change the tables; says what was done. Raises CommandFailed."""
+    url = settings.database_url
+    if tables_of(url) is Tables.READY:
+        return f"{described(url)} is at revision {head()} already"
+    with in_reach(url):
+        upgrade(url)
+    return f"{described(url)} is now at revision {head()}"

@@ -1,0 +1,119 @@
+"""The command `serve`: the HTTP service in one process, or on PostgreSQL in several."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EADDRINUSE
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from app.databases import Tables, described, sqlite_file, tables_of
+from app.failures import CommandFailed
+from app.logs import configure_logs
+from app.main import create_app
+from app.settings import Settings
+
+MAX_WORKERS = 64
+# Requests under way get this long to end after the signal to stop.
+STOP_SECONDS = 20
+
+
+def serve(settings: Settings, *, workers: int = 1) -> None:
+    """Serve until a signal says stop. Raises CommandFailed when that is not possible."""
+    if workers > 1 and sqlite_file(settings.database_url) is not None:
+        raise CommandFailed(
+            "SQLite is served by one process: leave --workers out, "
+            "or set REGIMEN_DATABASE_URL to a PostgreSQL database"
+        )
+    with listening(settings.host, settings.port) as sock:
+        require_tables(settings)
+        configure_logs(settings)
+        sys.stdout.write(
+            f"Regimen serves {described(settings.database_url)}\n"
+            f"  at   {address(sock)}\n"
+            f"  docs {address(sock)}/docs\n"
+            "Ctrl-C stops it.\n"
+        )
+        sys.stdout.flush()
+        if workers > 1:
+            serve_in_workers(sock, workers)
+        else:
+            serve_on(sock, create_app(settings))
+
+
+def require_tables(settings: Settings) -> None:
+    """Raise CommandFailed, saying what to do, unless the database has this version's tables."""
+    found = tables_of(settings.database_url)
+    if found is not Tables.READY:
+        raise CommandFailed(
+            f"{described(settings.database_url)} {found.value}: run `python -m app migrate`, "
+            "or start with `python -m app serve --migrate`"
+        )
+
+
+def serve_on(sock: socket.socket, app: FastAPI) -> None:
+    """Serve an application in this process."""
+    uvicorn.Server(_config(app)).run(sockets=[sock])
+
+
+def serve_in_workers(sock: socket.socket, workers: int) -> None:
+    """Serve in processes of their own, each with an application made by `application`."""
+    config = _config("app.serving:application", factory=True, workers=workers)
+    Multiprocess(config, sockets=[sock]).run()
+
+
+def application() -> FastAPI:
+    """The application of one of several processes; it reads the environment for itself."""
+    settings = Settings.from_environ(os.environ)
+    configure_logs(settings)
+    return create_app(settings)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket on which clients are waited for. Raises CommandFailed when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CommandFailed(_cannot_listen(host, port, error)) from error
+    with sock:
+        sock.set_inheritable(True)
+        yield sock
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == EADDRINUSE:
+        hint = "choose another with --port, 0 takes any that is free"
+        return f"port {port} of {host} is in use: {hint}"
+    why = (error.strerror or str(error)).partition(" (while")[0].lower()
+    return f"cannot listen on port {port} of {host}: {why}"
+
+
+def address(sock: socket.socket) -> str:
+    """Where a person on this machine finds what listens here."""
+    host, port = sock.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104
+    return f"http://{name}:{port}"
+
+
+def _config(app: FastAPI | str, **options: int | bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        # Access logs would hold addresses with queries; our own set-up is kept.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # Nobody is believed about whom they forward for.
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        **options,  # type: ignore[arg-type] # a few of many, passed on by name
+    )

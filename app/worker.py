@@ -1,0 +1,72 @@
+"""Work that goes on beside requests: batches, one plan after another, each in its transaction.
+
+Besides the API's dependencies the only place that reads the clock.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+
+from app.persistence.batches import running_batches
+from app.persistence.database import Database
+from app.services import batches, clock
+
+IDLE_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Worker:
+    """Does what waits in one database until it is told to stop; any number may share one."""
+
+    database: Database
+    ordinary_clinics: set[UUID] = field(default_factory=set)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Finish the plan under way, then end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until told to stop; wait a moment where nothing is to be done."""
+        while not self._stop.is_set():
+            try:
+                busy = await self.work()
+            except DBAPIError as error:
+                _log.warning("the worker waits: %s", type(error).__name__)
+                busy = False
+            if not busy:
+                await self._rest()
+
+    async def work(self) -> bool:
+        """Do one plan of every running batch; false when there was none."""
+        async with self.database.reading() as connection:
+            running = await running_batches(connection)
+        done = False
+        for clinic_id, batch_id in running:
+            if self._stop.is_set():
+                break
+            done |= await self._do_next(clinic_id, batch_id)
+        return done
+
+    async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:
+        async with self.database.writing() as connection:
+            ctx = await clock.open_context(
+                connection,
+                clinic_id,
+                actor="worker",
+                now=datetime.now(UTC),
+                ordinary=self.ordinary_clinics,
+            )
+            return await batches.do_next(ctx, batch_id)
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), IDLE_SECONDS)
+        except TimeoutError:
+            return
