@@ -14,6 +14,7 @@ from app.domain.facts import OccurrenceId
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import ParameterType, Step
+from app.domain.rules import OrderRule
 from app.domain.schedules import (
     AskAnchor,
     AskParameter,
@@ -88,12 +89,11 @@ class _Finder:
 
     def _tried(self, remedy: Remedy) -> Option | None:
         changed = apply_remedy(self._problem, remedy)
-        if self._ignoring:
-            works = Question(changed).feasible(self._ignoring)
-            return Option(self._text(remedy, None), remedy, None) if works else None
-        solution = Question(changed).solution()
+        question = Question(changed)
+        solution = question.solution()
         if solution is None:
-            return None
+            works = bool(self._ignoring) and question.feasible(self._ignoring)
+            return Option(self._text(remedy, None), remedy, None) if works else None
         schedule = schedule_of(solution)
         return Option(self._text(remedy, schedule), remedy, schedule)
 
@@ -225,7 +225,8 @@ class _Finder:
                     if element in self._named:
                         yield from self._widened(element, min(most, _room(link, edge)), WAIVER_ROLE)
         for rule in self._problem.protocol.rules:
-            if f"rule:{rule.id}" in self._named:
+            # An order given way by days would put a step on the other side of its reference.
+            if f"rule:{rule.id}" in self._named and not isinstance(rule, OrderRule):
                 role = rule.waiver_role or WAIVER_ROLE
                 yield from self._widened(f"rule:{rule.id}", most, role)
         asked = any(element.startswith(("anchor:", "pin:")) for element in self._named)
