@@ -6,10 +6,12 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, inspect, select
 
+from app.persistence.batches import BatchRecord, BatchRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
 from app.persistence.database import open_database
 from app.persistence.idempotency import IdempotencyRepository
@@ -22,7 +24,7 @@ from app.persistence.patient_reports import (
 )
 from app.persistence.patients import Identifier
 from app.persistence.plans.repository import PlanRepository
-from app.persistence.tables import Row
+from app.persistence.tables import PlannedStepRow, Row
 from tests.persistence.given import (
     NOW,
     PATIENT,
@@ -33,6 +35,8 @@ from tests.persistence.given import (
     surroundings,
     uid,
 )
+
+BEFORE_PLAN_STATUS = "81cf63c23aa5"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -79,6 +83,15 @@ def test_one_step_down_and_up_keeps_the_rows_of_tables_that_stay(new_database_ur
     assert {table: after[table] for table in stayed} == stayed
 
 
+def test_steps_that_were_there_are_given_the_status_of_their_plan(new_database_url: str) -> None:
+    asyncio.run(populate(new_database_url, status="completed"))
+
+    downgrade(new_database_url, BEFORE_PLAN_STATUS)
+    upgrade(new_database_url)
+
+    assert asyncio.run(plan_statuses(new_database_url)) == {"completed"}
+
+
 def test_migrating_a_migrated_database_changes_nothing(new_database_url: str) -> None:
     before = asyncio.run(row_counts(new_database_url))
 
@@ -121,7 +134,7 @@ def test_no_migration_imports_the_application() -> None:
         assert "app" not in imports
 
 
-async def populate(url: str) -> None:
+async def populate(url: str, **fields: Any) -> None:
     """Put at least one row into every table."""
     database = open_database(url)
     async with database.writing() as connection:
@@ -152,9 +165,29 @@ async def populate(url: str) -> None:
         await IdempotencyRepository(connection, clinic).claim(
             "key", "fingerprint", now=NOW, kept_for=NOW - NOW
         )
-        plan = a_plan(identifiers=(Identifier("ehr", "1"),))
+        plan = a_plan(identifiers=(Identifier("ehr", "1"),), **fields)
         await PlanRepository(connection, clinic).add(plan, a_revision(), [an_event()])
+        batch = BatchRecord(
+            id=uid(40),
+            kind="closure",
+            status="running",
+            request={},
+            total=1,
+            created_at=NOW,
+            created_by="local",
+        )
+        await BatchRepository(connection, clinic).add(batch, [plan.id])
     await database.dispose()
+
+
+async def plan_statuses(url: str) -> set[str]:
+    """What is said at the planned steps of their plans."""
+    database = open_database(url)
+    async with database.reading() as connection:
+        found = await connection.scalars(select(PlannedStepRow.plan_status))
+        statuses = set(found)
+    await database.dispose()
+    return statuses
 
 
 async def row_counts(url: str) -> dict[str, int]:
