@@ -18,6 +18,7 @@ from app.api import (
     health,
     locations,
     openapi,
+    patient_lives,
     patient_reports,
     patients,
 )
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     amending.router,
     patients.router,
     patient_reports.router,
+    patient_lives.router,
     protocols.documents,
     protocols.router,
     locations.router,

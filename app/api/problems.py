@@ -28,6 +28,7 @@ from app.services.locations import (
     LocationChangedMeanwhile,
     LocationNotFound,
 )
+from app.services.patient_lives import PatientNotMergeable
 from app.services.patient_reports import AbsenceNotFound, PatientEventNotFound
 from app.services.patients import IdentifierTaken, PatientChangedMeanwhile, PatientNotFound
 from app.services.plans import (
@@ -140,6 +141,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     LocationNotNamed: Kind(422, "location-needed", "The plan must name a location"),
     PlanNotFound: Kind(404, "plan-not-found", "There is no such plan"),
     PlanChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    PatientNotMergeable: Kind(422, "patient-not-mergeable", "The patients cannot be merged"),
     BatchNotFound: Kind(404, "batch-not-found", "There is no such batch"),
     RevisionNotFound: Kind(404, "revision-not-found", "The plan has no such revision"),
     InvalidChange: Kind(422, "invalid-change", "The changes do not fit the plan"),

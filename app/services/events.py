@@ -18,6 +18,8 @@ class EventType(StrEnum):
     LOCATION_ADDED = "location_added"
     LOCATION_CHANGED = "location_changed"
     PATIENT_ADDED = "patient_added"
+    PATIENT_MERGED = "patient_merged"
+    PATIENT_ERASED = "patient_erased"
     PATIENT_CHANGED = "patient_changed"
     PATIENT_EVENT_REPORTED = "patient_event_reported"
     PATIENT_EVENT_WITHDRAWN = "patient_event_withdrawn"

@@ -1,0 +1,102 @@
+"""Two patients found to be one, a person to be forgotten, and what a patient must not do when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.domain.errors import DomainError
+from app.domain.protocols import StepKind
+from app.domain.restrictions import MergedRestriction, RestrictionSpan, merged_restrictions
+from app.domain.states import PlanStatus, StepStatus
+from app.persistence.patient_lives import PatientLifeRepository
+from app.persistence.patients import PatientRecord, PatientRepository
+from app.persistence.plans.records import PatientStep
+from app.persistence.plans.repository import PlanRepository
+from app.services import events
+from app.services.context import Context
+from app.services.events import EventType
+from app.services.plans import Rechecked, recheck_patient
+
+SHOWN_PLANS = frozenset({PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
+SHOWN_STEPS = frozenset({StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.PERFORMED})
+
+
+class PatientNotMergeable(DomainError):
+    """A patient cannot be merged with itself, nor one that was merged or erased before."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPatient:
+    """The patient that lives on, and all its plans looked at again."""
+
+    patient: PatientRecord
+    plans: tuple[Rechecked, ...]
+
+
+async def merge_patient(ctx: Context, patient_id: UUID, into: UUID) -> MergedPatient:
+    """Give everything of one patient to another; rules over all plans are looked at again.
+
+    Raises PatientNotFound or PatientNotMergeable.
+    """
+    patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    one, other = await patients.get(patient_id), await patients.get(into)
+    if one.id == other.id:
+        raise PatientNotMergeable("a patient cannot be merged with itself")
+    for patient in (one, other):
+        if patient.merged_into is not None or patient.erased_at is not None:
+            raise PatientNotMergeable("one of the patients was merged or erased before")
+    await PatientLifeRepository(ctx.connection, ctx.clinic_id).give_all(one.id, other.id)
+    gone = replace(one, identifiers=(), merged_into=other.id, updated_at=ctx.now)
+    await patients.save(gone, revision=one.revision)
+    kept = await patients.get(other.id)
+    saved = await patients.save(replace(kept, updated_at=ctx.now), revision=kept.revision)
+    plans = await recheck_patient(ctx, other.id)
+    data = {"into": str(other.id)}
+    await events.append(ctx, EventType.PATIENT_MERGED, patient_id=one.id, data=data)
+    return MergedPatient(saved, plans)
+
+
+async def erase_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
+    """Forget who a patient is: name, birth date, identifiers and everything people wrote.
+
+    Plans, revisions and counts stay. An erased patient gets no new plans. Raises PatientNotFound.
+    """
+    patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    patient = await patients.get(patient_id)
+    if patient.erased_at is not None:
+        return patient
+    await PatientLifeRepository(ctx.connection, ctx.clinic_id).forget(patient_id)
+    empty = replace(
+        patient,
+        identifiers=(),
+        name=None,
+        birth_date=None,
+        erased_at=ctx.now,
+        updated_at=ctx.now,
+    )
+    saved = await patients.save(empty, revision=patient.revision)
+    await events.append(ctx, EventType.PATIENT_ERASED, patient_id=patient_id)
+    return saved
+
+
+async def list_restrictions(ctx: Context, patient_id: UUID) -> tuple[MergedRestriction, ...]:
+    """What a patient must not do or take, merged over all plans. Raises PatientNotFound."""
+    await PatientRepository(ctx.connection, ctx.clinic_id).get(patient_id)
+    steps = await PlanRepository(ctx.connection, ctx.clinic_id).steps_of_patient(patient_id)
+    return merged_restrictions(_spans(steps))
+
+
+def _spans(steps: Iterable[PatientStep]) -> list[RestrictionSpan]:
+    return [
+        RestrictionSpan(
+            subject=step.agent or step.key,
+            first=step.day,
+            last=step.end_day or step.day,
+            plan=str(step.plan_id),
+            step=step.key if step.occurrence is None else f"{step.key}/{step.occurrence}",
+        )
+        for step in steps
+        if step.kind == StepKind.RESTRICTION
+        and step.plan_status in SHOWN_PLANS
+        and step.status in SHOWN_STEPS
+    ]
