@@ -26,7 +26,7 @@ from app.domain.documents import (
 )
 from app.domain.documents.approval import Approval, approval_faults
 from app.domain.errors import DomainError, Fault, Faults
-from app.domain.states import VersionStatus, may
+from app.domain.states import VersionStatus
 from app.persistence.locations import LocationNotFound, LocationRepository
 from app.persistence.protocols import (
     AnotherVersionActive,
@@ -153,25 +153,17 @@ async def create_version(
 async def edit_version(
     ctx: Context, key: str, version: str, document: ProtocolDocument, *, revision: int
 ) -> StoredVersion:
-    """Replace what a draft says.
+    """Replace what a draft says; what came as an example stays marked as one.
 
-    Raises InvalidProtocol when key or version are another's, ProtocolNotFound, VersionNotFound,
-    VersionNotDraft or VersionChangedMeanwhile.
+    Raises InvalidProtocol when key, version or mark are another's, ProtocolNotFound,
+    VersionNotFound, VersionNotDraft or VersionChangedMeanwhile.
     """
-    named = {"key": (document.key, key), "version": (document.version, version)}
-    faults = [
-        Fault(f"/{name}", "not-allowed", "must be that of the address")
-        for name, (given, wanted) in named.items()
-        if given != wanted
-    ]
-    if faults:
-        raise InvalidProtocol(tuple(faults))
     repository = _repository(ctx)
     record = await repository.get_version(key, version)
+    _refuse_another(document, record)
     edited = replace(
         record,
         title=document.title,
-        example=document.example,
         document=document_to_data(document),
         content_hash=content_hash(document),
         updated_at=ctx.now,
@@ -206,7 +198,7 @@ async def activate_version(
     """
     repository = _repository(ctx)
     record = await repository.get_version(key, version)
-    if not may(VersionStatus(record.status), VersionStatus.ACTIVE):
+    if record.status != VersionStatus.DRAFT:
         raise VersionNotDraft(f"version '{version}' of '{key}' is {record.status}")
     if approval.content_hash != record.content_hash:
         raise ContentChanged(f"version '{version}' of '{key}' was changed after it was read")
@@ -235,7 +227,7 @@ async def retire_version(ctx: Context, key: str, version: str) -> StoredVersion:
     """
     repository = _repository(ctx)
     record = await repository.get_version(key, version)
-    if not may(VersionStatus(record.status), VersionStatus.RETIRED):
+    if record.status != VersionStatus.ACTIVE:
         raise VersionNotActive(f"version '{version}' of '{key}' is {record.status}")
     await repository.retire(key, version, now=ctx.now)
     stored = await get_version(ctx, key, version)
@@ -278,6 +270,22 @@ async def check_protocol(
         simulate_start_days, checked.document.protocol, calendar, first_day or ctx.today(zone)
     )
     return CheckResult(checked, start_days)
+
+
+def _refuse_another(document: ProtocolDocument, record: VersionRecord) -> None:
+    """A draft keeps its key, its version and the mark of an example."""
+    kept = {
+        "key": (document.key, record.protocol_key),
+        "version": (document.version, record.version),
+        "example": (document.example, record.example),
+    }
+    faults = [
+        Fault(f"/{name}", "not-allowed", "must stay as it is in this version")
+        for name, (given, wanted) in kept.items()
+        if given != wanted
+    ]
+    if faults:
+        raise InvalidProtocol(tuple(faults))
 
 
 def _repository(ctx: Context) -> ProtocolRepository:
