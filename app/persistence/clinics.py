@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.records import columns_of
 from app.persistence.tables import ClinicRow, ClinicRulesRow, JsonObject
 from app.persistence.upserts import insert_unless_there
 
@@ -64,16 +67,9 @@ class ClinicRepository:
 
     async def get(self) -> ClinicRecord:
         """The clinic. Raises ClinicNotFound."""
-        found = await self._connection.execute(
-            select(
-                ClinicRow.clinic_id,
-                ClinicRow.name,
-                ClinicRow.sandbox,
-                ClinicRow.clock_at,
-                ClinicRow.created_at,
-            ).where(ClinicRow.clinic_id == self._clinic_id)
+        row = await _clinic(self._connection.dialect.name).fetch_one(
+            self._connection, {"clinic_id": self._clinic_id}
         )
-        row = found.one_or_none()
         if row is None:
             raise ClinicNotFound("no such clinic")
         return ClinicRecord(*row)
@@ -104,12 +100,9 @@ class ClinicRulesRepository:
 
     async def get(self) -> ClinicRulesRecord:
         """The rules as last saved; an empty document of revision 0 before."""
-        found = await self._connection.execute(
-            select(
-                ClinicRulesRow.document, ClinicRulesRow.revision, ClinicRulesRow.updated_at
-            ).where(ClinicRulesRow.clinic_id == self._clinic_id)
+        row = await _rules(self._connection.dialect.name).fetch_one(
+            self._connection, {"clinic_id": self._clinic_id}
         )
-        row = found.one_or_none()
         return ClinicRulesRecord({}, 0, None) if row is None else ClinicRulesRecord(*row)
 
     async def save(self, document: JsonObject, *, revision: int, now: datetime) -> int:
@@ -136,3 +129,17 @@ class ClinicRulesRepository:
         if done.rowcount == 0:
             raise ClinicRulesChangedMeanwhile("the clinic's rules were changed meanwhile")
         return revision + 1
+
+
+@cache
+def _clinic(dialect: str) -> Prepared:
+    columns = (ClinicRow.name, ClinicRow.sandbox, ClinicRow.clock_at, ClinicRow.created_at)
+    which = ClinicRow.clinic_id == parameter(ClinicRow.clinic_id)
+    return prepare(select(ClinicRow.clinic_id, *columns).where(which), dialect)
+
+
+@cache
+def _rules(dialect: str) -> Prepared:
+    columns = columns_of(ClinicRulesRow, ClinicRulesRecord)
+    which = ClinicRulesRow.clinic_id == parameter(ClinicRulesRow.clinic_id)
+    return prepare(select(*columns).where(which), dialect)

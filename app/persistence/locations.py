@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
-from app.persistence.records import columns_of, values_of
+from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import ClosureRow, JsonObject, LocationRow
 from app.persistence.upserts import insert_unless_there
 
@@ -80,15 +82,20 @@ class LocationRepository:
 
     async def get(self, location_id: UUID) -> LocationRecord:
         """One location. Raises LocationNotFound."""
-        rows = await self._locations(LocationRow.id == location_id, limit=1)
-        if not rows:
+        row = await _location(self._connection.dialect.name).fetch_one(
+            self._connection, {"clinic_id": self._clinic_id, "id": location_id}
+        )
+        if row is None:
             raise LocationNotFound("no such location")
-        return rows[0]
+        return read_record(LocationRecord, row)
 
     async def page(self, *, after: UUID | None, limit: int) -> tuple[LocationRecord, ...]:
         """Locations in the order of their ids, which is that of their making."""
-        which = LocationRow.id > after if after is not None else LocationRow.id.is_not(None)
-        return await self._locations(which, limit=limit)
+        rows = await _locations(self._connection.dialect.name).fetch(
+            self._connection,
+            {"clinic_id": self._clinic_id, "after": after or UUID(int=0), "limit": limit},
+        )
+        return tuple(read_record(LocationRecord, row) for row in rows)
 
     async def save(self, location: LocationRecord, *, revision: int) -> LocationRecord:
         """Replace the location that was read at ``revision``; gives it with its new revision.
@@ -109,17 +116,6 @@ class LocationRepository:
         if done.rowcount == 0:
             raise LocationChangedMeanwhile("the location was changed meanwhile")
         return saved
-
-    async def _locations(
-        self, which: ColumnElement[bool], *, limit: int
-    ) -> tuple[LocationRecord, ...]:
-        rows = await self._connection.execute(
-            select(*_LOCATION)
-            .where(LocationRow.clinic_id == self._clinic_id, which)
-            .order_by(LocationRow.id)
-            .limit(limit)
-        )
-        return tuple(LocationRecord(**row._mapping) for row in rows)
 
 
 class ClosureRepository:
@@ -146,11 +142,16 @@ class ClosureRepository:
         self, location_id: UUID, *, from_day: date, to_day: date
     ) -> tuple[ClosureRecord, ...]:
         """A location's closures that touch a range of days, by first day and key."""
-        return await self._closures(
-            ClosureRow.location_id == location_id,
-            ClosureRow.last_day >= from_day,
-            ClosureRow.first_day <= to_day,
+        rows = await _closures(self._connection.dialect.name).fetch(
+            self._connection,
+            {
+                "clinic_id": self._clinic_id,
+                "location_id": location_id,
+                "from_day": from_day,
+                "to_day": to_day,
+            },
         )
+        return tuple(read_record(ClosureRecord, row) for row in rows)
 
     async def page(
         self,
@@ -213,3 +214,41 @@ class ClosureRepository:
             .order_by(ClosureRow.first_day, ClosureRow.key)
         )
         return tuple(ClosureRecord(**row._mapping) for row in rows)
+
+
+@cache
+def _location(dialect: str) -> Prepared:
+    statement = select(*_LOCATION).where(
+        LocationRow.clinic_id == parameter(LocationRow.clinic_id),
+        LocationRow.id == parameter(LocationRow.id),
+    )
+    return prepare(statement, dialect)
+
+
+@cache
+def _locations(dialect: str) -> Prepared:
+    statement = (
+        select(*_LOCATION)
+        .where(
+            LocationRow.clinic_id == parameter(LocationRow.clinic_id),
+            LocationRow.id > parameter(LocationRow.id, "after"),
+        )
+        .order_by(LocationRow.id)
+        .limit(bindparam("limit", type_=BigInteger()))
+    )
+    return prepare(statement, dialect)
+
+
+@cache
+def _closures(dialect: str) -> Prepared:
+    statement = (
+        select(*_CLOSURE)
+        .where(
+            ClosureRow.clinic_id == parameter(ClosureRow.clinic_id),
+            ClosureRow.location_id == parameter(ClosureRow.location_id),
+            ClosureRow.last_day >= parameter(ClosureRow.last_day, "from_day"),
+            ClosureRow.first_day <= parameter(ClosureRow.first_day, "to_day"),
+        )
+        .order_by(ClosureRow.first_day, ClosureRow.key)
+    )
+    return prepare(statement, dialect)

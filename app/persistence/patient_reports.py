@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
-from app.persistence.records import columns_of, values_of
+from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import PatientAbsenceRow, PatientEventRow
 
 
@@ -49,10 +51,6 @@ class AbsenceRecord:
     created_at: datetime
 
 
-_EVENT = columns_of(PatientEventRow, PatientEventRecord)
-_ABSENCE = columns_of(PatientAbsenceRow, AbsenceRecord)
-
-
 class PatientReportRepository:
     """The reported events and absences of one clinic's patients."""
 
@@ -70,15 +68,11 @@ class PatientReportRepository:
         self, patient_id: UUID, *, withdrawn: bool = False
     ) -> tuple[PatientEventRecord, ...]:
         """A patient's events by day; withdrawn ones only when asked for."""
-        which: list[ColumnElement[bool]] = [PatientEventRow.patient_id == patient_id]
-        if not withdrawn:
-            which.append(PatientEventRow.withdrawn_at.is_(None))
-        rows = await self._connection.execute(
-            select(*_EVENT)
-            .where(PatientEventRow.clinic_id == self._clinic_id, *which)
-            .order_by(PatientEventRow.on_day, PatientEventRow.id)
+        statement = _events(self._connection.dialect.name, withdrawn=withdrawn)
+        rows = await statement.fetch(
+            self._connection, {"clinic_id": self._clinic_id, "patient_id": patient_id}
         )
-        return tuple(PatientEventRecord(**row._mapping) for row in rows)
+        return tuple(read_record(PatientEventRecord, row) for row in rows)
 
     async def withdraw_event(self, patient_id: UUID, event_id: UUID, *, now: datetime) -> None:
         """Mark an event as reported in error; it is kept. Raises PatientEventNotFound."""
@@ -105,15 +99,15 @@ class PatientReportRepository:
         self, patient_id: UUID, *, from_day: date | None = None
     ) -> tuple[AbsenceRecord, ...]:
         """A patient's absences by first day, without those that ended before a day."""
-        which: list[ColumnElement[bool]] = [PatientAbsenceRow.patient_id == patient_id]
-        if from_day is not None:
-            which.append(PatientAbsenceRow.last_day >= from_day)
-        rows = await self._connection.execute(
-            select(*_ABSENCE)
-            .where(PatientAbsenceRow.clinic_id == self._clinic_id, *which)
-            .order_by(PatientAbsenceRow.first_day, PatientAbsenceRow.id)
+        rows = await _absences(self._connection.dialect.name).fetch(
+            self._connection,
+            {
+                "clinic_id": self._clinic_id,
+                "patient_id": patient_id,
+                "from_day": from_day or date.min,
+            },
         )
-        return tuple(AbsenceRecord(**row._mapping) for row in rows)
+        return tuple(read_record(AbsenceRecord, row) for row in rows)
 
     async def remove_absence(self, patient_id: UUID, absence_id: UUID) -> None:
         """The patient can come after all. Raises AbsenceNotFound."""
@@ -126,3 +120,32 @@ class PatientReportRepository:
         )
         if done.rowcount == 0:
             raise AbsenceNotFound("the patient has no such absence")
+
+
+@cache
+def _events(dialect: str, *, withdrawn: bool) -> Prepared:
+    statement = (
+        select(*columns_of(PatientEventRow, PatientEventRecord))
+        .where(
+            PatientEventRow.clinic_id == parameter(PatientEventRow.clinic_id),
+            PatientEventRow.patient_id == parameter(PatientEventRow.patient_id),
+        )
+        .order_by(PatientEventRow.on_day, PatientEventRow.id)
+    )
+    if not withdrawn:
+        statement = statement.where(PatientEventRow.withdrawn_at.is_(None))
+    return prepare(statement, dialect)
+
+
+@cache
+def _absences(dialect: str) -> Prepared:
+    statement = (
+        select(*columns_of(PatientAbsenceRow, AbsenceRecord))
+        .where(
+            PatientAbsenceRow.clinic_id == parameter(PatientAbsenceRow.clinic_id),
+            PatientAbsenceRow.patient_id == parameter(PatientAbsenceRow.patient_id),
+            PatientAbsenceRow.last_day >= parameter(PatientAbsenceRow.last_day, "from_day"),
+        )
+        .order_by(PatientAbsenceRow.first_day, PatientAbsenceRow.id)
+    )
+    return prepare(statement, dialect)

@@ -4,12 +4,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.tables import PatientIdentifierRow, PatientRow
 from app.persistence.upserts import insert_unless_there
 
@@ -49,6 +51,19 @@ class PatientRecord:
     erased_at: datetime | None = None
 
 
+_PATIENT = (
+    PatientRow.id,
+    PatientRow.name,
+    PatientRow.birth_date,
+    PatientRow.revision,
+    PatientRow.created_at,
+    PatientRow.updated_at,
+    PatientRow.merged_into,
+    PatientRow.erased_at,
+)
+_NAMES = tuple(column.key for column in _PATIENT)
+
+
 class PatientRepository:
     """The patients of one clinic."""
 
@@ -70,10 +85,13 @@ class PatientRepository:
 
     async def get(self, patient_id: UUID) -> PatientRecord:
         """One patient. Raises PatientNotFound."""
-        rows = await self._patients(PatientRow.id == patient_id, limit=1)
+        rows = await _one(self._connection.dialect.name).fetch(
+            self._connection, {"clinic_id": self._clinic_id, "id": patient_id}
+        )
         if not rows:
             raise PatientNotFound("no such patient")
-        return rows[0]
+        named = [Identifier(*row[-2:]) for row in rows if row[-1] is not None]
+        return PatientRecord(identifiers=tuple(named), **dict(zip(_NAMES, rows[0], strict=False)))
 
     async def find(self, identifier: Identifier) -> PatientRecord | None:
         """The patient whom another system calls so, if there is one."""
@@ -131,16 +149,7 @@ class PatientRepository:
 
     async def _patients(self, *which: ColumnElement[bool], limit: int) -> tuple[PatientRecord, ...]:
         found = await self._connection.execute(
-            select(
-                PatientRow.id,
-                PatientRow.name,
-                PatientRow.birth_date,
-                PatientRow.revision,
-                PatientRow.created_at,
-                PatientRow.updated_at,
-                PatientRow.merged_into,
-                PatientRow.erased_at,
-            )
+            select(*_PATIENT)
             .where(PatientRow.clinic_id == self._clinic_id, *which)
             .order_by(PatientRow.id)
             .limit(limit)
@@ -213,3 +222,22 @@ def _values(patient: PatientRecord) -> dict[str, object]:
         "merged_into": patient.merged_into,
         "erased_at": patient.erased_at,
     }
+
+
+@cache
+def _one(dialect: str) -> Prepared:
+    """One patient, in a row for each of its identifiers."""
+    named = and_(
+        PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
+        PatientIdentifierRow.patient_id == PatientRow.id,
+    )
+    statement = (
+        select(*_PATIENT, PatientIdentifierRow.system, PatientIdentifierRow.value)
+        .outerjoin_from(PatientRow, PatientIdentifierRow, named)
+        .where(
+            PatientRow.clinic_id == parameter(PatientRow.clinic_id),
+            PatientRow.id == parameter(PatientRow.id),
+        )
+        .order_by(PatientIdentifierRow.system, PatientIdentifierRow.value)
+    )
+    return prepare(statement, dialect)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Insert, Select, Update, bindparam, insert
+from sqlalchemy import BindParameter, CursorResult, Insert, Select, Update, bindparam, insert
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.dialects.sqlite import aiosqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.persistence.columns import encode_json
 from app.persistence.tables import Row
@@ -36,6 +37,11 @@ class Prepared:
     parameters: tuple[tuple[str, Process | None], ...]
     constants: Values
     results: tuple[tuple[int, Process], ...]
+
+    async def fetch_one(self, connection: AsyncConnection, values: Values) -> list[Any] | None:
+        """The only row of a query, if there is one."""
+        rows = await self.fetch(connection, values)
+        return rows[0] if rows else None
 
     async def fetch(self, connection: AsyncConnection, values: Values) -> list[list[Any]]:
         """Run a query; its rows have the values that belong to its columns' types."""
@@ -86,6 +92,11 @@ def _result_processes(
             process = column.type.dialect_impl(kind).result_processor(kind, None)
             if process is not None:
                 yield index, process
+
+
+def parameter(column: InstrumentedAttribute[Any], name: str | None = None) -> BindParameter[Any]:
+    """A parameter of a column's type, named as the column unless told otherwise."""
+    return bindparam(name or column.key, type_=column.type)
 
 
 @cache

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
-from app.persistence.records import columns_of, values_of
+from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import JsonObject, ProtocolRow, ProtocolVersionRow
 from app.persistence.upserts import insert_unless_there
 
@@ -143,21 +145,13 @@ class ProtocolRepository:
         For those who keep what a document says in memory, by its hash. Raises ProtocolNotFound,
         VersionNotFound or NoActiveVersion.
         """
-        which = (
-            ProtocolVersionRow.status == "active"
-            if version is None
-            else ProtocolVersionRow.version == version
+        statement = _summary(self._connection.dialect.name, named=version is not None)
+        row = await statement.fetch_one(
+            self._connection,
+            {"clinic_id": self._clinic_id, "protocol_key": key, "version": version},
         )
-        rows = await self._connection.execute(
-            select(*_SUMMARY).where(
-                ProtocolVersionRow.clinic_id == self._clinic_id,
-                ProtocolVersionRow.protocol_key == key,
-                which,
-            )
-        )
-        row = rows.one_or_none()
         if row is not None:
-            return VersionSummary(**row._mapping)
+            return read_record(VersionSummary, row)
         return await (self.get_active(key) if version is None else self.get_version(key, version))
 
     async def update_draft(self, draft: VersionRecord, *, revision: int) -> int:
@@ -274,3 +268,16 @@ class ProtocolRepository:
             ProtocolVersionRow.protocol_key == key,
             ProtocolVersionRow.version == version,
         )
+
+
+@cache
+def _summary(dialect: str, *, named: bool) -> Prepared:
+    """One version of a protocol: the one that is named, or the active one."""
+    statement = select(*_SUMMARY).where(
+        ProtocolVersionRow.clinic_id == parameter(ProtocolVersionRow.clinic_id),
+        ProtocolVersionRow.protocol_key == parameter(ProtocolVersionRow.protocol_key),
+        ProtocolVersionRow.version == parameter(ProtocolVersionRow.version)
+        if named
+        else ProtocolVersionRow.status == literal_column("'active'"),
+    )
+    return prepare(statement, dialect)

@@ -1,11 +1,15 @@
 """Records are what repositories take and give: frozen dataclasses, fields named as the columns."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
-from typing import Any, ClassVar, Protocol
+from functools import cache
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.persistence.tables import Row
+
+T = TypeVar("T")
 
 
 class Record(Protocol):
@@ -26,3 +30,13 @@ def values_of(record: Record, *, without: frozenset[str] = frozenset()) -> dict[
         for field in fields(record)
         if field.name not in without
     }
+
+
+def read_record(record: Callable[..., T], row: Sequence[Any]) -> T:
+    """A record from a row of the columns that ``columns_of`` gives for it."""
+    return record(**dict(zip(_names(record), row, strict=True)))
+
+
+@cache
+def _names(record: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))

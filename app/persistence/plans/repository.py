@@ -1,13 +1,11 @@
 """The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app.persistence.columns import encode_json
 from app.persistence.events import EventRepository, NewEvent
@@ -34,7 +32,7 @@ from app.persistence.plans.rows import (
     step_rows,
     view_of,
 )
-from app.persistence.plans.statements import list_plans, read_plan, store_plan
+from app.persistence.plans.statements import list_plans, read_plan, steps_of_patient, store_plan
 from app.persistence.prepared import insert_row
 from app.persistence.records import columns_of
 from app.persistence.tables import (
@@ -48,19 +46,6 @@ from app.persistence.tables import (
 from app.persistence.upserts import upsert
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
-_PATIENT_STEP: tuple[InstrumentedAttribute[Any], ...] = (
-    PlanRow.id,
-    PlanRow.status,
-    PlanRow.body_site,
-    PlanRow.laterality,
-    PlannedStepRow.key,
-    PlannedStepRow.occurrence,
-    PlannedStepRow.kind,
-    PlannedStepRow.agent,
-    PlannedStepRow.status,
-    PlannedStepRow.day,
-    PlannedStepRow.end_day,
-)
 _FIXED = frozenset({"id", "created_at", "created_by"})
 
 
@@ -200,20 +185,13 @@ class PlanRepository:
         self, patient_id: UUID, *, besides: UUID | None = None
     ) -> list[PatientStep]:
         """Every dated step of a patient's plans, by plan and position, whatever its status."""
-        which = [PlanRow.id != besides] if besides is not None else []
-        of_plan = and_(
-            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
-        )
-        rows = await self._connection.execute(
-            select(*_PATIENT_STEP)
-            .join_from(PlanRow, PlannedStepRow, of_plan)
-            .where(
-                PlanRow.clinic_id == self._clinic_id,
-                PlanRow.patient_id == patient_id,
-                PlannedStepRow.day.is_not(None),
-                *which,
-            )
-            .order_by(PlanRow.id, PlannedStepRow.position)
+        rows = await steps_of_patient(self._connection.dialect.name).fetch(
+            self._connection,
+            {
+                "clinic_id": self._clinic_id,
+                "patient_id": patient_id,
+                "besides": besides or UUID(int=0),
+            },
         )
         return [PatientStep(*row) for row in rows]
 
