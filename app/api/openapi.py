@@ -28,6 +28,10 @@ TAGS = [
         "description": "Places of the clinic: time zone, opening hours, holidays and closures.",
     },
     {
+        "name": "batches",
+        "description": "Work over many plans: its progress, and what became of each plan.",
+    },
+    {
         "name": "clinic",
         "description": "Rules that hold for every plan of the clinic, beside the protocol's own.",
     },

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.api.deps import ReadContextDep
 from app.api.fields import Instant, Out
 from app.api.paging import PageDep
 from app.api.plans.answering import plan_response
-from app.api.plans.models import PlanOut
+from app.api.plans.models import EXAMPLE_MOVE, MoveOut, PlanOut
 from app.api.problems import problems
 from app.api.routing import Route
 from app.services import plans
@@ -20,6 +20,28 @@ from app.services.plans import PlanNotFound, Revision, RevisionNotFound
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+_PAGE: dict[str, Any] = {
+    "items": [
+        {
+            "revision": 2,
+            "at": "2027-02-05T16:00:00Z",
+            "actor": "local",
+            "reason": "physician away",
+            "changes": [
+                {
+                    "id": "01920000-0000-7000-8000-000000000200",
+                    "type": "move_anchor",
+                    "to": "2027-03-19",
+                }
+            ],
+            "corrects": [],
+            "moves": [EXAMPLE_MOVE],
+        }
+    ],
+    "next": None,
+}
 
 
 class RevisionOut(Out):
@@ -33,11 +55,13 @@ class RevisionOut(Out):
         description="The changes applied, each with its id, by which it can be corrected."
     )
     corrects: list[UUID] = Field(description="Earlier changes that were entered in error.")
-    moves: list[dict[str, Any]] = Field(description="The days that moved, with the reasons.")
+    moves: list[MoveOut] = Field(description="The days that moved, with the reasons.")
 
 
 class HistoryOut(Out):
     """A page of revisions, the newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PAGE]})
 
     items: list[RevisionOut] = Field(description="The revisions of this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end.")
@@ -76,7 +100,7 @@ def _revision(revision: Revision) -> RevisionOut:
         reason=revision.reason,
         changes=[_named(change) for change in revision.changes],
         corrects=[UUID(change) for change in revision.corrects],
-        moves=list(revision.moves),
+        moves=[MoveOut(**move) for move in revision.moves],
     )
 
 

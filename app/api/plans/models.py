@@ -38,6 +38,101 @@ EXAMPLE_STEP: dict[str, Any] = {
     "allowed_changes": ["perform", "miss", "move", "pin", "book", "skip", "cancel"],
 }
 
+EXAMPLE_PLAN: dict[str, Any] = {
+    "id": "01920000-0000-7000-8000-000000000100",
+    "revision": 1,
+    "status": "active",
+    "protocol": {
+        "key": "ankle-stem-cell-prp-full",
+        "version": "1.0.0",
+        "example": False,
+    },
+    "patient_id": "01920000-0000-7000-8000-000000000001",
+    "location_id": "01920000-0000-7000-8000-000000000002",
+    "time_zone": "America/Denver",
+    "body_site": "ankle",
+    "laterality": "right",
+    "condition": None,
+    "practitioner": None,
+    "identifiers": [],
+    "note": None,
+    "anchor": {"step": "session", "date": "2027-03-10"},
+    "parameters": {"primer_count": 2, "booster_timing": "six_weeks"},
+    "chosen": {"booster": "six_weeks"},
+    "steps": [EXAMPLE_STEP],
+    "next_step": "01920000-0000-7000-8000-000000000102",
+    "needs_attention": [],
+    "breaches": [],
+    "created_at": "2027-01-04T16:00:00Z",
+    "updated_at": "2027-01-04T16:00:00Z",
+}
+EXAMPLE_MOVE: dict[str, Any] = {
+    "step_id": "01920000-0000-7000-8000-000000000102",
+    "step": "primer/2",
+    "from": "2027-02-02",
+    "to": "2027-02-03",
+    "reasons": [{"code": "on_target", "text": "21 days before primer 2 on Wed 2027-02-24"}],
+}
+_EXAMPLE_DAYS: dict[str, Any] = {
+    "days": [
+        {"date": "2027-02-23", "cost": 60, "moves": []},
+        {"date": "2027-02-24", "cost": 70, "moves": [EXAMPLE_MOVE]},
+    ]
+}
+_EXAMPLE_REFUSED_DAY: dict[str, Any] = {
+    "bookable": False,
+    "conflict": {
+        "elements": [
+            {"id": "pin:primer/1", "text": "primer 2 is asked for on Sun 2027-02-21"},
+            {"id": "weekdays", "text": "the location is closed on Monday, Saturday, Sunday"},
+        ]
+    },
+}
+_EXAMPLE_PAGE: dict[str, Any] = {
+    "items": [
+        {
+            "id": "01920000-0000-7000-8000-000000000100",
+            "revision": 1,
+            "status": "active",
+            "protocol": {"key": "ankle-stem-cell-prp-full", "version": "1.0.0"},
+            "patient_id": "01920000-0000-7000-8000-000000000001",
+            "location_id": "01920000-0000-7000-8000-000000000002",
+            "body_site": "ankle",
+            "laterality": "right",
+            "condition": None,
+            "practitioner": None,
+            "anchor": {"step": "session", "date": "2027-03-10"},
+            "next_step": {
+                "id": "01920000-0000-7000-8000-000000000102",
+                "key": "primer",
+                "title": "Dextrose prolotherapy primer",
+                "date": "2027-02-02",
+            },
+            "needs_attention": [],
+            "created_at": "2027-01-04T16:00:00Z",
+            "updated_at": "2027-01-04T16:00:00Z",
+        }
+    ],
+    "next": None,
+}
+_EXAMPLE_PROPOSALS: dict[str, Any] = {
+    "from": "2027-03-01",
+    "until": "2027-04-30",
+    "possible": 34,
+    "proposals": [
+        {
+            "date": "2027-03-10",
+            "cost": 70,
+            "plan": {**EXAMPLE_PLAN, "id": None, "revision": None, "next_step": None},
+            "request": {
+                "protocol": {"key": "ankle-stem-cell-prp-full"},
+                "patient": {"id": "01920000-0000-7000-8000-000000000001"},
+                "anchor": {"date": "2027-03-10"},
+            },
+        }
+    ],
+}
+
 
 class ReasonOut(Out):
     """Why a day was chosen, kept, moved or refused."""
@@ -139,40 +234,7 @@ class AttentionOut(Out):
 class PlanOut(Out):
     """A protocol applied to a patient: every step with its day, every day with its reasons."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "01920000-0000-7000-8000-000000000100",
-                    "revision": 1,
-                    "status": "active",
-                    "protocol": {
-                        "key": "ankle-stem-cell-prp-full",
-                        "version": "1.0.0",
-                        "example": False,
-                    },
-                    "patient_id": "01920000-0000-7000-8000-000000000001",
-                    "location_id": "01920000-0000-7000-8000-000000000002",
-                    "time_zone": "America/Denver",
-                    "body_site": "ankle",
-                    "laterality": "right",
-                    "condition": None,
-                    "practitioner": None,
-                    "identifiers": [],
-                    "note": None,
-                    "anchor": {"step": "session", "date": "2027-03-10"},
-                    "parameters": {"primer_count": 2, "booster_timing": "six_weeks"},
-                    "chosen": {"booster": "six_weeks"},
-                    "steps": [EXAMPLE_STEP],
-                    "next_step": "01920000-0000-7000-8000-000000000102",
-                    "needs_attention": [],
-                    "breaches": [],
-                    "created_at": "2027-01-04T16:00:00Z",
-                    "updated_at": "2027-01-04T16:00:00Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PLAN]})
 
     id: UUID | None = Field(description="The plan; null in a preview.")
     revision: int | None = Field(description="Counts its changes from 1; null in a preview.")
@@ -230,6 +292,8 @@ class PlanSummaryOut(Out):
 class PlanListOut(Out):
     """A page of plans, the newest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_PAGE]})
+
     items: list[PlanSummaryOut] = Field(description="The plans of this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end.")
 
@@ -255,6 +319,8 @@ class BookableDayOut(Out):
 class BookableDaysOut(Out):
     """The bookable days of a step in a range."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_DAYS]})
+
     days: list[BookableDayOut] = Field(description="By date.")
 
 
@@ -274,6 +340,8 @@ class ConflictOut(Out):
 class JudgedDayOut(Out):
     """Why a step could have a day, or why not."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_REFUSED_DAY]})
+
     bookable: bool = Field(description="Whether it could have this day.")
     reasons: list[ReasonOut] | None = Field(default=None, description="Why it could.")
     moves: list[MoveOut] | None = Field(default=None, description="What else would move.")
@@ -291,6 +359,8 @@ class ProposalOut(Out):
 
 class ProposalsOut(Out):
     """Anchor days of a range, ranked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_PROPOSALS]})
 
     first: Day = Field(alias="from", description="First day looked at.")
     until: Day = Field(description="Last day looked at.")

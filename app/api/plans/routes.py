@@ -1,13 +1,13 @@
 """Plans: a protocol applied to a patient, with every day explained."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
-from app.api.fields import Day, Instant
+from app.api.fields import Day
 from app.api.paging import PageDep, uuid_of
 from app.api.plans.answering import (
     changed_response,
@@ -20,6 +20,7 @@ from app.api.plans.answering import (
 )
 from app.api.plans.asking import PlanIn, ProposalsIn
 from app.api.plans.changing import ChangedPlanOut, ChangesIn
+from app.api.plans.filtering import PlanFilterDep
 from app.api.plans.models import (
     BookableDaysOut,
     JudgedDayOut,
@@ -41,7 +42,6 @@ from app.services.plans import (
     NoAnchorToPropose,
     PatientErased,
     PlanChangedMeanwhile,
-    PlanFilter,
     PlanIdentifierTaken,
     PlanNotFound,
     PlanTooLarge,
@@ -137,46 +137,8 @@ async def propose_plans(request: Request, body: ProposalsIn, ctx: ReadContextDep
 
 
 @router.get("", operation_id="list_plans", response_model=PlanListOut)
-async def list_plans(  # noqa: PLR0917 - the framework passes filters by name
-    page: PageDep,
-    ctx: ReadContextDep,
-    patient_id: Annotated[UUID | None, Query(description="Plans of this patient.")] = None,
-    status: Annotated[
-        Literal["draft", "active", "on_hold", "completed", "revoked", "entered_in_error"] | None,
-        Query(description="Plans of this status."),
-    ] = None,
-    protocol: Annotated[
-        str | None, Query(description="Plans by this protocol.", max_length=64)
-    ] = None,
-    version: Annotated[
-        str | None, Query(description="Plans by this protocol version.", max_length=32)
-    ] = None,
-    location_id: Annotated[UUID | None, Query(description="Plans at this location.")] = None,
-    practitioner: Annotated[
-        str | None, Query(description="Plans of this practitioner.", max_length=200)
-    ] = None,
-    body_site: Annotated[
-        str | None, Query(description="Plans of this body site.", max_length=64)
-    ] = None,
-    needs_attention: Annotated[
-        bool | None, Query(description="Plans a person must look at, or need not.")
-    ] = None,
-    updated_since: Annotated[
-        Instant | None, Query(description="Plans changed at or after this instant.")
-    ] = None,
-) -> Response:
+async def list_plans(page: PageDep, which: PlanFilterDep, ctx: ReadContextDep) -> Response:
     """List plans, the newest first, filtered as asked."""
-    which = PlanFilter(
-        patient_id=patient_id,
-        status=status,
-        protocol_key=protocol,
-        protocol_version=version,
-        location_id=location_id,
-        practitioner=practitioner,
-        body_site=body_site,
-        needs_attention=needs_attention,
-        updated_since=updated_since,
-    )
     found = await plans.list_plans(ctx, which, after=uuid_of(page.after), limit=page.limit)
     items = [summary_data(plan) for plan in found.items]
     content = to_json({"items": items, "next": page.next(found.next)})

@@ -206,6 +206,7 @@ def move_to_data(move: Move, step_id: str) -> Data:
     """A move in the shape of the API."""
     return {
         "step_id": step_id,
+        "step": str(move.id),
         "from": move.old.isoformat(),
         "to": _text(move.new),
         "reasons": [reason_to_data(reason) for reason in move.reasons],

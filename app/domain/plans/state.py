@@ -1,6 +1,6 @@
 """Everything about one plan which the engine needs to date it again; a change gives a new state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
@@ -107,11 +107,8 @@ def problem_of(
     ``protocol`` has the steps added to this plan. A clinic rule of the same id as one of its own
     gives way. Days given out bind as kept, those a person chose by hand most of all.
     """
-    own = {rule.id for rule in protocol.rules}
-    rules = (*protocol.rules, *(rule for rule in around.clinic_rules if rule.id not in own))
-    gone = {fact.occurrence for fact in (*state.skipped, *state.cancelled)}
     return Problem(
-        protocol=replace(protocol, rules=rules) if len(rules) > len(own) else protocol,
+        protocol=_with_rules(protocol, around.clinic_rules),
         as_of=as_of,
         calendar=around.calendar,
         parameters=state.parameters,
@@ -125,11 +122,7 @@ def problem_of(
         skipped=(*state.skipped, *state.cancelled),
         pinned=(*state.pinned, *state.asked),
         reported=(*around.reported, *state.reported),
-        kept=tuple(
-            replace(day, by_hand=state.moved.get(day.occurrence) == day.day)
-            for day in kept
-            if day.occurrence not in gone
-        ),
+        kept=tuple(_bound(state, kept)),
         baseline=state.baseline,
         decided=state.decided,
         shifts=state.shifts,
@@ -140,3 +133,16 @@ def problem_of(
         waivers=tuple(Waiver(given.element, given.days) for given in state.waivers),
         not_before=state.not_before,
     )
+
+
+def _with_rules(protocol: Protocol, rules: tuple[Rule, ...]) -> Protocol:
+    own = {rule.id for rule in protocol.rules}
+    others = tuple(rule for rule in rules if rule.id not in own)
+    return replace(protocol, rules=(*protocol.rules, *others)) if others else protocol
+
+
+def _bound(state: PlanState, kept: tuple[Kept, ...]) -> Iterator[Kept]:
+    gone = {fact.occurrence for fact in (*state.skipped, *state.cancelled)}
+    for day in kept:
+        if day.occurrence not in gone:
+            yield replace(day, by_hand=state.moved.get(day.occurrence) == day.day)

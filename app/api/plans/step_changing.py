@@ -1,0 +1,201 @@
+"""What clients send to change one planned step: what happened to it, and what is wanted of it."""
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault, told_by
+from app.api.plans.asking import Occurrence
+from app.domain.calendars import local_date
+from app.domain.facts import OccurrenceId
+from app.domain.offsets import Offset
+from app.domain.plans.changes import Change
+from app.domain.plans.state import Booking
+from app.domain.plans.step_changes import (
+    Book,
+    Cancel,
+    Miss,
+    Move,
+    Perform,
+    Pin,
+    Restore,
+    Skip,
+    Unbook,
+    Unpin,
+)
+from app.services.plans.posting import DecideChange, Place, Posted, StepChange
+
+
+class OfStepIn(In):
+    """A change of one planned step, named by its id or, where that is handier, its occurrence."""
+
+    step_id: UUID | None = Field(default=None, description="The planned step.")
+    step: Occurrence | None = Field(default=None, description="Its occurrence, instead of the id.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "OfStepIn":
+        if (self.step_id is None) == (self.step is None):
+            raise fault("one-of", "needs either step_id or step")
+        return self
+
+    def of_step(
+        self, make: Callable[[Place, OccurrenceId], Change], said: dict[str, Any] | None = None
+    ) -> Posted:
+        """The change of this step, with what was said of it."""
+        return StepChange(self.named(), make, said or {})
+
+    def named(self) -> UUID | OccurrenceId:
+        """The step as it was named."""
+        return self.step_id if self.step is None else OccurrenceId.parse(self.step)  # type: ignore[return-value]  # one of both was checked
+
+
+class HappenedIn(OfStepIn):
+    """Something that happened to a step, on a local day or at an instant."""
+
+    on: Day | None = Field(default=None, description="The local day.")
+    at: Instant | None = Field(default=None, description="The instant it ended.")
+
+    @model_validator(mode="after")
+    def _one_day(self) -> "HappenedIn":
+        if (self.on is None) == (self.at is None):
+            raise fault("one-of", "needs either on or at")
+        return self
+
+    def day_in(self, zone: tzinfo) -> Day:
+        """The local day."""
+        at: datetime | None = self.at
+        return local_date(at, zone) if at is not None else self.on  # type: ignore[return-value]  # one of both was checked
+
+
+class StepPerformedIn(HappenedIn):
+    """A step was done."""
+
+    type: Literal["perform"]
+    findings: list[Key] = Field(
+        default_factory=list, max_length=50, description="What was found, as codes."
+    )
+    note: Paragraphs | None = Field(default=None, description="A note for the team.")
+
+    def to_domain(self) -> Posted:
+        """The fact."""
+        said = {"findings": self.findings, "note": self.note}
+        return self.of_step(
+            lambda place, step: Perform(step, self.day_in(place.zone)),
+            {name: value for name, value in said.items() if value},
+        )
+
+
+class StepMissedIn(OfStepIn):
+    """Nobody came: the step is placed again, on a later day."""
+
+    type: Literal["miss"]
+    on: Day | None = Field(default=None, description="The local day; absent, today.")
+
+    def to_domain(self) -> Posted:
+        """The fact."""
+        return self.of_step(lambda place, step: Miss(step, self.on or place.today))
+
+
+class StepMovedIn(OfStepIn):
+    """A person wants a step on this day."""
+
+    type: Literal["move"]
+    to: Day = Field(description="The day wanted.")
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        return self.of_step(lambda _, step: Move(step, self.to))
+
+
+class StepPinnedIn(OfStepIn):
+    """A person wants a step on this day and no other, whatever happens."""
+
+    type: Literal["pin"]
+    to: Day = Field(description="The day wanted.")
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        return self.of_step(lambda _, step: Pin(step, self.to))
+
+
+class StepUnpinnedIn(OfStepIn):
+    """The day of a step is the engine's to choose again."""
+
+    type: Literal["unpin"]
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        return self.of_step(lambda _, step: Unpin(step))
+
+
+class StepBookedIn(OfStepIn):
+    """A visit is booked; its local day becomes the step's day."""
+
+    type: Literal["book"]
+    starts_at: Instant = Field(description="When it starts.")
+    ends_at: Instant = Field(description="When it ends.")
+    identifier: Line | None = Field(default=None, description="What the booking system calls it.")
+    mode: Key | None = Field(default=None, description="How it takes place, such as in_person.")
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        booking = Booking(self.starts_at, self.ends_at, self.identifier, self.mode)
+        return self.of_step(
+            lambda place, step: Book(step, local_date(self.starts_at, place.zone), booking)
+        )
+
+
+class StepChangedIn(OfStepIn):
+    """A change of one step that needs nothing more said."""
+
+    type: Literal["unbook", "skip", "cancel", "restore"] = Field(
+        description=(
+            "unbook: the booking is gone, the day stays planned; skip: it is left out; cancel: it "
+            "is called off; restore: a skipped or cancelled step is wanted after all."
+        )
+    )
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        kinds: dict[str, Callable[[OccurrenceId], Change]] = {
+            "unbook": Unbook,
+            "skip": Skip,
+            "cancel": Cancel,
+            "restore": Restore,
+        }
+        return self.of_step(lambda _, step: kinds[self.type](step))
+
+
+def _days(text: str) -> int:
+    days = Offset.parse(text).fixed_days
+    if days is None:
+        raise fault("not-in-days", "must be in weeks or days, such as P2W")
+    return days
+
+
+class DecisionTakenIn(OfStepIn):
+    """A decision is taken."""
+
+    type: Literal["decide"]
+    choice: Key = Field(description="The key of the choice.")
+    shift: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="Puts off what the choice keeps, in weeks or days, such as P2W."
+    )
+    answers: dict[Key, Whole | Line] = Field(
+        default_factory=dict, max_length=50, description="What was asked and answered."
+    )
+
+    @model_validator(mode="after")
+    def _readable(self) -> "DecisionTakenIn":
+        if self.shift is not None:
+            told_by(_days, "not-an-offset")(self.shift)
+        return self
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        shift = None if self.shift is None else _days(self.shift)
+        said = {"answers": dict(self.answers)} if self.answers else {}
+        return DecideChange(self.named(), self.choice, shift, said)
