@@ -107,7 +107,7 @@ def _run(command: Callable[[Namespace], int], arguments: Namespace) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing more can be flushed there.
-        sys.stdout = None  # type: ignore[assignment] # so that leaving does not try
+        sys.stdout = None
         return 0
 
 
