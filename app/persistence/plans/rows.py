@@ -1,9 +1,10 @@
 """Plans to rows and back; pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -117,10 +118,16 @@ def _step_values(step: PlannedStep) -> Values:
 
 def check_lines(row: type[Row], values: Sequence[Values]) -> None:
     """Refuse text that the columns' types would refuse, where a statement passes them by."""
-    lines = [(c.name, c.type) for c in row.__table__.columns if isinstance(c.type, Line)]
+    lines = _lines(row)
     for given in values:
-        for name, type_ in lines:
-            type_.check(given[name])
+        for name, check in lines:
+            check(given[name])
+
+
+@cache
+def _lines(row: type[Row]) -> tuple[tuple[str, Callable[[str | None], None]], ...]:
+    columns = row.__table__.columns
+    return tuple((c.name, c.type.check) for c in columns if isinstance(c.type, Line))
 
 
 def view_of(text: str) -> PlanView:

@@ -1,25 +1,21 @@
 """How a plan is stored by one statement and read by another."""
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     ColumnElement,
     ColumnExpressionArgument,
     Text,
     Uuid,
     and_,
     bindparam,
-    case,
     cast,
     column,
     func,
     insert,
-    literal_column,
     select,
     type_coerce,
 )
@@ -28,7 +24,8 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 
 from app.persistence.columns import Instant
 from app.persistence.events import numbering
-from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.plans.arrays import array, collected
+from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import (
     EventCounterRow,
     EventRow,
@@ -42,8 +39,6 @@ from app.persistence.tables import (
 )
 
 PLAN_TABLES: tuple[type[Row], ...] = (PlanRow, PlannedStepRow, PlanRevisionRow, PlanIdentifierRow)
-
-UUID_PARTS = ("1", "9", "13", "17", "21")
 
 SHOWN_OF_PLAN = (
     PlanRow.id,
@@ -120,20 +115,6 @@ SUMMARY = (
     PlannedStepRow.day,
 )
 
-PATIENT_STEP = (
-    PlanRow.id,
-    PlanRow.status,
-    PlanRow.body_site,
-    PlanRow.laterality,
-    PlannedStepRow.key,
-    PlannedStepRow.occurrence,
-    PlannedStepRow.kind,
-    PlannedStepRow.agent,
-    PlannedStepRow.status,
-    PlannedStepRow.day,
-    PlannedStepRow.end_day,
-)
-
 
 @cache
 def store_plan() -> Prepared:
@@ -161,14 +142,14 @@ def store_plan() -> Prepared:
 def read_plan(dialect: str) -> Prepared:
     """One plan with all that is shown of it, as one JSON array in one statement."""
     clinic_id, plan_id = bindparam("clinic_id", type_=Uuid()), bindparam("plan_id", type_=Uuid())
-    steps = select(_collected(dialect, SHOWN_OF_STEP)).where(
+    steps = select(collected(dialect, SHOWN_OF_STEP)).where(
         PlannedStepRow.clinic_id == clinic_id, PlannedStepRow.plan_id == plan_id
     )
     identifiers = select(
-        _collected(dialect, (PlanIdentifierRow.system, PlanIdentifierRow.value))
+        collected(dialect, (PlanIdentifierRow.system, PlanIdentifierRow.value))
     ).where(PlanIdentifierRow.clinic_id == clinic_id, PlanIdentifierRow.plan_id == plan_id)
     parts = [type_coerce(part.scalar_subquery(), JSON) for part in (steps, identifiers)]
-    whole = _array(dialect, (*SHOWN_OF_PLAN, *parts))
+    whole = array(dialect, (*SHOWN_OF_PLAN, *parts))
     statement = (
         select(cast(whole, Text))
         .select_from(PlanRow)
@@ -217,26 +198,6 @@ def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -
     return prepare(statement, dialect)
 
 
-@cache
-def steps_of_patient(dialect: str) -> Prepared:
-    """The dated steps of all plans of a patient but one."""
-    of_plan = and_(
-        PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
-    )
-    statement = (
-        select(*PATIENT_STEP)
-        .join_from(PlanRow, PlannedStepRow, of_plan)
-        .where(
-            PlanRow.clinic_id == parameter(PlanRow.clinic_id),
-            PlanRow.patient_id == parameter(PlanRow.patient_id),
-            PlanRow.id != parameter(PlanRow.id, "besides"),
-            PlannedStepRow.day.is_not(None),
-        )
-        .order_by(PlanRow.id, PlannedStepRow.position)
-    )
-    return prepare(statement, dialect)
-
-
 def _equal(name: str) -> ColumnElement[bool]:
     column: InstrumentedAttribute[Any] = getattr(PlanRow, name)
     return column == bindparam(name, type_=column.type)
@@ -249,31 +210,3 @@ def _given(row: type[Row]) -> TableValuedAlias:
     columns = [column(given.name, given.type) for given in row.__table__.columns]
     rows = func.json_to_recordset(document).table_valued(*columns, name=f"given_{name}")
     return rows.render_derived(name=f"given_{name}", with_types=True)
-
-
-def _collected(dialect: str, columns: Sequence[Any]) -> ColumnElement[Any]:
-    """All rows as a JSON array of arrays, in no order."""
-    array = _array(dialect, columns)
-    if dialect == "sqlite":
-        return func.json_group_array(array)
-    return func.coalesce(func.json_agg(array), cast(literal_column("'[]'"), JSON))
-
-
-def _array(dialect: str, columns: Sequence[Any]) -> ColumnElement[Any]:
-    if dialect == "sqlite":
-        return func.json_array(*(_sqlite_value(element) for element in columns))
-    return func.json_build_array(*columns)
-
-
-def _sqlite_value(element: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A value as PostgreSQL would write it into JSON."""
-    if isinstance(element.type, JSON):
-        return func.json(element)
-    if isinstance(element.type, Boolean):
-        as_text = case((element, literal_column("'true'")), else_=literal_column("'false'"))
-        return func.json(as_text)
-    if isinstance(element.type, Uuid):
-        parts = [func.substr(element, literal_column(first)) for first in UUID_PARTS]
-        dashed = func.printf(literal_column("'%.8s-%.4s-%.4s-%.4s-%s'"), *parts)
-        return func.nullif(dashed, literal_column("'----'"))
-    return element
