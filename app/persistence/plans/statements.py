@@ -25,7 +25,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from app.persistence.columns import Instant
 from app.persistence.events import numbering
 from app.persistence.plans.arrays import array, collected
-from app.persistence.prepared import Prepared, prepare
+from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.tables import (
     EventCounterRow,
     EventRow,
@@ -115,6 +115,20 @@ SUMMARY = (
     PlannedStepRow.day,
 )
 
+PATIENT_STEP = (
+    PlanRow.id,
+    PlanRow.status,
+    PlanRow.body_site,
+    PlanRow.laterality,
+    PlannedStepRow.key,
+    PlannedStepRow.occurrence,
+    PlannedStepRow.kind,
+    PlannedStepRow.agent,
+    PlannedStepRow.status,
+    PlannedStepRow.day,
+    PlannedStepRow.end_day,
+)
+
 
 @cache
 def store_plan() -> Prepared:
@@ -194,6 +208,26 @@ def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -
         .where(*which)
         .order_by(PlanRow.id.desc())
         .limit(bindparam("limit", type_=BigInteger()))
+    )
+    return prepare(statement, dialect)
+
+
+@cache
+def steps_of_patient(dialect: str) -> Prepared:
+    """The dated steps of all plans of a patient but one."""
+    of_plan = and_(
+        PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
+    )
+    statement = (
+        select(*PATIENT_STEP)
+        .join_from(PlanRow, PlannedStepRow, of_plan)
+        .where(
+            PlanRow.clinic_id == parameter(PlanRow.clinic_id),
+            PlanRow.patient_id == parameter(PlanRow.patient_id),
+            PlanRow.id != parameter(PlanRow.id, "besides"),
+            PlannedStepRow.day.is_not(None),
+        )
+        .order_by(PlanRow.id, PlannedStepRow.position)
     )
     return prepare(statement, dialect)
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from app.domain.calendars import Absence, Calendar, Closure
@@ -14,9 +15,19 @@ from app.domain.plans.state import Surroundings
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
 from app.domain.states import PlanStatus, StepStatus, VersionStatus
-from app.persistence.locations import ClosureRepository, LocationRecord, LocationRepository
-from app.persistence.patient_reports import PatientReportRepository
-from app.persistence.patients import Identifier, PatientNotFound, PatientRecord, PatientRepository
+from app.persistence.locations import (
+    ClosureRecord,
+    ClosureRepository,
+    LocationNotFound,
+    LocationRecord,
+)
+from app.persistence.patient_reports import (
+    AbsenceRecord,
+    PatientEventRecord,
+    PatientReportRepository,
+)
+from app.persistence.patients import Identifier, PatientNotFound, PatientRecord
+from app.persistence.plans.bases import ClosedDays, Named, closures_in, read_basis
 from app.persistence.plans.records import PatientStep
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionSummary
@@ -81,22 +92,53 @@ class Basis:
 
 
 async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = False) -> Basis:
-    """Look up what a request names.
+    """Look up what a request names, all at once.
 
     Raises ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionNotUsable, PatientNotFound,
     PatientErased, LocationNotFound or LocationNotNamed.
     """
-    version, document = await load_version(ctx, request.protocol_key, request.protocol_version)
+    found = await read_basis(
+        ctx.connection, ctx.clinic_id, _named(request), closed=_reach(ctx.now.date())
+    )
+    version = await _usable(ctx, request, found.version, allow_draft=allow_draft)
+    document = await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
+    patient = _only_patient(found.patient, request)
+    location = _only_location(found.locations, request.location_id)
+    around = _surroundings(
+        document,
+        patient,
+        calendar=_calendar(tuple(location.open_weekdays), found.closures),
+        clinic_rules=await load_clinic_rules(ctx, document.protocol),
+        laterality=request.laterality,
+        events=found.events,
+        absences=found.absences,
+        others=found.others,
+    )
+    return Basis(version, document, patient, location, around, ctx.today(location.time_zone))
+
+
+def _named(request: PlanRequest) -> Named:
+    known = request.patient_identifier
+    return Named(
+        protocol_key=request.protocol_key,
+        version=request.protocol_version,
+        patient_id=request.patient_id,
+        patient_identifier=None if known is None else Identifier(known.system, known.value),
+        location_id=request.location_id,
+    )
+
+
+async def _usable(
+    ctx: Context, request: PlanRequest, version: VersionSummary | None, *, allow_draft: bool
+) -> VersionSummary:
+    if version is None:
+        # It is not there: the repository says what is missing.
+        protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
+        version = await protocols.get_summary(request.protocol_key, request.protocol_version)
     usable = {VersionStatus.ACTIVE, VersionStatus.DRAFT} if allow_draft else {VersionStatus.ACTIVE}
     if version.status not in usable:
         raise VersionNotUsable(f"version '{version.version}' is {version.status}, not active")
-    patient = await _find_patient(ctx, request)
-    location = await _find_location(ctx, request.location_id)
-    today = ctx.today(location.time_zone)
-    around = await load_surroundings(
-        ctx, document, patient, location, laterality=request.laterality, today=today
-    )
-    return Basis(version, document, patient, location, around, today)
+    return version
 
 
 async def load_version(
@@ -120,13 +162,33 @@ async def load_surroundings(
 ) -> Surroundings:
     """What lies round a plan; ``plan_id`` is left out of the patient's other plans."""
     reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
-    events = await reports.events(patient.id)
-    absences = await reports.absences(patient.id)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
-    others = await plans.steps_of_patient(patient.id, besides=plan_id)
-    return Surroundings(
+    return _surroundings(
+        document,
+        patient,
         calendar=await load_calendar(ctx, location, today),
         clinic_rules=await load_clinic_rules(ctx, document.protocol),
+        laterality=laterality,
+        events=await reports.events(patient.id),
+        absences=await reports.absences(patient.id),
+        others=await plans.steps_of_patient(patient.id, besides=plan_id),
+    )
+
+
+def _surroundings(
+    document: ProtocolDocument,
+    patient: PatientRecord,
+    *,
+    calendar: Calendar,
+    clinic_rules: tuple[Rule, ...],
+    laterality: str | None,
+    events: Iterable[PatientEventRecord],
+    absences: Iterable[AbsenceRecord],
+    others: Iterable[PatientStep],
+) -> Surroundings:
+    return Surroundings(
+        calendar=calendar,
+        clinic_rules=clinic_rules,
         birth_date=patient.birth_date,
         body_site=None if document.body_site is None else document.body_site.key,
         laterality=laterality,
@@ -156,11 +218,28 @@ async def load_clinic_rules(ctx: Context, protocol: Protocol) -> tuple[Rule, ...
 
 async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> Calendar:
     """A location's open weekdays, and its closures as far as plans reach."""
+    first, last = _reach(today)
     closures = await ClosureRepository(ctx.connection, ctx.clinic_id).of_location(
-        location.id, from_day=today - CLOSED_BEFORE, to_day=today + CLOSED_AFTER
+        location.id, from_day=first, to_day=last
     )
+    return _calendar_of(location.open_weekdays, closures)
+
+
+def _reach(today: date) -> tuple[date, date]:
+    return today - CLOSED_BEFORE, today + CLOSED_AFTER
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _calendar(open_weekdays: tuple[int, ...], closures: str) -> Calendar:
+    """Closures are many and rarely change: the same text gives the same calendar."""
+    return _calendar_of(open_weekdays, closures_in(closures))
+
+
+def _calendar_of(
+    open_weekdays: Iterable[int], closures: Iterable[ClosureRecord | ClosedDays]
+) -> Calendar:
     return Calendar(
-        open_weekdays=frozenset(location.open_weekdays),
+        open_weekdays=frozenset(open_weekdays),
         closures=tuple(
             Closure(closure.key, closure.first_day, closure.last_day, closure.title)
             for closure in closures
@@ -198,28 +277,18 @@ def _other_step(step: PatientStep) -> OtherStep:
     return OtherStep(key, step.day, step.kind, step.end_day, step.agent)
 
 
-async def _find_patient(ctx: Context, request: PlanRequest) -> PatientRecord:
-    patients = PatientRepository(ctx.connection, ctx.clinic_id)
-    if request.patient_id is not None:
-        patient = await patients.get(request.patient_id)
-    else:
-        named = request.patient_identifier
-        found = (
-            None if named is None else await patients.find(Identifier(named.system, named.value))
-        )
-        if found is None:
-            raise PatientNotFound("no patient has this identifier")
-        patient = found
-    if patient.merged_into is not None or patient.erased_at is not None:
+def _only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:
+    if found is None:
+        by_id = request.patient_id is not None
+        raise PatientNotFound("no such patient" if by_id else "no patient has this identifier")
+    if found.merged_into is not None or found.erased_at is not None:
         raise PatientErased("this patient was erased or merged into another")
-    return patient
+    return found
 
 
-async def _find_location(ctx: Context, location_id: UUID | None) -> LocationRecord:
-    locations = LocationRepository(ctx.connection, ctx.clinic_id)
-    if location_id is not None:
-        return await locations.get(location_id)
-    found = await locations.page(after=None, limit=2)
+def _only_location(found: tuple[LocationRecord, ...], location_id: UUID | None) -> LocationRecord:
+    if location_id is not None and not found:
+        raise LocationNotFound("no such location")
     if len(found) != 1:
         count = "no location" if not found else "several locations"
         raise LocationNotNamed(f"the clinic has {count}: location_id is needed")
