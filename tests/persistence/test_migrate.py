@@ -143,21 +143,7 @@ async def populate(url: str, **fields: Any) -> None:
         await ClinicRepository(connection, clinic).make_sandbox()
         await ClinicRulesRepository(connection, clinic).save({"rules": []}, revision=0, now=NOW)
         await ClosureRepository(connection, clinic).add(a_closure())
-        reports = PatientReportRepository(connection, clinic)
-        await reports.add_event(
-            PatientEventRecord(
-                id=uid(30), patient_id=PATIENT, agent="nsaid", on_day=NOW.date(), created_at=NOW
-            )
-        )
-        await reports.add_absence(
-            AbsenceRecord(
-                id=uid(31),
-                patient_id=PATIENT,
-                first_day=NOW.date(),
-                last_day=NOW.date(),
-                created_at=NOW,
-            )
-        )
+        await report(PatientReportRepository(connection, clinic))
         await connection.execute(
             Row.metadata.tables["patient_identifiers"].insert(),
             {"clinic_id": clinic, "system": "ehr", "value": "1", "patient_id": PATIENT},
@@ -178,6 +164,19 @@ async def populate(url: str, **fields: Any) -> None:
         )
         await BatchRepository(connection, clinic).add(batch, [plan.id])
     await database.dispose()
+
+
+async def report(reports: PatientReportRepository) -> None:
+    """Report an event and an absence of the patient."""
+    day = NOW.date()
+    await reports.add_event(
+        PatientEventRecord(
+            id=uid(30), patient_id=PATIENT, agent="nsaid", on_day=day, created_at=NOW
+        )
+    )
+    await reports.add_absence(
+        AbsenceRecord(id=uid(31), patient_id=PATIENT, first_day=day, last_day=day, created_at=NOW)
+    )
 
 
 async def plan_statuses(url: str) -> set[str]:
