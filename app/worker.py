@@ -1,4 +1,4 @@
-"""Work that goes on beside requests: batches, one plan after another, each in its transaction.
+"""Work that goes on beside requests: batches, and what a new day makes due.
 
 Besides the API's dependencies the only place that reads the clock.
 """
@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.database import Database
-from app.services import batches, clock
+from app.services import announcing, batches, clock
+from app.services.context import Context
 
 IDLE_SECONDS = 0.5
 
@@ -52,18 +55,42 @@ class Worker:
             if self._stop.is_set():
                 break
             done |= await self._do_next(clinic_id, batch_id)
-        return done
+        return await self._announce() or done
 
     async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:
         async with self.database.writing() as connection:
-            ctx = await clock.open_context(
-                connection,
-                clinic_id,
-                actor="worker",
-                now=datetime.now(UTC),
-                ordinary=self.ordinary_clinics,
-            )
+            ctx = await self._context(connection, clinic_id)
             return await batches.do_next(ctx, batch_id)
+
+    async def _announce(self) -> bool:
+        """Say what a new local day has made due; false where no location has a new day."""
+        async with self.database.reading() as connection:
+            locations = await announced_until(connection)
+            todays = {
+                found.location_id: (await self._context(connection, found.clinic_id)).today(
+                    found.time_zone
+                )
+                for found in locations
+            }
+        done = False
+        for found in locations:
+            today = todays[found.location_id]
+            if self._stop.is_set() or found.announced_on == today:
+                continue
+            async with self.database.writing() as connection:
+                ctx = await self._context(connection, found.clinic_id)
+                await announcing.announce(ctx, found.location_id, today)
+            done = True
+        return done
+
+    async def _context(self, connection: AsyncConnection, clinic_id: UUID) -> Context:
+        return await clock.open_context(
+            connection,
+            clinic_id,
+            actor="worker",
+            now=datetime.now(UTC),
+            ordinary=self.ordinary_clinics,
+        )
 
     async def _rest(self) -> None:
         try:

@@ -295,6 +295,8 @@ class LocationRow(Row):
     revision: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    announced_on: Mapped[date | None]
+    """The local day until which due and overdue steps were announced."""
 
     __table_args__ = (
         _of_clinic(),
@@ -436,9 +438,12 @@ class PlannedStepRow(Row):
     practitioner: Mapped[str | None]
     plan_status: Mapped[str] = mapped_column(server_default="active")
     """Has a default for a former version, which does not write it, while both are running."""
+    announced: Mapped[str | None]
+    """Whether an event said already that it is due, or overdue, on the day it has now."""
 
     __table_args__ = (
         _of("plans", "plan_id"),
+        _one_of("announced", ("due", "overdue")),
         UniqueConstraint("clinic_id", "plan_id", "position"),
         _one_of("status", STEP_STATUSES),
         _one_of("plan_status", PLAN_STATUSES),

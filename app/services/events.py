@@ -46,6 +46,9 @@ class EventType(StrEnum):
     STEP_MISSED = "step_missed"
     STEP_SKIPPED = "step_skipped"
     STEP_CANCELLED = "step_cancelled"
+    STEP_DUE = "step_due"
+    STEP_OVERDUE = "step_overdue"
+    DECISION_DUE = "decision_due"
     DECISION_TAKEN = "decision_taken"
     BREACH_FOUND = "breach_found"
 

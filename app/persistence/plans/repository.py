@@ -1,9 +1,10 @@
 """The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -239,11 +240,13 @@ class PlanRepository:
                 update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
             )
         statement = upsert(self._connection.dialect.name, PlannedStepRow)
-        replaced = {
+        replaced: dict[str, Any] = {
             name: statement.excluded[name]
             for name in statement.excluded.keys()  # noqa: SIM118 # not a dict
             if name not in {"clinic_id", "id", "plan_id"}
         }
+        same_day = PlannedStepRow.day.is_not_distinct_from(statement.excluded.day)
+        replaced["announced"] = case((same_day, PlannedStepRow.announced), else_=null())
         if plan.steps:
             await self._connection.execute(
                 statement.on_conflict_do_update(index_elements=["clinic_id", "id"], set_=replaced),

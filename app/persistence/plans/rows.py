@@ -80,6 +80,7 @@ def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:
             "location_id": plan.location_id,
             "practitioner": plan.practitioner,
             "plan_status": plan.status,
+            "announced": None,
             **_step_values(step),
         }
         for step in plan.steps
