@@ -210,7 +210,7 @@ def _rules(draw: st.DrawFn, number: int, keys: list[str]) -> Data:
 def documents(draw: st.DrawFn) -> Data:
     """Any valid protocol document, in its notation."""
     steps: list[Data] = []
-    for number in range(draw(st.integers(1, 5))):
+    for number in range(draw(st.integers(1, 3))):
         steps.append(draw(_steps(f"s{number}", steps)))
     keys = [one["key"] for one in steps]
     rules = [draw(_rules(number, keys)) for number in range(draw(st.integers(0, 3)))]
