@@ -49,66 +49,78 @@ class VersionStatus(StrEnum):
     RETIRED = "retired"
 
 
-ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
-    VersionStatus.DRAFT: frozenset({VersionStatus.ACTIVE}),
-    VersionStatus.ACTIVE: frozenset({VersionStatus.RETIRED}),
-    VersionStatus.RETIRED: frozenset(),
-    PlanStatus.DRAFT: frozenset(
-        {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
-    ),
-    PlanStatus.ACTIVE: frozenset(
-        {
-            PlanStatus.ON_HOLD,
-            PlanStatus.COMPLETED,
-            PlanStatus.REVOKED,
-            PlanStatus.ENTERED_IN_ERROR,
-        }
-    ),
-    PlanStatus.ON_HOLD: frozenset(
-        {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
-    ),
-    PlanStatus.COMPLETED: frozenset({PlanStatus.ACTIVE, PlanStatus.ENTERED_IN_ERROR}),
-    PlanStatus.REVOKED: frozenset({PlanStatus.ENTERED_IN_ERROR}),
-    PlanStatus.ENTERED_IN_ERROR: frozenset(),
-    StepStatus.PROPOSED: frozenset(
-        {
-            StepStatus.PLANNED,
-            StepStatus.PERFORMED,
-            StepStatus.SKIPPED,
-            StepStatus.CANCELLED,
-        }
-    ),
-    StepStatus.PLANNED: frozenset(
-        {
-            StepStatus.BOOKED,
-            StepStatus.PERFORMED,
-            StepStatus.MISSED,
-            StepStatus.SKIPPED,
-            StepStatus.CANCELLED,
-        }
-    ),
-    StepStatus.BOOKED: frozenset(
-        {
-            StepStatus.PLANNED,
-            StepStatus.PERFORMED,
-            StepStatus.MISSED,
-            StepStatus.SKIPPED,
-            StepStatus.CANCELLED,
-        }
-    ),
-    StepStatus.MISSED: frozenset(
-        {StepStatus.PLANNED, StepStatus.PERFORMED, StepStatus.SKIPPED, StepStatus.ENTERED_IN_ERROR}
-    ),
-    StepStatus.PERFORMED: frozenset({StepStatus.ENTERED_IN_ERROR}),
-    StepStatus.SKIPPED: frozenset({StepStatus.PLANNED}),
-    StepStatus.CANCELLED: frozenset({StepStatus.PLANNED}),
-    StepStatus.ENTERED_IN_ERROR: frozenset({StepStatus.PLANNED}),
+# Each kind of status apart: words such as active are states of several kinds.
+ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    VersionStatus: {
+        VersionStatus.DRAFT: frozenset({VersionStatus.ACTIVE}),
+        VersionStatus.ACTIVE: frozenset({VersionStatus.RETIRED}),
+        VersionStatus.RETIRED: frozenset(),
+    },
+    PlanStatus: {
+        PlanStatus.DRAFT: frozenset(
+            {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
+        ),
+        PlanStatus.ACTIVE: frozenset(
+            {
+                PlanStatus.ON_HOLD,
+                PlanStatus.COMPLETED,
+                PlanStatus.REVOKED,
+                PlanStatus.ENTERED_IN_ERROR,
+            }
+        ),
+        PlanStatus.ON_HOLD: frozenset(
+            {PlanStatus.ACTIVE, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
+        ),
+        PlanStatus.COMPLETED: frozenset({PlanStatus.ACTIVE, PlanStatus.ENTERED_IN_ERROR}),
+        PlanStatus.REVOKED: frozenset({PlanStatus.ENTERED_IN_ERROR}),
+        PlanStatus.ENTERED_IN_ERROR: frozenset(),
+    },
+    StepStatus: {
+        StepStatus.PROPOSED: frozenset(
+            {
+                StepStatus.PLANNED,
+                StepStatus.PERFORMED,
+                StepStatus.SKIPPED,
+                StepStatus.CANCELLED,
+            }
+        ),
+        StepStatus.PLANNED: frozenset(
+            {
+                StepStatus.BOOKED,
+                StepStatus.PERFORMED,
+                StepStatus.MISSED,
+                StepStatus.SKIPPED,
+                StepStatus.CANCELLED,
+            }
+        ),
+        StepStatus.BOOKED: frozenset(
+            {
+                StepStatus.PLANNED,
+                StepStatus.PERFORMED,
+                StepStatus.MISSED,
+                StepStatus.SKIPPED,
+                StepStatus.CANCELLED,
+            }
+        ),
+        StepStatus.MISSED: frozenset(
+            {
+                StepStatus.PLANNED,
+                StepStatus.PERFORMED,
+                StepStatus.SKIPPED,
+                StepStatus.ENTERED_IN_ERROR,
+            }
+        ),
+        StepStatus.PERFORMED: frozenset({StepStatus.ENTERED_IN_ERROR}),
+        StepStatus.SKIPPED: frozenset({StepStatus.PLANNED}),
+        StepStatus.CANCELLED: frozenset({StepStatus.PLANNED}),
+        StepStatus.ENTERED_IN_ERROR: frozenset({StepStatus.PLANNED}),
+    },
 }
 
 
 def may(now: StrEnum, then: StrEnum) -> bool:
-    """Whether a status may become another."""
-    return then in ALLOWED[now]
+    """Whether a status may become another of its kind."""
+    return type(now) is type(then) and then in ALLOWED[type(now)][now]
 
 
 def window_state(window: Window, as_of: date, performed_on: date | None = None) -> WindowState:
