@@ -93,6 +93,22 @@ class PatientRepository:
         named = [Identifier(*row[-2:]) for row in rows if row[-1] is not None]
         return PatientRecord(identifiers=tuple(named), **dict(zip(_NAMES, rows[0], strict=False)))
 
+    async def hold(self, patient: UUID | Identifier) -> None:
+        """Make others who would hold this patient wait until this transaction has ended.
+
+        Whoever decides by all plans of a patient holds the patient first, so that no two plans
+        are made unseen by each other.
+        """
+        if self._connection.dialect.name == "sqlite":
+            return  # there is one writer at a time
+        which = PatientRow.id == patient if isinstance(patient, UUID) else _has(patient)
+        # Not so strong that rows which point at the patient could not be inserted by others.
+        await self._connection.execute(
+            select(PatientRow.id)
+            .where(PatientRow.clinic_id == self._clinic_id, which)
+            .with_for_update(key_share=True, of=PatientRow)
+        )
+
     async def find(self, identifier: Identifier) -> PatientRecord | None:
         """The patient whom another system calls so, if there is one."""
         rows = await self._patients(_has(identifier), limit=1)

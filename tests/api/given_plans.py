@@ -99,7 +99,7 @@ class Desk:
         }
         return {key: value for key, value in {**body, **fields}.items() if value is not ...}
 
-    async def post(self, body: Data | None = None, **headers: str) -> Answer:
+    async def post(self, body: Data | None = None, headers: dict[str, str] | None = None) -> Answer:
         """Ask for a plan."""
         sent = self.body() if body is None else body
         return await self.api.post("/v1/plans", json=sent, headers=headers)

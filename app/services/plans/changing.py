@@ -96,7 +96,7 @@ async def change_plan(
     Raises PlanNotFound, PlanChangedMeanwhile, ScheduleConflict, InvalidChange or
     ContradictoryChange.
     """
-    stored = await load_plan(ctx, plan_id)
+    stored = await load_plan(ctx, plan_id, hold=True)
     if stored.record.revision != revision:
         raise PlanChangedMeanwhile("the plan was changed meanwhile")
     changed, state, change = await _changed(ctx, stored, posted)
@@ -119,12 +119,18 @@ async def change_plan(
     return changed
 
 
-async def load_plan(ctx: Context, plan_id: UUID) -> StoredPlan:
-    """A plan with everything round it as of today. Raises PlanNotFound."""
+async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> StoredPlan:
+    """A plan with everything round it as of today. Raises PlanNotFound.
+
+    Who will store it again holds its patient, whose other plans count.
+    """
     view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
     record = record_of(view)
     version, document = await load_version(ctx, record.protocol_key, record.protocol_version)
-    patient = await PatientRepository(ctx.connection, ctx.clinic_id).get(record.patient_id)
+    patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    if hold:
+        await patients.hold(record.patient_id)
+    patient = await patients.get(record.patient_id)
     location = await LocationRepository(ctx.connection, ctx.clinic_id).get(record.location_id)
     today = ctx.today(location.time_zone)
     around = await load_surroundings(

@@ -26,7 +26,12 @@ from app.persistence.patient_reports import (
     PatientEventRecord,
     PatientReportRepository,
 )
-from app.persistence.patients import Identifier, PatientNotFound, PatientRecord
+from app.persistence.patients import (
+    Identifier,
+    PatientNotFound,
+    PatientRecord,
+    PatientRepository,
+)
 from app.persistence.plans.bases import ClosedDays, Named, closures_in, read_basis
 from app.persistence.plans.records import PatientStep
 from app.persistence.plans.repository import PlanRepository
@@ -115,6 +120,14 @@ async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = 
         others=found.others,
     )
     return Basis(version, document, patient, location, around, ctx.today(location.time_zone))
+
+
+async def hold_patient(ctx: Context, request: PlanRequest) -> None:
+    """Let nobody else make a plan for this patient until this one is stored."""
+    known = request.patient_identifier
+    patient = request.patient_id or (known and Identifier(known.system, known.value))
+    if patient is not None:
+        await PatientRepository(ctx.connection, ctx.clinic_id).hold(patient)
 
 
 def _named(request: PlanRequest) -> Named:

@@ -27,7 +27,7 @@ from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.fitting import request_faults
-from app.services.plans.loading import Basis, default_not_before, load_basis
+from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
 from app.services.plans.posting import own_shifts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import waiver_faults
@@ -87,6 +87,7 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
 
     Raises ScheduleConflict, InvalidPlan and what ``load_basis`` raises.
     """
+    await hold_patient(ctx, request)
     basis = await load_basis(ctx, request)
     planned = await _plan(ctx, request, basis)
     record = planned.record

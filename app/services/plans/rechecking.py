@@ -14,6 +14,7 @@ from app.domain.plans.steps import attention_of, breaches_of
 from app.domain.schedules import Conflict, Schedule
 from app.domain.states import PlanStatus
 from app.persistence.events import EventRepository, NewEvent
+from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import PlanFilter, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
@@ -38,8 +39,10 @@ class Rechecked:
 async def recheck_patient(ctx: Context, patient_id: UUID) -> tuple[Rechecked, ...]:
     """Every living plan of a patient, looked at again; breaches are stored, days never moved.
 
-    Its events are appended last of all, for all plans together.
+    The patient is held, so that no plan is made meanwhile without what is new. Its events are
+    appended last of all, for all plans together.
     """
+    await PatientRepository(ctx.connection, ctx.clinic_id).hold(patient_id)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     found: list[Rechecked] = []
     happened: list[NewEvent] = []
