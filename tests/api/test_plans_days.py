@@ -190,7 +190,7 @@ async def test_why_not_a_day_beyond_the_window(desk: Desk) -> None:
     assert await elements(desk, plan, "primer/1", "2027-03-02") == {
         "pin:primer/1": "primer 2 is asked for on Tue 2027-03-02",
         "anchor:session": "session is asked for on Wed 2027-03-10",
-        "timing:primer/1.latest": "primer 2 is not after 14 days before session",
+        "timing:primer/1.latest": "primer 2 is at least 14 days before session",
     }
 
 

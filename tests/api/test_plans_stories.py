@@ -199,7 +199,7 @@ async def test_story_3_is_refused_with_its_reasons_and_its_three_offers(desk: De
         {"id": "anchor:session", "text": "session is asked for on Thu 2027-03-11"},
         {
             "id": "timing:primer/1.latest",
-            "text": "primer 2 is not after 14 days before session",
+            "text": "primer 2 is at least 14 days before session",
         },
         {"id": "as_of", "text": "today is Wed 2027-03-03"},
     ]

@@ -36,7 +36,7 @@ class ScheduleConflictProblem(Problem):
                     "type": "schedule-conflict",
                     "title": "The plan cannot be scheduled",
                     "status": 409,
-                    "detail": "session is asked for on Thu 2027-03-11; primer 2 is not after …",
+                    "detail": "session is asked for on Thu 2027-03-11; primer 2 is at least …",
                     "conflict": {
                         "elements": [
                             {

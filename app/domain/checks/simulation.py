@@ -1,5 +1,6 @@
 """Starts a plan on every day of a year and tells which starts fail, how often and why."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _TOLD = 3
 
 Progress = Callable[[int, int], None]
 NO_VALUES: Mapping[str, str | int] = MappingProxyType({})
+
+_BOUND = re.compile(r" is (?:at least|at most|not before|not after) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,10 @@ def _in_words(elements: list[Element]) -> str:
     """The elements in one sentence; two equal bounds of one timing are an exact day."""
     words: list[str] = []
     for element in elements:
-        exact = element.text.replace(" is not after ", " is not before ", 1)
-        if words and words[-1] == exact and element.text != exact:
-            words[-1] = exact.replace(" is not before ", " is exactly ", 1)
+        exact = _BOUND.sub(" is exactly ", element.text, count=1)
+        is_other_bound = words and words[-1] != element.text
+        if is_other_bound and _BOUND.sub(" is exactly ", words[-1], count=1) == exact:
+            words[-1] = exact
         else:
             words.append(element.text)
     return " and ".join(words)

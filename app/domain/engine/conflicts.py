@@ -126,20 +126,22 @@ def _asked(anchor: Anchor) -> str:
 def _timing(occurrence: Occurrence, link: Link, texts: Texts) -> None:
     bounds = link.bounds
     if bounds.earliest is not None:
-        where = _counted(bounds.earliest, bounds.unit, link.label)
-        texts[f"{link.name}.earliest"] = f"{occurrence.label} is not before {where}"
+        where = _counted(bounds.earliest, bounds.unit, link.label, edge="earliest")
+        texts[f"{link.name}.earliest"] = f"{occurrence.label} is {where}"
     if bounds.latest is not None and bounds.latest_is is LatestIs.BOUND:
-        where = _counted(bounds.latest, bounds.unit, link.label)
-        texts[f"{link.name}.latest"] = f"{occurrence.label} is not after {where}"
+        where = _counted(bounds.latest, bounds.unit, link.label, edge="latest")
+        texts[f"{link.name}.latest"] = f"{occurrence.label} is {where}"
 
 
-def _counted(offset: Offset, unit: Unit, label: str) -> str:
+def _counted(offset: Offset, unit: Unit, label: str, *, edge: str) -> str:
+    """A bound as people say it: "at least 14 days before session"."""
     if offset.sign == 0:
-        return f"the day of {label}"
+        return f"not {'before' if edge == 'earliest' else 'after'} the day of {label}"
     words = offset.in_words()
     if unit is Unit.WORKING_DAYS:
         words = words.replace("day", "open day")
-    return f"{words} {'before' if offset.negative else 'after'} {label}"
+    limit = "least" if (edge == "earliest") != offset.negative else "most"
+    return f"at {limit} {words} {'before' if offset.negative else 'after'} {label}"
 
 
 def _rules(question: Question, texts: Texts) -> None:

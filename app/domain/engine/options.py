@@ -257,7 +257,7 @@ class _Finder:
             case AskPin(occurrence, day):
                 text = f"{self._label(occurrence)} on {spoken_day(day.toordinal())}"
             case AskParameter(key, value):
-                text = f"{spoken(key)} {spoken(str(value))}"
+                text = f"{spoken(key)}: {spoken(str(value))}"
             case AskSkip(occurrence):
                 text = f"leave out {self._label(occurrence)}"
             case AskWaiver(element, None, role):
