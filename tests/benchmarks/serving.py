@@ -167,7 +167,8 @@ def _start(url: str) -> float:
 
 
 def _product(url: str) -> AbstractContextManager[Server]:
-    return running(_uvicorn("tests.benchmarks.product"), {"REGIMEN_DATABASE_URL": url})
+    settings = {"REGIMEN_DATABASE_URL": url, "REGIMEN_PORT": "{port}"}
+    return running(["app", "serve"], settings)
 
 
 def _yardstick(name: str, captures: Path) -> AbstractContextManager[Server]:
