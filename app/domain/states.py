@@ -105,14 +105,18 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         StepStatus.MISSED: frozenset(
             {
                 StepStatus.PLANNED,
+                StepStatus.BOOKED,
                 StepStatus.PERFORMED,
                 StepStatus.SKIPPED,
+                StepStatus.CANCELLED,
                 StepStatus.ENTERED_IN_ERROR,
             }
         ),
         StepStatus.PERFORMED: frozenset({StepStatus.ENTERED_IN_ERROR}),
-        StepStatus.SKIPPED: frozenset({StepStatus.PLANNED}),
-        StepStatus.CANCELLED: frozenset({StepStatus.PLANNED}),
+        StepStatus.SKIPPED: frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.MISSED}),
+        StepStatus.CANCELLED: frozenset(
+            {StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.MISSED}
+        ),
         StepStatus.ENTERED_IN_ERROR: frozenset({StepStatus.PLANNED}),
     },
 }
@@ -159,7 +163,7 @@ _CHANGES: dict[StepStatus, tuple[str, ...]] = {
     StepStatus.PLANNED: ("perform", "miss", "move", "pin", "book", "skip", "cancel"),
     StepStatus.BOOKED: ("perform", "miss", "move", "unbook", "skip", "cancel"),
     StepStatus.PERFORMED: ("correct",),
-    StepStatus.MISSED: ("perform", "move", "skip", "correct"),
+    StepStatus.MISSED: ("perform", "move", "pin", "book", "skip", "cancel", "correct"),
     StepStatus.SKIPPED: ("restore",),
     StepStatus.CANCELLED: ("restore",),
     StepStatus.ENTERED_IN_ERROR: (),

@@ -21,11 +21,11 @@ from app.services.context import Context
 from app.services.listing import Listed, page_of
 from app.services.locations import ClosureRecord, create_closure
 from app.services.plans import change_plan, preview_change, read_plan
-from app.services.plans.changing import ChangedPlan
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
 from app.services.plans.posting import PlanChange, PostedChanges
 from app.services.plans.rechecking import recheck_plan
+from app.services.plans.redating import ChangedPlan
 
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 

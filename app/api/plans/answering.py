@@ -1,6 +1,6 @@
 """What clients are given of a plan. Built as plain data and encoded once: this is a hot path."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -35,8 +35,12 @@ def plan_response(
     return Response(body, status_code, headers, "application/json")
 
 
-def changed_response(changed: ChangedPlan) -> Response:
-    """A plan after a change, with the ETag of its new revision."""
+def changed_response(changed: ChangedPlan, *, stored: bool = True) -> Response:
+    """A plan after a change, with the ETag of its new revision.
+
+    A preview has that of the revision it looked at: who sends it back with the same changes gets
+    what was shown, or learns that somebody was faster.
+    """
     today = changed.basis.today
     view = view_of_planned(changed)
     ids = {str(occurrence): str(id_) for occurrence, id_ in changed.ids.items()}
@@ -48,14 +52,22 @@ def changed_response(changed: ChangedPlan) -> Response:
             for o in changed.offers
         ],
         "breaches": view.breaches,
+        "added": [str(step.id) for step in changed.added],
+        "removed": [
+            {"step_id": str(step.id), "step": str(step.occurrence), "title": step.title}
+            for step in changed.removed
+        ],
     }
-    headers = {"etag": etag(view.revision, today)}
+    headers = {"etag": etag(view.revision if stored else view.revision - 1, today)}
     return Response(to_json(body), headers=headers, media_type="application/json")
 
 
 def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
     """A plan in the shape of the API; one that is only looked at has no ids yet."""
     status = PlanStatus(view.status)
+    missed: dict[str, list[str]] = {}
+    for fact in view.state.get("missed", ()):
+        missed.setdefault(fact["step"], []).append(fact["on"])
     return {
         "id": view.id if stored else None,
         "revision": view.revision if stored else None,
@@ -77,12 +89,18 @@ def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
         "anchor": view.anchor,
         "parameters": view.state.get("parameters", {}),
         "chosen": view.chosen,
-        "steps": [step_data(step, status, today, stored=stored) for step in view.steps],
+        "steps": [
+            {
+                **step_data(step, status, today, stored=stored),
+                "missed": missed.get(name_of(step), []),
+            }
+            for step in view.steps
+        ],
         "next_step": view.next_step_id if stored else None,
         "needs_attention": [_nameless(item, stored=stored) for item in view.attention],
         "breaches": [_nameless(breach, stored=stored) for breach in view.breaches],
-        "created_at": _instant(view.created_at) if stored else None,
-        "updated_at": _instant(view.updated_at) if stored else None,
+        "created_at": instant(view.created_at) if stored else None,
+        "updated_at": instant(view.updated_at) if stored else None,
     }
 
 
@@ -147,7 +165,8 @@ def _nameless(item: Data, *, stored: bool) -> Data:
     return {key: [] if key == "step_ids" else v for key, v in item.items() if key != "step_id"}
 
 
-def _instant(moment: Any) -> str:
+def instant(moment: datetime) -> str:
+    """An instant as answers have it."""
     return str(moment.isoformat().replace("+00:00", "Z"))
 
 
@@ -175,8 +194,8 @@ def summary_data(plan: PlanSummary) -> Data:
         "anchor": plan.anchor,
         "next_step": following,
         "needs_attention": plan.attention,
-        "created_at": _instant(plan.created_at),
-        "updated_at": _instant(plan.updated_at),
+        "created_at": instant(plan.created_at),
+        "updated_at": instant(plan.updated_at),
     }
 
 
@@ -234,7 +253,9 @@ def judged_data(answer: Schedule | Conflict, step: str, step_ids: dict[str, str]
 
 def ids_by_occurrence(read: ReadPlan) -> dict[str, str]:
     """The id of every planned step by its occurrence."""
-    return {
-        step.key if step.occurrence is None else f"{step.key}/{step.occurrence}": step.id
-        for step in read.view.steps
-    }
+    return {name_of(step): step.id for step in read.view.steps}
+
+
+def name_of(step: StepView) -> str:
+    """A planned step's occurrence, as requests name it."""
+    return step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"

@@ -18,7 +18,15 @@ from app.api.plans.step_changing import (
     StepPinnedIn,
     StepUnpinnedIn,
 )
-from app.domain.plans.changes import Acknowledge, AddStep, Amend, Change, MoveAnchor, SetStatus
+from app.domain.plans.changes import (
+    Acknowledge,
+    AddStep,
+    Amend,
+    Change,
+    MoveAnchor,
+    Resume,
+    SetStatus,
+)
 from app.domain.protocols import StepKind
 from app.domain.states import PlanStatus
 from app.services.plans.posting import Correction, Place, PlanChange, Posted, PostedChanges
@@ -99,13 +107,20 @@ class PlanStatusIn(In):
 
 
 class PlanResumedIn(In):
-    """A plan on hold goes on: it is solved again from today."""
+    """A plan on hold, or completed too early, goes on: it is dated again.
+
+    What has passed meanwhile gets a new day where it can have one; else it stays, overdue, until
+    a person moves or skips it.
+    """
 
     type: Literal["resume"]
+    on: Day | None = Field(
+        default=None, description="No undone step is dated before this day; absent, today."
+    )
 
     def to_domain(self) -> Posted:
         """The choice."""
-        return PlanChange(lambda _: SetStatus(PlanStatus.ACTIVE))
+        return PlanChange(lambda place: Resume(self.on or place.today))
 
 
 class PlanAmendedIn(In):
@@ -218,6 +233,8 @@ _CHANGED: dict[str, Any] = {
         }
     ],
     "breaches": [],
+    "added": [],
+    "removed": [],
 }
 
 
@@ -229,6 +246,14 @@ class OfferOut(Out):
     text: str = Field(description="Why it is better.")
 
 
+class RemovedStepOut(Out):
+    """A planned step which the plan had before."""
+
+    step_id: UUID = Field(description="The planned step.")
+    step: str = Field(description="Its occurrence.")
+    title: str = Field(description="What it was called.")
+
+
 class ChangedPlanOut(Out):
     """A plan after a change: what moved and why, what could be better, what is flagged."""
 
@@ -238,3 +263,5 @@ class ChangedPlanOut(Out):
     moves: list[MoveOut] = Field(description="Days given out before that are no longer the day.")
     offers: list[OfferOut] = Field(description="Better days for steps that were kept.")
     breaches: list[BreachOut] = Field(description="Rules flagged for a person.")
+    added: list[UUID] = Field(description="Planned steps it did not have before.")
+    removed: list[RemovedStepOut] = Field(description="Planned steps it no longer has.")

@@ -6,14 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field
+from pydantic_core import to_json
 
 from app.api.deps import ReadContextDep
 from app.api.fields import Instant, Out
 from app.api.paging import PageDep
-from app.api.plans.answering import plan_response
+from app.api.plans.answering import instant, plan_response
 from app.api.plans.models import EXAMPLE_MOVE, MoveOut, PlanOut
 from app.api.problems import problems
 from app.api.routing import Route
+from app.domain.states import PlanStatus
 from app.services import plans
 from app.services.plans import PlanNotFound, Revision, RevisionNotFound
 
@@ -67,13 +69,19 @@ class HistoryOut(Out):
     next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
-@router.get("/{plan_id}/history", operation_id="list_revisions", responses=problems(PlanNotFound))
-async def list_revisions(plan_id: UUID, page: PageDep, ctx: ReadContextDep) -> HistoryOut:
+@router.get(
+    "/{plan_id}/history",
+    operation_id="list_revisions",
+    response_model=HistoryOut,
+    responses=problems(PlanNotFound),
+)
+async def list_revisions(plan_id: UUID, page: PageDep, ctx: ReadContextDep) -> Response:
     """List a plan's revisions, the newest first: who, when, what, why, and what moved."""
     before = None if page.after is None else int(page.after[0])
     found = await plans.list_revisions(ctx, plan_id, before=before, limit=page.limit)
     items = [_revision(revision) for revision in found.items]
-    return HistoryOut(items=items, next=page.next(found.next))
+    content = to_json({"items": items, "next": page.next(found.next)})
+    return Response(content, headers=page.response.headers, media_type="application/json")
 
 
 @router.get(
@@ -92,22 +100,50 @@ async def read_revision(
     return plan_response(found.view, found.today)
 
 
-def _revision(revision: Revision) -> RevisionOut:
-    return RevisionOut(
-        revision=revision.number,
-        at=revision.at,
-        actor=revision.actor,
-        reason=revision.reason,
-        changes=[_named(change) for change in revision.changes],
-        corrects=[UUID(change) for change in revision.corrects],
-        moves=[MoveOut(**move) for move in revision.moves],
-    )
+def _revision(revision: Revision) -> dict[str, Any]:
+    return {
+        "revision": revision.number,
+        "at": instant(revision.at),
+        "actor": revision.actor,
+        "reason": revision.reason,
+        "changes": [as_posted(change) for change in revision.changes],
+        "corrects": list(revision.corrects),
+        "moves": list(revision.moves),
+    }
 
 
-def _named(change: dict[str, Any]) -> dict[str, Any]:
-    """A change as it is posted: its type in small letters, its step by its occurrence."""
-    shown = {key: value for key, value in change.items() if value not in (None, [], {})}
-    shown["type"] = _CAPITAL.sub("_", change["type"]).lower()
-    if "occurrence" in shown:
-        shown["step"] = shown.pop("occurrence")
+# What is kept of a change beside its type, and where the body of a request has it.
+_NAMES = {"occurrence": "step", "report": None, "absence": None, "booking": None, "said": None}
+_INNER = frozenset({"id", "type", "shifts", "sets"})
+_STATUSES = {
+    PlanStatus.ACTIVE: "activate",
+    PlanStatus.ON_HOLD: "hold",
+    PlanStatus.COMPLETED: "complete",
+    PlanStatus.REVOKED: "revoke",
+}
+
+
+def as_posted(change: dict[str, Any]) -> dict[str, Any]:
+    """A change with its id, in the words in which it is posted."""
+    shown = {"id": change["id"], "type": _CAPITAL.sub("_", change["type"]).lower()}
+    match change["type"]:
+        case "SetStatus":
+            return {**shown, "type": _STATUSES[PlanStatus(change["to"])]}
+        case "MoveAnchor":
+            return {**shown, "to": change["to"]}
+        case "AddStep":
+            step = change["step"]
+            timing = step["timings"][0]
+            return {**shown, "title": step["title"], "kind": step["kind"], "timing": timing}
+        case "Book":
+            change = {key: value for key, value in change.items() if key != "day"}
+        case _:
+            pass
+    for key, value in change.items():
+        if key in _INNER or value is None:
+            continue
+        if _NAMES.get(key, key) is None:
+            shown |= {k: v for k, v in value.items() if k not in _INNER and v is not None}
+        else:
+            shown[_NAMES.get(key) or key] = value
     return shown

@@ -31,6 +31,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "deadline": False,
     "window_state": "upcoming",
     "deviation_days": 0,
+    "missed": [],
     "reasons": [{"code": "on_target", "text": "21 days before primer 2 on Tue 2027-02-23"}],
     "instructions": [
         {"date": "2027-02-02", "audience": "patient", "text": "Soreness for a few days is usual."}
@@ -182,6 +183,7 @@ class PlannedStepOut(Out):
     deadline: bool = Field(description="Whether its latest day only turns it overdue.")
     window_state: WindowState | None = Field(description="Where it stands today.")
     deviation_days: int | None = Field(description="Days from its own target; negative is early.")
+    missed: list[Day] = Field(description="The days on which nobody came for it.")
     reasons: list[ReasonOut] = Field(description="Why it is on its day, or has none.")
     instructions: list[InstructionOut] = Field(description="What to tell whom, and when.")
     allowed_changes: list[str] = Field(description="Types of change that may be posted for it.")

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from app.api.fields import Out
 from app.api.plans.answering import conflict_data, move_data
-from app.api.plans.models import BreachOut, ConflictOut, MoveOut
+from app.api.plans.models import BreachOut, ConflictOut, MoveOut, OptionOut
+from app.api.plans.refusing import options_data
 from app.services.plans import Rechecked
 
 
@@ -21,25 +22,26 @@ class RecheckedOut(Out):
         description="The body to post to the plan's changes to have these moves; null for none."
     )
     conflict: ConflictOut | None = Field(description="Why no schedule exists any more, if so.")
+    options: list[OptionOut] = Field(
+        description="Ways out of the conflict: bodies to post to the plan's changes."
+    )
 
     @classmethod
     def from_domain(cls, found: Rechecked) -> "RecheckedOut":
         """The plan as clients see it."""
-        proposal, moves = found.proposal, []
-        if proposal is not None:
-            ids = {str(occurrence): str(id_) for occurrence, id_ in proposal.ids.items()}
-            moves = [move_data(move, ids) for move in proposal.moves]
+        ids = {str(occurrence): str(id_) for occurrence, id_ in found.ids.items()}
+        moves = [move_data(move, ids) for move in found.moves]
         changes = [
             {"type": "move", "step_id": move["step_id"], "to": move["to"]}
             for move in moves
             if move["to"] is not None
         ]
+        error = found.conflict
         return cls(
             plan_id=found.plan_id,
             breaches=[BreachOut(**breach) for breach in found.breaches],
             moves=[MoveOut(**move) for move in moves],
             request={"changes": changes} if changes else None,
-            conflict=None
-            if found.conflict is None
-            else ConflictOut(**conflict_data(found.conflict)),
+            conflict=None if error is None else ConflictOut(**conflict_data(error.conflict)),
+            options=[] if error is None else [OptionOut(**o) for o in options_data(error, {})],
         )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
@@ -64,16 +65,18 @@ class ScheduleConflictProblem(Problem):
 
 def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
     """The conflict and its options, each the body that was sent with one thing different."""
-    return {
-        "conflict": conflict_data(error.conflict),
-        "options": [_option(option, body, error.steps) for option in error.options],
-    }
+    return {"conflict": conflict_data(error.conflict), "options": options_data(error, body)}
 
 
-def _option(option: Option, body: Any, steps: Mapping[str, str]) -> Mapping[str, Any]:
-    ids = {occurrence: id_ for id_, occurrence in steps.items()}
+def options_data(error: ScheduleConflict, body: Any) -> list[Mapping[str, Any]]:
+    """Ways out of a conflict, each the whole body to post."""
+    return [_option(option, body, error) for option in error.options]
+
+
+def _option(option: Option, body: Any, error: ScheduleConflict) -> Mapping[str, Any]:
+    ids = {occurrence: id_ for id_, occurrence in error.steps.items()}
     moves = () if option.schedule is None else option.schedule.moves
-    request = remedied(option.remedy, body if isinstance(body, dict) else {}, steps)
+    request = remedied(option.remedy, body if isinstance(body, dict) else {}, error)
     if option.schedule is not None and "protocol" in request:
         request = _without_what_is_gone(request, option.schedule)
     return {
@@ -84,10 +87,10 @@ def _option(option: Option, body: Any, steps: Mapping[str, str]) -> Mapping[str,
     }
 
 
-def remedied(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) -> dict[str, Any]:
-    """The body that asks for what an option says; ``steps`` gives occurrences by step id."""
+def remedied(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -> dict[str, Any]:
+    """The body that asks for what an option says."""
     if "protocol" not in body:
-        return _changed(remedy, body, steps)
+        return _changed(remedy, body, error)
     changes = list(body.get("changes", ()))
     match remedy:
         case AskAnchor(day):
@@ -126,14 +129,18 @@ def _spoken_of(change: Mapping[str, Any]) -> str | None:
     return None if found is None else found.group(1)
 
 
-def _changed(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) -> dict[str, Any]:
+def _changed(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -> dict[str, Any]:
     """The same for a body of changes: one more change, in place of one that asked otherwise."""
-    changes = list(body.get("changes", ()))
+    changes, steps = list(body.get("changes", ())), error.steps
     change: dict[str, Any]
     match remedy:
         case AskAnchor(day):
             change = {"type": "move_anchor", "to": day.isoformat()}
-            changes = [c for c in changes if c["type"] != "move_anchor"]
+            changes = [
+                c
+                for c in changes
+                if c["type"] != "move_anchor" and not _asks(c, error.anchor, steps)
+            ]
         case AskParameter(key, value):
             change = {"type": "set_parameter", "key": key, "value": value}
             changes = [c for c in changes if (c["type"], c.get("key")) != ("set_parameter", key)]
@@ -152,7 +159,10 @@ def _changed(remedy: Remedy, body: Mapping[str, Any], steps: Mapping[str, str]) 
     return {**body, "changes": [*changes, change]}
 
 
-def _asks(change: Mapping[str, Any], occurrence: str, steps: Mapping[str, str]) -> bool:
+def _asks(change: Mapping[str, Any], occurrence: str | None, steps: Mapping[str, str]) -> bool:
     """Whether a change asks for a day of this step."""
-    named = change.get("step") or steps.get(str(change.get("step_id", "")).lower())
-    return change["type"] in {"move", "pin", "book"} and named == occurrence
+    if change["type"] not in {"move", "pin", "book"}:
+        return False
+    if "step" in change:
+        return str(OccurrenceId.parse(change["step"])) == occurrence
+    return steps.get(str(UUID(change["step_id"]))) == occurrence

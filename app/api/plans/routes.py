@@ -34,7 +34,6 @@ from app.services import plans
 from app.services.locations import LocationNotFound
 from app.services.patients import PatientNotFound
 from app.services.plans import (
-    ContradictoryChange,
     InvalidChange,
     InvalidPlan,
     LocationNotNamed,
@@ -59,7 +58,6 @@ _CHANGE = (
     PlanNotFound,
     ScheduleConflict,
     InvalidChange,
-    ContradictoryChange,
     VersionNotFound,
     VersionNotUsable,
     PlanTooLarge,
@@ -201,10 +199,11 @@ async def preview_change(plan_id: UUID, body: ChangesIn, ctx: ReadContextDep) ->
     """Show the plan that changes would give, without storing it.
 
     The same body and the same answer as for changing: the plan, the moves with their reasons,
-    better days for steps that were kept, and what is flagged.
+    better days for steps that were kept, and what is flagged. The ETag is that of the revision
+    looked at: sent as If-Match with the same changes, it gives what was shown.
     """
     changed = await plans.preview_change(ctx, plan_id, body.to_domain())
-    return changed_response(changed)
+    return changed_response(changed, stored=False)
 
 
 @router.post(

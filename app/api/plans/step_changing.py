@@ -92,11 +92,13 @@ class StepMissedIn(OfStepIn):
     """Nobody came: the step is placed again, on a later day."""
 
     type: Literal["miss"]
-    on: Day | None = Field(default=None, description="The local day; absent, today.")
+    on: Day | None = Field(
+        default=None, description="The local day; absent, the day it was planned for."
+    )
 
     def to_domain(self) -> Posted:
         """The fact."""
-        return self.of_step(lambda place, step: Miss(step, self.on or place.today))
+        return self.of_step(lambda place, step: Miss(step, self.on or place.day or place.today))
 
 
 class StepMovedIn(OfStepIn):
@@ -197,5 +199,7 @@ class DecisionTakenIn(OfStepIn):
     def to_domain(self) -> Posted:
         """The choice."""
         shift = None if self.shift is None else _days(self.shift)
-        said = {"answers": dict(self.answers)} if self.answers else {}
-        return DecideChange(self.named(), self.choice, shift, said)
+        said = {"shift": self.shift, "answers": dict(self.answers)}
+        return DecideChange(
+            self.named(), self.choice, shift, {name: value for name, value in said.items() if value}
+        )

@@ -39,6 +39,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     Absence: absence_from_data,
     PlanStatus: PlanStatus,
     tuple[tuple[str, int], ...]: lambda pairs: tuple((key, days) for key, days in pairs),
+    tuple[tuple[str, str | int], ...]: lambda pairs: tuple((key, value) for key, value in pairs),
 }
 
 
@@ -57,8 +58,9 @@ def change_from_data(data: Mapping[str, Any]) -> Change:
     kind = _TYPES[data["type"]]
     values = {}
     for field in fields(kind):
-        read = _READERS.get(field.type)
-        value = data[field.name]
-        values[field.name] = value if read is None else read(value)
+        if field.name in data:
+            read = _READERS.get(field.type)
+            value = data[field.name]
+            values[field.name] = value if read is None else read(value)
     change: Change = kind(**values)
     return change

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from app.domain.calendars import Absence
-from app.domain.facts import Anchor, OccurrenceId, Reported
-from app.domain.plans.state import Given, PlanState
+from app.domain.facts import OccurrenceId, Reported
+from app.domain.plans.state import Given, PlanState, status_of
 from app.domain.plans.step_changes import (
     Book,
     Cancel,
@@ -20,6 +20,7 @@ from app.domain.plans.step_changes import (
     Skip,
     Unbook,
     Unpin,
+    asked_for,
     having,
     refuse_future,
     refuse_gone,
@@ -29,6 +30,7 @@ from app.domain.plans.step_changes import (
 from app.domain.states import PlanStatus, may
 
 LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
+RESTING = frozenset({PlanStatus.ON_HOLD, PlanStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,14 @@ class SetParameter:
 class Decide:
     """A decision is taken: today at its visit, unless that is on record already.
 
-    ``shifts`` puts off steps by days, as the choice or whoever decides says.
+    ``shifts`` puts off steps by days, as the choice or whoever decides says; ``sets`` are the
+    parameters which the choice sets.
     """
 
     step: str
     choice: str
     shifts: tuple[tuple[str, int], ...] = ()
+    sets: tuple[tuple[str, str | int], ...] = ()
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The decision's choice holds from now on."""
@@ -78,6 +82,8 @@ class Decide:
         for key, days in self.shifts:
             total = state.shifts.get(key, 0) + days
             state = replace(state, shifts=having(state.shifts, key, total))
+        for key, value in self.sets:
+            state = replace(state, parameters=having(state.parameters, key, value))
         return replace(state, decided=having(state.decided, self.step, self.choice))
 
 
@@ -145,26 +151,43 @@ class MoveAnchor:
         del as_of
         if state.anchor is None:
             raise ContradictoryChange("this plan has no anchor")
-        refuse_performed(state, state.anchor.occurrence)
         occurrence = state.anchor.occurrence
-        state = released(state, occurrence)
-        if self.to is None:
-            return replace(state, postponed=True)
-        return replace(state, anchor=Anchor(occurrence, self.to), postponed=False)
+        if self.to is not None:
+            return asked_for(state, occurrence, self.to)
+        refuse_performed(state, occurrence)
+        refuse_gone(state, occurrence)
+        return replace(released(state, occurrence), postponed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """The plan as a whole is activated, held, resumed, completed, revoked or in error."""
+    """The plan as a whole is activated, held, completed, revoked or in error."""
 
     to: PlanStatus
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The plan has this status, where the table of transitions allows it."""
         del as_of
+        if self.to is PlanStatus.ACTIVE and state.status is not PlanStatus.DRAFT:
+            raise ContradictoryChange(f"a plan that is {state.status} is not activated")
         if not may(state.status, self.to):
             raise ContradictoryChange(f"a plan that is {state.status} cannot become {self.to}")
         return replace(state, status=self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A plan on hold, or completed too early, goes on: nothing undone lies before ``on``."""
+
+    on: date
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The plan is active and is dated again from that day."""
+        if state.status not in RESTING:
+            raise ContradictoryChange(f"a plan that is {state.status} is not resumed")
+        if self.on < as_of:
+            raise ContradictoryChange("a plan cannot be resumed before today")
+        return replace(state, status=PlanStatus.ACTIVE, not_before=self.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +224,7 @@ Change = (
     | Acknowledge
     | MoveAnchor
     | SetStatus
+    | Resume
     | Amend
 )
 
@@ -208,12 +232,47 @@ Change = (
 def changed_by(state: PlanState, changes: Iterable[Change], *, as_of: date) -> PlanState:
     """The state after these changes, all or none. Raises ContradictoryChange."""
     state = replace(state, asked=())
+    said: dict[tuple[str, object], object] = {}
     for place, change in enumerate(changes):
         try:
-            if state.status not in LIVING and not isinstance(change, SetStatus):
-                raise ContradictoryChange(f"a plan that is {state.status} does not change")
-            state = change.applied_to(state, as_of)
+            _refuse_two_minds(change, state, said)
+            state = _after(change, state, as_of)
         except ContradictoryChange as error:
             error.place = place
             raise
     return state
+
+
+def _after(change: Change, state: PlanState, as_of: date) -> PlanState:
+    if state.status not in LIVING and not isinstance(change, SetStatus | Resume):
+        raise ContradictoryChange(f"a plan that is {state.status} does not change")
+    after = change.applied_to(state, as_of)
+    occurrence = getattr(change, "occurrence", None)
+    if occurrence is not None:
+        was, is_now = status_of(state, occurrence), status_of(after, occurrence)
+        if is_now is not was and not may(was, is_now):
+            raise ContradictoryChange(f"step '{occurrence}' is {was}, it cannot become {is_now}")
+    return after
+
+
+def _refuse_two_minds(
+    change: Change, state: PlanState, said: dict[tuple[str, object], object]
+) -> None:
+    """Raise ContradictoryChange where what is posted together wants one thing in two ways."""
+    thing: tuple[str, object]
+    value: object
+    match change:
+        case Move(occurrence, wanted) | Pin(occurrence, wanted) | Book(occurrence, wanted, _):
+            thing, value = ("day", occurrence), wanted
+        case MoveAnchor(to):
+            thing, value = ("day", state.anchor and state.anchor.occurrence), to
+        case SetParameter(key, given):
+            thing, value = ("parameter", key), given
+        case Waive(element, days, _):
+            thing, value = ("waiver", element), days
+        case Amend(version):
+            thing, value = ("version", None), version
+        case _:
+            return
+    if said.setdefault(thing, value) != value:
+        raise ContradictoryChange("what is posted together wants this in two ways")

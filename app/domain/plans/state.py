@@ -22,7 +22,7 @@ from app.domain.facts import (
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.domain.states import PlanStatus
+from app.domain.states import PlanStatus, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def problem_of(
         birth_date=around.birth_date,
         events=state.events,
         performed=state.performed,
-        missed=state.missed,
+        missed=to_place_later(state, kept),
         skipped=(*state.skipped, *state.cancelled),
         pinned=(*state.pinned, *state.asked),
         reported=(*around.reported, *state.reported),
@@ -133,6 +133,34 @@ def problem_of(
         waivers=tuple(Waiver(given.element, given.days) for given in state.waivers),
         not_before=state.not_before,
     )
+
+
+def to_place_later(state: PlanState, kept: tuple[Kept, ...]) -> tuple[Missed, ...]:
+    """The last miss of each step that has no day of its own since then."""
+    given = {day.occurrence for day in kept}
+    last = {fact.occurrence: fact for fact in state.missed}
+    return tuple(
+        fact
+        for occurrence, fact in last.items()
+        if occurrence not in given and status_of(state, occurrence) is StepStatus.MISSED
+    )
+
+
+def status_of(state: PlanState, occurrence: OccurrenceId) -> StepStatus:
+    """What facts and choices make of an occurrence; whether a booking's day holds is not asked."""
+    if any(fact.occurrence == occurrence for fact in state.performed):
+        return StepStatus.PERFORMED
+    if any(fact.occurrence == occurrence for fact in state.skipped):
+        return StepStatus.SKIPPED
+    if any(fact.occurrence == occurrence for fact in state.cancelled):
+        return StepStatus.CANCELLED
+    if occurrence in state.booked:
+        return StepStatus.BOOKED
+    pinned = any(pin.occurrence == occurrence for pin in state.pinned)
+    rebooked = pinned or occurrence in state.moved
+    if not rebooked and any(fact.occurrence == occurrence for fact in state.missed):
+        return StepStatus.MISSED
+    return StepStatus.PROPOSED if state.status is PlanStatus.DRAFT else StepStatus.PLANNED
 
 
 def _with_rules(protocol: Protocol, rules: tuple[Rule, ...]) -> Protocol:

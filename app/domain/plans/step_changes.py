@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
 from app.domain.facts import (
+    Anchor,
     InvalidRequest,
     Missed,
     OccurrenceId,
@@ -37,12 +38,12 @@ class Perform:
     on: date
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
-        """The step is performed; a day asked for it is forgotten."""
+        """The step is performed; a day asked for it is forgotten, its booking is what was kept."""
         refuse_performed(state, self.occurrence)
         refuse_gone(state, self.occurrence)
         refuse_future(self.on, as_of)
         performed = (*state.performed, Performed(self.occurrence, self.on))
-        return replace(released(state, self.occurrence), performed=performed)
+        return replace(released(state, self.occurrence), performed=performed, booked=state.booked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,17 @@ class Miss:
     on: date
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
-        """The step needs another day; being missed is kept on record."""
+        """The step needs a later day, an anchor too; every miss is kept on record and counts."""
         refuse_performed(state, self.occurrence)
         refuse_gone(state, self.occurrence)
         refuse_future(self.on, as_of)
-        earlier = tuple(fact for fact in state.missed if fact.occurrence != self.occurrence)
-        missed = (*earlier, Missed(self.occurrence, self.on))
-        return replace(released(state, self.occurrence), missed=missed)
+        if any(fact.occurrence == self.occurrence and fact.on >= self.on for fact in state.missed):
+            raise ContradictoryChange(f"step '{self.occurrence}' is missed already")
+        state = released(state, self.occurrence)
+        if is_anchor(state, self.occurrence):
+            soonest = Anchor(self.occurrence, earliest_from=self.on + timedelta(days=1))
+            state = replace(state, anchor=soonest)
+        return replace(state, missed=(*state.missed, Missed(self.occurrence, self.on)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +75,9 @@ class Move:
     to: date
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
-        """The step has this day now; a booking of another day is gone."""
+        """The step has this day now; its booking is gone."""
         del as_of
-        refuse_performed(state, self.occurrence)
-        refuse_gone(state, self.occurrence)
-        state = released(state, self.occurrence)
-        return replace(
-            state,
-            asked=(*state.asked, Pinned(self.occurrence, self.to)),
-            moved=having(state.moved, self.occurrence, self.to),
-        )
+        return asked_for(state, self.occurrence, self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +88,12 @@ class Pin:
     to: date
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
-        """The step has this day, or the plan conflicts."""
+        """The step has this day, or the plan conflicts; a booking of another day is gone."""
         del as_of
         refuse_performed(state, self.occurrence)
         refuse_gone(state, self.occurrence)
+        if state.moved.get(self.occurrence) != self.to:
+            state = released(state, self.occurrence)
         pins = (*unpinned(state, self.occurrence), Pinned(self.occurrence, self.to))
         return replace(state, pinned=pins)
 
@@ -123,19 +123,12 @@ class Book:
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step has the booking's day, which is kept before planned ones."""
-        refuse_performed(state, self.occurrence)
-        refuse_gone(state, self.occurrence)
         if self.booking.ends_at <= self.booking.starts_at:
             raise ContradictoryChange("the booking ends before it begins")
         if self.day < as_of:
             raise ContradictoryChange("a booking cannot lie before today")
-        state = released(state, self.occurrence)
-        return replace(
-            state,
-            asked=(*state.asked, Pinned(self.occurrence, self.day)),
-            moved=having(state.moved, self.occurrence, self.day),
-            booked=having(state.booked, self.occurrence, self.booking),
-        )
+        state = asked_for(state, self.occurrence, self.day)
+        return replace(state, booked=having(state.booked, self.occurrence, self.booking))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +191,27 @@ class Restore:
         return replace(state, skipped=skipped, cancelled=cancelled)
 
 
+def asked_for(state: PlanState, occurrence: OccurrenceId, day: date) -> PlanState:
+    """A person wants this day: for the anchor it is the day from which the plan hangs."""
+    refuse_performed(state, occurrence)
+    refuse_gone(state, occurrence)
+    state = replace(released(state, occurrence), moved=having(state.moved, occurrence, day))
+    if is_anchor(state, occurrence):
+        return replace(state, anchor=Anchor(occurrence, day), postponed=False)
+    return replace(state, asked=(*state.asked, Pinned(occurrence, day)))
+
+
+def is_anchor(state: PlanState, occurrence: OccurrenceId) -> bool:
+    """Whether the plan hangs from this occurrence."""
+    return state.anchor is not None and state.anchor.occurrence == occurrence
+
+
 def released(state: PlanState, occurrence: OccurrenceId) -> PlanState:
     """Nothing asked, pinned, moved or booked for an occurrence any more."""
-    if any(pin.occurrence == occurrence for pin in state.asked):
-        raise ContradictoryChange(f"step '{occurrence}' is asked for twice")
     return replace(
         state,
+        asked=tuple(pin for pin in state.asked if pin.occurrence != occurrence),
         pinned=unpinned(state, occurrence),
-        missed=tuple(fact for fact in state.missed if fact.occurrence != occurrence),
         moved=lacking(state.moved, occurrence),
         booked=lacking(state.booked, occurrence),
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.domain.facts import OccurrenceId
 from app.domain.offsets import MonthEnd
 from app.domain.plans.records import Data, booking_to_data, breach_to_data, reason_to_data
-from app.domain.plans.state import Booking, PlanState
+from app.domain.plans.state import Booking, PlanState, status_of
 from app.domain.protocols import Protocol, Step, StepKind
 from app.domain.rules import Severity
 from app.domain.schedules import Placed, Schedule
@@ -18,6 +18,7 @@ from app.domain.states import PlanStatus, StepStatus
 
 GONE = frozenset({StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.ENTERED_IN_ERROR})
 UNATTENDED = frozenset({StepKind.RESTRICTION})
+KEEPING = frozenset({StepStatus.BOOKED, StepStatus.PERFORMED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,26 @@ def planned_steps(
     state: PlanState,
     ids: Mapping[OccurrenceId, UUID],
     before: Mapping[OccurrenceId, PlannedStep] = MappingProxyType({}),
+    *,
+    booked: frozenset[OccurrenceId] = frozenset(),
 ) -> tuple[PlannedStep, ...]:
     """Every placed step with its texts, and those skipped or cancelled, in protocol order.
 
     ``ids`` gives each occurrence the id that survives every move. A step performed ``before``
-    stays as it was then, whatever its protocol version says now.
+    stays as it was then, whatever its protocol version says now. A booking that has lost its day
+    is gone for good; those made just now are ``booked``.
     """
     by_key = {step.key: step for step in protocol.steps}
     places = {step.key: place for place, step in enumerate(protocol.steps)}
+    holding = booked | {id_ for id_, step in before.items() if step.status in KEEPING}
     steps = [
         _dressed(placed, by_key[placed.id.step], ids[placed.id], state, protocol.month_end)
         for placed in schedule.steps
     ]
+    steps = [step if step.occurrence in holding else _unbooked(step, state) for step in steps]
     steps = [_as_performed(step, before.get(step.occurrence)) for step in steps]
-    steps += _gone(state, before)
+    steps += _gone(state, before, by_key, ids)
+    steps += _left(state, before, protocol, {step.occurrence for step in steps})
     steps.sort(key=lambda step: (places.get(step.occurrence.step, len(places)), _number(step)))
     return tuple(replace(step, position=place) for place, step in enumerate(steps))
 
@@ -86,7 +93,18 @@ def _as_performed(step: PlannedStep, before: PlannedStep | None) -> PlannedStep:
     return replace(step, title=before.title, kind=before.kind, minutes=before.minutes)
 
 
-def _gone(state: PlanState, before: Mapping[OccurrenceId, PlannedStep]) -> Iterator[PlannedStep]:
+def _unbooked(step: PlannedStep, state: PlanState) -> PlannedStep:
+    if step.status is not StepStatus.BOOKED:
+        return step
+    return replace(step, status=_plain(state), appointment=None)
+
+
+def _gone(
+    state: PlanState,
+    before: Mapping[OccurrenceId, PlannedStep],
+    by_key: Mapping[str, Step],
+    ids: Mapping[OccurrenceId, UUID],
+) -> Iterator[PlannedStep]:
     """Skipped and cancelled steps: still there, without a day."""
     for facts, status, text in (
         (state.skipped, StepStatus.SKIPPED, "left out by a person"),
@@ -94,34 +112,76 @@ def _gone(state: PlanState, before: Mapping[OccurrenceId, PlannedStep]) -> Itera
     ):
         for fact in facts:
             known = before.get(fact.occurrence)
+            if known is None and fact.occurrence in ids and fact.occurrence.step in by_key:
+                known = _never_placed(fact.occurrence, by_key[fact.occurrence.step], ids)
             if known is not None:
-                yield replace(
-                    known,
-                    status=status,
-                    day=None,
-                    end=None,
-                    earliest=None,
-                    target=None,
-                    latest=None,
-                    deviation_days=None,
-                    tentative=False,
-                    appointment=None,
-                    instructions=(),
-                    reasons=({"code": status.value, "text": text},),
-                )
+                yield _called_off(known, status, text)
+
+
+def _left(
+    state: PlanState,
+    before: Mapping[OccurrenceId, PlannedStep],
+    protocol: Protocol,
+    there: set[OccurrenceId],
+) -> Iterator[PlannedStep]:
+    """What the protocol and its parameters no longer have: facts stay as they were, and what a
+    decision has called off is shown so.
+    """
+    performed = {fact.occurrence for fact in state.performed}
+    called_off = {
+        key: step.title
+        for step in protocol.steps
+        for choice in step.choices
+        if state.decided.get(step.key) == choice.key
+        for effect in choice.effects
+        if effect.type == "cancel"
+        for key in effect.steps
+    }
+    for occurrence, step in before.items():
+        if occurrence in there:
+            continue
+        if occurrence in performed and step.status is StepStatus.PERFORMED:
+            yield step
+        elif occurrence.step in called_off:
+            text = f"called off by the decision: {called_off[occurrence.step]}"
+            yield _called_off(step, StepStatus.CANCELLED, text)
+
+
+def _called_off(step: PlannedStep, status: StepStatus, text: str) -> PlannedStep:
+    return replace(
+        step,
+        status=status,
+        day=None,
+        end=None,
+        earliest=None,
+        target=None,
+        latest=None,
+        deviation_days=None,
+        tentative=False,
+        appointment=None,
+        instructions=(),
+        reasons=({"code": status.value, "text": text},),
+    )
+
+
+def _never_placed(
+    occurrence: OccurrenceId, step: Step, ids: Mapping[OccurrenceId, UUID]
+) -> PlannedStep:
+    placed = Placed(occurrence, 0, None, None, None, False, False, None, False, ())
+    return _planned(placed, step, ids[occurrence], StepStatus.SKIPPED, MonthEnd.CLAMP)
+
+
+def _plain(state: PlanState) -> StepStatus:
+    return StepStatus.PROPOSED if state.status is PlanStatus.DRAFT else StepStatus.PLANNED
 
 
 def _status(placed: Placed, state: PlanState) -> tuple[StepStatus, Booking | None]:
     """The status of a placed step; a booking holds only while its day does."""
-    if placed.performed:
-        return StepStatus.PERFORMED, state.booked.get(placed.id)
     booking = state.booked.get(placed.id)
-    if booking is not None and state.moved.get(placed.id) == placed.day:
-        return StepStatus.BOOKED, booking
-    if any(fact.occurrence == placed.id for fact in state.missed):
-        return StepStatus.MISSED, None
-    draft = state.status is PlanStatus.DRAFT
-    return (StepStatus.PROPOSED if draft else StepStatus.PLANNED), None
+    status = StepStatus.PERFORMED if placed.performed else status_of(state, placed.id)
+    if status is StepStatus.BOOKED and state.moved.get(placed.id) != placed.day:
+        return _plain(state), None
+    return status, booking
 
 
 def _dressed(
@@ -131,12 +191,13 @@ def _dressed(
     planned = _planned(placed, step, id_, status, month_end)
     if booking is not None:
         planned = replace(planned, appointment=booking_to_data(booking))
-    for fact in state.missed:
-        if fact.occurrence == placed.id:
-            text = f"missed on {fact.on.isoformat()}; this day is proposed instead"
-            reasons = ({"code": "missed", "text": text}, *planned.reasons)
-            planned = replace(planned, reasons=reasons)
-    return planned
+    missed = [fact.on.isoformat() for fact in state.missed if fact.occurrence == placed.id]
+    if not missed:
+        return planned
+    text = f"missed on {' and '.join(missed)}"
+    if status is StepStatus.MISSED and placed.day is not None:
+        text = f"{text}; this day is proposed instead"
+    return replace(planned, reasons=({"code": "missed", "text": text}, *planned.reasons))
 
 
 def _planned(

@@ -12,7 +12,7 @@ from app.persistence.plans.records import (
     StepView,
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
-from app.services.plans.changing import ChangedPlan, change_plan, preview_change
+from app.services.plans.changing import change_plan, preview_change
 from app.services.plans.history import (
     Revision,
     RevisionNotFound,
@@ -45,6 +45,7 @@ from app.services.plans.reading import (
     read_plan,
 )
 from app.services.plans.rechecking import Rechecked, recheck_patient
+from app.services.plans.redating import ChangedPlan
 from app.services.plans.views import view_of_planned
 
 __all__ = [

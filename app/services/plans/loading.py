@@ -124,10 +124,11 @@ async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = 
 
 async def hold_patient(ctx: Context, request: PlanRequest) -> None:
     """Let nobody else make a plan for this patient until this one is stored."""
-    known = request.patient_identifier
-    patient = request.patient_id or (known and Identifier(known.system, known.value))
-    if patient is not None:
-        await PatientRepository(ctx.connection, ctx.clinic_id).hold(patient)
+    patients, known = PatientRepository(ctx.connection, ctx.clinic_id), request.patient_identifier
+    if request.patient_id is not None:
+        await patients.hold(request.patient_id)
+    elif known is not None:
+        await patients.hold(Identifier(known.system, known.value))
 
 
 def _named(request: PlanRequest) -> Named:

@@ -28,7 +28,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
-from app.services.plans.posting import own_shifts
+from app.services.plans.posting import own_sets, own_shifts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import waiver_faults
 
@@ -44,6 +44,7 @@ class ScheduleConflict(DomainError):
         self.options = options
         # The ids of a stored plan's steps with their occurrences: options name steps by these.
         self.steps: dict[str, str] = {}
+        self.anchor: str | None = None
 
 
 class InvalidPlan(Faults):
@@ -137,8 +138,10 @@ def _read(change: Change | PerformedAt, basis: Basis) -> Change:
         case Decide(key, choice):
             step = basis.document.protocol.step(key)
             choices = () if step is None else step.choices
-            shifts = (shift for one in choices if one.key == choice for shift in own_shifts(one))
-            return replace(change, shifts=tuple(shifts))
+            taken = [one for one in choices if one.key == choice]
+            shifts = (shift for one in taken for shift in own_shifts(one))
+            sets = (given for one in taken for given in own_sets(one))
+            return replace(change, shifts=tuple(shifts), sets=tuple(sets))
         case _:
             return change
 
@@ -212,7 +215,9 @@ def plan_record(
     ctx: Context, request: PlanRequest, basis: Basis, state: PlanState, schedule: Schedule
 ) -> PlanRecord:
     """A schedule as the first revision of a plan, its steps with new ids."""
-    ids = {placed.id: ctx.new_id() for placed in schedule.steps}
+    left_out = [fact.occurrence for fact in (*state.skipped, *state.cancelled)]
+    wanted = [*(placed.id for placed in schedule.steps), *left_out]
+    ids = {occurrence: ctx.new_id() for occurrence in wanted}
     steps = planned_steps(schedule, basis.document.protocol, state, ids)
     breaches = breaches_of(schedule, ids, state.acknowledged)
     return PlanRecord(

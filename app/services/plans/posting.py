@@ -1,7 +1,7 @@
 """Posted changes before the plan they speak of is known, and how they find their steps in it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,16 @@ from app.domain.documents import InvalidProtocol, ProtocolDocument, parse_protoc
 from app.domain.documents.protocol_writing import document_to_data
 from app.domain.errors import Fault, Faults
 from app.domain.facts import OccurrenceId
-from app.domain.plans.changes import AddStep, Amend, Change, Decide, SetParameter
+from app.domain.plans.changes import (
+    AddStep,
+    Amend,
+    Change,
+    Decide,
+    MoveAnchor,
+    SetParameter,
+)
 from app.domain.plans.state import PlanState
+from app.domain.plans.step_changes import Miss, Pin
 from app.domain.protocols import Choice, Protocol
 
 StepName = UUID | OccurrenceId
@@ -23,11 +31,14 @@ class InvalidChange(Faults):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a change is applied: the location's zone and today, and the change's own id."""
+    """Where a change is applied: the location's zone and today, the change's own id, and the day
+    its step has now.
+    """
 
     zone: tzinfo
     today: date
     id: UUID
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,83 +95,112 @@ class PostedChanges:
         return {}
 
     @property
-    def corrections(self) -> tuple[UUID, ...]:
-        """The changes entered in error."""
-        return tuple(c.change_id for c in self.changes if isinstance(c, Correction))
+    def corrections(self) -> dict[int, UUID]:
+        """The changes entered in error, by their place among those posted."""
+        return {
+            number: change.change_id
+            for number, change in enumerate(self.changes)
+            if isinstance(change, Correction)
+        }
 
 
-def resolved(
-    posted: PostedChanges,
-    places: tuple[Place, ...],
-    protocol: Protocol,
-    steps: Mapping[UUID, OccurrenceId],
-) -> tuple[tuple[UUID, Change], ...]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A posted change read for its plan, with its place among those posted and its own id."""
+
+    number: int
+    id: UUID
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What posted changes are read by: the plan's protocol, state, steps and their days."""
+
+    protocol: Protocol
+    state: PlanState
+    steps: Mapping[UUID, OccurrenceId]
+    days: Mapping[OccurrenceId, date | None]
+
+
+def resolved(posted: PostedChanges, places: tuple[Place, ...], known: Known) -> tuple[Made, ...]:
     """The changes of a plan with their ids. Raises InvalidChange naming each place."""
     faults: list[Fault] = []
-    found: list[tuple[UUID, Change]] = []
-    known = set(steps.values())
+    found: list[Made] = []
     for number, (change, place) in enumerate(zip(posted.changes, places, strict=True)):
-        at = f"/changes/{number}"
-        occurrence = None
-        if isinstance(change, StepChange | DecideChange):
-            occurrence = _occurrence(change.step, steps, known)
-            if occurrence is None:
-                faults.append(Fault(f"{at}/step_id", "unknown-step", "the plan has no such step"))
-                continue
-        made = _Reading(protocol, at, faults).made(change, place, occurrence)
+        made = _Reading(known, f"/changes/{number}", faults).made(change, place)
         if made is not None:
-            found.append((place.id, made))
+            found.append(Made(number, place.id, made))
     if faults:
         raise InvalidChange(tuple(faults))
     return tuple(found)
 
 
-def _occurrence(
-    step: StepName, steps: Mapping[UUID, OccurrenceId], known: set[OccurrenceId]
-) -> OccurrenceId | None:
-    if isinstance(step, UUID):
-        return steps.get(step)
-    return step if step in known else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One posted change read for a protocol; what does not fit is added to the faults."""
+    """One posted change read for a plan; what does not fit is added to the faults."""
 
-    protocol: Protocol
+    known: Known
     at: str
     faults: list[Fault]
 
-    def made(self, change: Posted, place: Place, occurrence: OccurrenceId | None) -> Change | None:
+    def made(self, change: Posted, place: Place) -> Change | None:
         """The change, or nothing for a correction or a faulty one."""
         match change:
-            case DecideChange() if occurrence is not None:
-                return self._decision(change, occurrence)
-            case StepChange(_, make) if occurrence is not None:
-                return make(place, occurrence)
+            case StepChange(step) | DecideChange(step):
+                occurrence = self._occurrence(step)
+                if occurrence is None:
+                    return None
+                if isinstance(change, DecideChange):
+                    return self._decision(change, occurrence)
+                place = replace(place, day=self.known.days.get(occurrence))
+                return self._of_step(change.make(place, occurrence), place)
             case PlanChange(make):
                 made = make(place)
                 if isinstance(made, SetParameter):
                     self._check_parameter(made)
                 return made
-            case _:
+            case Correction():
                 return None
+
+    def _occurrence(self, step: StepName) -> OccurrenceId | None:
+        by_id = isinstance(step, UUID)
+        found = self.known.steps.get(step) if isinstance(step, UUID) else step
+        if found not in self.known.days:
+            text = "the plan has no such step"
+            self._refuse("step_id" if by_id else "step", "unknown-step", text)
+            return None
+        return found
+
+    def _of_step(self, made: Change, place: Place) -> Change:
+        anchor = self.known.state.anchor
+        match made:
+            case Pin(occurrence, to) if anchor is not None and occurrence == anchor.occurrence:
+                # The anchor's day is one that nothing moves: there is no other way to ask for it.
+                return MoveAnchor(to)
+            case Miss(_, on) if place.day is not None and place.day > on:
+                self._refuse("on", "not-yet", "the step is planned for a later day")
+        return made
 
     def _refuse(self, member: str, code: str, text: str) -> None:
         self.faults.append(Fault(f"{self.at}/{member}", code, text))
 
     def _check_parameter(self, change: SetParameter) -> None:
-        known = {parameter.key: parameter for parameter in self.protocol.parameters}
+        known = {parameter.key: parameter for parameter in self.known.protocol.parameters}
+        decided = decided_parameters(self.known.protocol, self.known.state)
         if change.key not in known:
             self._refuse("key", "unknown-parameter", "the protocol has no such parameter")
+        elif change.key in decided:
+            self._refuse("key", "decided", f"is set by the decision '{decided[change.key]}'")
         elif not known[change.key].accepts(change.value):
             self._refuse("value", "not-allowed", "the parameter does not take this value")
 
     def _decision(self, change: DecideChange, occurrence: OccurrenceId) -> Change | None:
-        step = self.protocol.step(occurrence.step)
+        step = self.known.protocol.step(occurrence.step)
         choices = {} if step is None else {choice.key: choice for choice in step.choices}
         if not choices:
-            self._refuse("step_id", "not-a-decision", "the step is not a decision")
+            member = "step_id" if isinstance(change.step, UUID) else "step"
+            self._refuse(member, "not-a-decision", "the step is not a decision")
             return None
         choice = choices.get(change.choice)
         if choice is None:
@@ -173,7 +213,27 @@ class _Reading:
                 text = "this choice keeps no step that could be put off"
                 self._refuse("shift", "not-allowed", text)
             shifts += [(key, change.shift) for key in kept]
-        return Decide(occurrence.step, change.choice, tuple(shifts))
+        return Decide(occurrence.step, change.choice, tuple(shifts), own_sets(choice))
+
+
+def decided_parameters(protocol: Protocol, state: PlanState) -> dict[str, str]:
+    """The parameters which decisions taken have set, with the decision."""
+    return {
+        key: step.key
+        for step in protocol.steps
+        for choice in step.choices
+        if state.decided.get(step.key) == choice.key
+        for key, _ in own_sets(choice)
+    }
+
+
+def own_sets(choice: Choice) -> tuple[tuple[str, str | int], ...]:
+    """The parameters which a choice sets, with their values."""
+    return tuple(
+        (effect.parameter, effect.value)
+        for effect in choice.effects
+        if effect.type == "set" and effect.parameter is not None and effect.value is not None
+    )
 
 
 def own_shifts(choice: Choice) -> list[tuple[str, int]]:
@@ -188,31 +248,58 @@ def own_shifts(choice: Choice) -> list[tuple[str, int]]:
 
 
 def extended(document: ProtocolDocument, state: PlanState) -> Protocol:
-    """The protocol with the steps added to one plan. Raises InvalidChange for a faulty one."""
+    """The protocol with the steps added to one plan. Raises InvalidProtocol for a faulty one."""
     if not state.added:
         return document.protocol
     data = dict(document_to_data(document))
-    first = len(data["steps"])
     data["steps"] = [*data["steps"], *state.added]
+    return parse_protocol(data).protocol
+
+
+def extended_by(document: ProtocolDocument, state: PlanState, made: tuple[Made, ...]) -> Protocol:
+    """The same where changes added steps or another version: its faults are theirs.
+
+    Raises InvalidChange naming each place.
+    """
     try:
-        return parse_protocol(data).protocol
+        return extended(document, state)
     except InvalidProtocol as error:
-        raise InvalidChange(tuple(_of_added(fault, first) for fault in error.faults)) from error
+        first = len(document.protocol.steps)
+        adding = [one.number for one in made if isinstance(one.change, AddStep)]
+        earlier = len(state.added) - len(adding)
+        numbers = {first + earlier + place: number for place, number in enumerate(adding)}
+        amending = [one.number for one in made if isinstance(one.change, Amend)]
+        elsewhere = f"/changes/{amending[-1]}/version" if amending else "/changes"
+        faults = (_of_added(fault, numbers, elsewhere) for fault in error.faults)
+        raise InvalidChange(tuple(faults)) from error
 
 
-def _of_added(fault: Fault, first: int) -> Fault:
+def _of_added(fault: Fault, numbers: Mapping[int, int], elsewhere: str) -> Fault:
     """A fault of an added step, named by the member of the change that holds it."""
-    parts = fault.pointer.split("/")
-    if len(parts) > 2 and parts[1] == "steps" and int(parts[2]) >= first:
-        return Fault("/changes/" + "/".join(["step", *parts[3:]]), fault.code, fault.text)
-    return fault
+    parts = fault.pointer.split("/")[1:]
+    place = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else -1
+    if parts[0] != "steps" or place not in numbers:
+        return Fault(elsewhere, fault.code, fault.text)
+    at, inside = f"/changes/{numbers[place]}", parts[2:]
+    if inside[:1] == ["timings"]:
+        return Fault("/".join([at, "timing", *inside[2:]]), fault.code, fault.text)
+    if inside[:1] in (["title"], ["kind"]):
+        return Fault(f"{at}/{inside[0]}", fault.code, fault.text)
+    return Fault(at, fault.code, fault.text)
 
 
-def target_version(changes: tuple[tuple[UUID, Change], ...], now: str) -> str:
-    """The protocol version a plan follows after these changes."""
-    return next((c.version for _, c in reversed(changes) if isinstance(c, Amend)), now)
-
-
-def adds_steps(changes: tuple[tuple[UUID, Change], ...]) -> bool:
-    """Whether any change adds a step of the plan's own."""
-    return any(isinstance(change, AddStep) for _, change in changes)
+def version_faults(made: tuple[Made, ...], protocol: Protocol, state: PlanState) -> list[Fault]:
+    """Why a plan cannot go on by the version it is amended to."""
+    amending = [one.number for one in made if isinstance(one.change, Amend)]
+    if not amending:
+        return []
+    known = {parameter.key: parameter for parameter in protocol.parameters}
+    texts = [
+        f"the version does not take parameter '{key}' as it is set"
+        for key, value in state.parameters.items()
+        if key not in known or not known[key].accepts(value)
+    ]
+    if (None if state.anchor is None else state.anchor.occurrence.step) != protocol.anchor:
+        texts.append("the version hangs from another step")
+    at = f"/changes/{amending[-1]}/version"
+    return [Fault(at, "not-compatible", text) for text in texts]

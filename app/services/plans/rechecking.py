@@ -3,24 +3,28 @@
 What a person would have to post to make it right is proposed with it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from app.domain.engine import solve, standing_breaches
+from app.domain.engine import standing_breaches
+from app.domain.facts import OccurrenceId
 from app.domain.plans.records import state_from_data
 from app.domain.plans.state import problem_of
 from app.domain.plans.steps import attention_of, breaches_of
-from app.domain.schedules import Conflict, Schedule
+from app.domain.schedules import Move, Schedule
 from app.domain.states import PlanStatus
 from app.persistence.events import EventRepository, NewEvent
 from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import PlanFilter, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
-from app.services.plans.changing import ChangedPlan, StoredPlan, kept_days, load_plan, moves_from
+from app.services.plans.changing import StoredPlan, load_plan
 from app.services.plans.noting import noted
+from app.services.plans.planning import ScheduleConflict, answer
 from app.services.plans.posting import extended
+from app.services.plans.redating import kept_days, moves_from, name_steps
 
 LIVING = (PlanStatus.ACTIVE, PlanStatus.ON_HOLD, PlanStatus.DRAFT)
 MOST_PLANS = 200
@@ -28,12 +32,16 @@ MOST_PLANS = 200
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """One plan looked at again: what its days break now, and what solving it again would do."""
+    """One plan looked at again: what its days break now, and what would make it right.
+
+    Either ``moves`` or, where no schedule exists any more, a conflict with its ways out.
+    """
 
     plan_id: UUID
     breaches: tuple[dict[str, Any], ...]
-    proposal: ChangedPlan | None
-    conflict: Conflict | None
+    ids: Mapping[OccurrenceId, UUID]
+    moves: tuple[Move, ...] = ()
+    conflict: ScheduleConflict | None = None
 
 
 async def recheck_patient(ctx: Context, patient_id: UUID) -> tuple[Rechecked, ...]:
@@ -67,25 +75,28 @@ async def recheck_plan(ctx: Context, plan_id: UUID) -> Rechecked:
 
 async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEvent]]:
     stored = await load_plan(ctx, plan_id)
-    before = stored.record
+    before, basis = stored.record, stored.basis
     state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
-    protocol = extended(stored.basis.document, state)
-    kept = kept_days(before, state, before.steps)
-    basis = stored.basis
+    protocol = extended(basis.document, state)
+    kept = kept_days(before, state, before.steps, basis.today)
     problem = problem_of(state, protocol, basis.around, as_of=basis.today, kept=kept)
     ids = {step.occurrence: step.id for step in before.steps}
     broken = Schedule(steps=(), breaches=standing_breaches(problem))
     breaches = breaches_of(broken, ids, state.acknowledged)
-    answer = solve(problem)
     events: list[NewEvent] = []
-    if [b["id"] for b in breaches] != [b["id"] for b in before.breaches]:
+    if _by_id(breaches) != _by_id(before.breaches):
         events = await _flag(ctx, stored, breaches)
-    conflict = answer if isinstance(answer, Conflict) else None
-    proposal = None
-    if isinstance(answer, Schedule):
-        moves = moves_from(before, answer)
-        proposal = ChangedPlan(before, basis, moves, answer.offers, ids)
-    return Rechecked(plan_id, tuple(breaches), proposal, conflict), events
+    found = Rechecked(plan_id, tuple(breaches), ids)
+    try:
+        schedule = await answer(problem)
+    except ScheduleConflict as conflict:
+        name_steps(conflict, before, state)
+        return replace(found, conflict=conflict), events
+    return replace(found, moves=moves_from(before, schedule)), events
+
+
+def _by_id(breaches: list[dict[str, Any]]) -> dict[str, Any]:
+    return {breach["id"]: breach for breach in breaches}
 
 
 async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]) -> list[NewEvent]:

@@ -4,8 +4,8 @@ from datetime import date
 
 from app.domain.plans.steps import PlannedStep
 from app.persistence.plans.records import PlanView, StepView
-from app.services.plans.changing import ChangedPlan
 from app.services.plans.planning import PlannedPlan
+from app.services.plans.redating import ChangedPlan
 
 
 def view_of_planned(planned: PlannedPlan | ChangedPlan) -> PlanView:

@@ -8,7 +8,7 @@ from app.domain.plans.changes import Acknowledge, Change, Waive
 from app.domain.problem import Problem
 
 
-def waiver_faults(changes: Iterable[Change], problem: Problem) -> list[Fault]:
+def waiver_faults(changes: Iterable[Change | None], problem: Problem) -> list[Fault]:
     """A fault for each waiver of something that is not there, or that nobody may set aside."""
     changes = list(changes)
     if not any(isinstance(change, Waive) for change in changes):
@@ -22,7 +22,9 @@ def waiver_faults(changes: Iterable[Change], problem: Problem) -> list[Fault]:
     ]
 
 
-def acknowledgement_faults(changes: Iterable[Change], breaches: Iterable[str]) -> list[Fault]:
+def acknowledgement_faults(
+    changes: Iterable[Change | None], breaches: Iterable[str]
+) -> list[Fault]:
     """A fault for each breach acknowledged that the plan does not have."""
     known = set(breaches)
     return [
