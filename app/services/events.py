@@ -29,6 +29,7 @@ class EventType(StrEnum):
     PLAN_CHANGED = "plan_changed"
     PLAN_ACTIVATED = "plan_activated"
     PLAN_HELD = "plan_held"
+    PLAN_RESUMED = "plan_resumed"
     PLAN_COMPLETED = "plan_completed"
     PLAN_REVOKED = "plan_revoked"
     PLAN_ENTERED_IN_ERROR = "plan_entered_in_error"
@@ -42,15 +43,19 @@ class EventType(StrEnum):
     STEP_REMOVED = "step_removed"
     STEP_MOVED = "step_moved"
     STEP_BOOKED = "step_booked"
+    STEP_UNBOOKED = "step_unbooked"
     STEP_PERFORMED = "step_performed"
     STEP_MISSED = "step_missed"
     STEP_SKIPPED = "step_skipped"
     STEP_CANCELLED = "step_cancelled"
+    STEP_RESTORED = "step_restored"
+    STEP_CORRECTED = "step_corrected"
     STEP_DUE = "step_due"
     STEP_OVERDUE = "step_overdue"
     DECISION_DUE = "decision_due"
     DECISION_TAKEN = "decision_taken"
     BREACH_FOUND = "breach_found"
+    BREACH_CLEARED = "breach_cleared"
 
 
 def new_event(
