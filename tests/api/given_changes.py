@@ -121,3 +121,33 @@ def did(**days: str) -> list[Data]:
 def moved(answer: Data) -> dict[str, tuple[str, str | None]]:
     """The moves of an answer by their steps."""
     return {move["step"]: (move["from"], move["to"]) for move in answer["moves"]}
+
+
+# What story 1 has behind it on 25 February, and what it has on 14 April besides.
+DONE = {
+    "consult": "2027-01-13",
+    "primer__2": "2027-02-02",
+    "primer__1": "2027-02-23",
+    "baseline_outcomes": "2027-02-24",
+    "orthotic_impression": "2027-02-03",
+    "orthotic_fitting": "2027-02-24",
+}
+DONE_IN_SPRING = {
+    "pre_check": "2027-03-05",
+    "session": "2027-03-10",
+    "call_day3": "2027-03-12",
+    "orthotic_check": "2027-03-17",
+    "rehab_start": "2027-03-19",
+    "followup_2w": "2027-03-24",
+    "rehab_visits__1": "2027-03-26",
+    "rehab_visits__2": "2027-04-02",
+    "rehab_visits__3": "2027-04-09",
+}
+
+
+async def living_until_april(desk: Desk) -> Living:
+    """The plan of story 1 on 14 April, everything done as planned."""
+    plan = await living(desk)
+    await plan.on("2027-04-14")
+    await plan.change(*did(**DONE, **DONE_IN_SPRING))
+    return plan

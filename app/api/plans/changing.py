@@ -19,7 +19,6 @@ from app.api.plans.step_changing import (
     StepUnpinnedIn,
 )
 from app.domain.plans.changes import (
-    Acknowledge,
     AddStep,
     Amend,
     Change,
@@ -29,7 +28,14 @@ from app.domain.plans.changes import (
 )
 from app.domain.protocols import StepKind
 from app.domain.states import PlanStatus
-from app.services.plans.posting import Correction, Place, PlanChange, Posted, PostedChanges
+from app.services.plans.posting import (
+    AcknowledgeChange,
+    Correction,
+    Place,
+    PlanChange,
+    Posted,
+    PostedChanges,
+)
 
 
 class AddedTimingIn(In):
@@ -82,7 +88,7 @@ class BreachAcknowledgedIn(In):
 
     def to_domain(self) -> Posted:
         """The choice."""
-        return PlanChange(lambda _: Acknowledge(self.breach))
+        return AcknowledgeChange(self.breach)
 
 
 class PlanStatusIn(In):

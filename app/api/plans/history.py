@@ -114,7 +114,7 @@ def _revision(revision: Revision) -> dict[str, Any]:
 
 # What is kept of a change beside its type, and where the body of a request has it.
 _NAMES = {"occurrence": "step", "report": None, "absence": None, "booking": None, "said": None}
-_INNER = frozenset({"id", "type", "shifts", "sets"})
+_INNER = frozenset({"id", "type", "shifts", "sets", "text", "day"})
 _STATUSES = {
     PlanStatus.ACTIVE: "activate",
     PlanStatus.ON_HOLD: "hold",
@@ -135,10 +135,12 @@ def as_posted(change: dict[str, Any]) -> dict[str, Any]:
             step = change["step"]
             timing = step["timings"][0]
             return {**shown, "title": step["title"], "kind": step["kind"], "timing": timing}
-        case "Book":
-            change = {key: value for key, value in change.items() if key != "day"}
         case _:
-            pass
+            return {**shown, **_flat(change)}
+
+
+def _flat(change: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
     for key, value in change.items():
         if key in _INNER or value is None:
             continue

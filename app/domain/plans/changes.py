@@ -128,16 +128,17 @@ class Waive:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """A person has seen a breach."""
+    """A person has seen a breach, as it reads in ``text``."""
 
     breach: str
+    text: str
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
-        """The breach no longer asks for attention."""
+        """The breach no longer asks for attention, until it reads otherwise."""
         del as_of
-        if self.breach in state.acknowledged:
+        if self.text in state.acknowledged:
             raise ContradictoryChange("the breach is acknowledged already")
-        return replace(state, acknowledged=(*state.acknowledged, self.breach))
+        return replace(state, acknowledged=(*state.acknowledged, self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ class PlanState:
     ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
     being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
     of this plan alone, as a protocol document writes them. ``status`` and ``version`` (of the
-    protocol) are stored beside the state.
+    protocol) are stored beside the state. ``acknowledged`` are breaches as they read when a person
+    saw them: another day, or another report, is not what was seen.
     """
 
     status: PlanStatus = PlanStatus.ACTIVE

@@ -1,5 +1,6 @@
 """Planned steps: the engine's schedule dressed with what people and clients read of each step."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -248,15 +249,18 @@ def _instructions(step: Step, day: date | None, month_end: MonthEnd) -> tuple[Da
 def breaches_of(
     schedule: Schedule, ids: Mapping[OccurrenceId, UUID], acknowledged: tuple[str, ...]
 ) -> list[Data]:
-    """The breaches of a schedule in the shape of the API."""
-    return [
-        breach_to_data(
-            breach,
-            [str(ids[occurrence]) for occurrence in breach.occurrences],
-            acknowledged=breach.id in acknowledged,
-        )
-        for breach in schedule.breaches
-    ]
+    """The breaches of a schedule in the shape of the API; where a rule is broken by one step more
+    than once, the ids are numbered.
+    """
+    found: list[Data] = []
+    numbers: Counter[str] = Counter()
+    for text, breach in {breach.text: breach for breach in schedule.breaches}.items():
+        numbers[breach.id] += 1
+        number = numbers[breach.id]
+        numbered = replace(breach, id=f"{breach.id}:{number}") if number > 1 else breach
+        step_ids = [str(ids[occurrence]) for occurrence in breach.occurrences]
+        found.append(breach_to_data(numbered, step_ids, acknowledged=text in acknowledged))
+    return found
 
 
 def attention_of(breaches: list[Data], steps: tuple[PlannedStep, ...]) -> list[Data]:

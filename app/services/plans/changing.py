@@ -172,6 +172,7 @@ def _resolved(stored: StoredPlan, posted: PostedChanges, state: PlanState) -> tu
         state=state,
         steps={step.id: step.occurrence for step in before.steps},
         days={step.occurrence: step.day for step in before.steps},
+        breaches={breach["id"]: breach["text"] for breach in before.breaches},
     )
     return resolved(posted, places, known)
 

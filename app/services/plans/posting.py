@@ -11,6 +11,7 @@ from app.domain.documents.protocol_writing import document_to_data
 from app.domain.errors import Fault, Faults
 from app.domain.facts import OccurrenceId
 from app.domain.plans.changes import (
+    Acknowledge,
     AddStep,
     Amend,
     Change,
@@ -77,7 +78,14 @@ class Correction:
     change_id: UUID
 
 
-Posted = StepChange | PlanChange | DecideChange | Correction
+@dataclass(frozen=True, slots=True)
+class AcknowledgeChange:
+    """A breach of the plan was seen by a person."""
+
+    breach: str
+
+
+Posted = StepChange | PlanChange | DecideChange | AcknowledgeChange | Correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +123,15 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What posted changes are read by: the plan's protocol, state, steps and their days."""
+    """What posted changes are read by: the plan's protocol, state, steps with their days, and the
+    texts of its breaches by their ids.
+    """
 
     protocol: Protocol
     state: PlanState
     steps: Mapping[UUID, OccurrenceId]
     days: Mapping[OccurrenceId, date | None]
+    breaches: Mapping[str, str]
 
 
 def resolved(posted: PostedChanges, places: tuple[Place, ...], known: Known) -> tuple[Made, ...]:
@@ -160,8 +171,17 @@ class _Reading:
                 if isinstance(made, SetParameter):
                     self._check_parameter(made)
                 return made
+            case AcknowledgeChange(breach):
+                return self._acknowledgement(breach)
             case Correction():
                 return None
+
+    def _acknowledgement(self, breach: str) -> Change | None:
+        text = self.known.breaches.get(breach)
+        if text is None:
+            self._refuse("breach", "unknown-breach", "the plan has no such breach")
+            return None
+        return Acknowledge(breach, text)
 
     def _occurrence(self, step: StepName) -> OccurrenceId | None:
         by_id = isinstance(step, UUID)

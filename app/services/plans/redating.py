@@ -26,7 +26,7 @@ from app.persistence.plans.records import PlanRecord
 from app.services.plans.loading import Basis
 from app.services.plans.planning import ScheduleConflict, answer
 from app.services.plans.posting import InvalidChange, Made
-from app.services.plans.waiving import acknowledgement_faults, waiver_faults
+from app.services.plans.waiving import waiver_faults
 
 UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.MISSED})
 ENDED = frozenset({PlanStatus.COMPLETED, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR})
@@ -95,21 +95,27 @@ def _only_held(made: tuple[Made, ...]) -> bool:
 def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
     """A schedule with new days for what has passed while the plan was on hold, if there is one.
 
-    Where there is none, these steps stay, overdue, until a person moves or skips them.
+    What has no day left in its window stays, overdue, until a person moves or skips it; so does
+    everything where no schedule exists.
     """
     if not any(isinstance(one.change, Resume) for one in plan.made):
         return None
-    ahead = tuple(kept for kept in problem.kept if kept.day >= problem.as_of)
-    found = solve(replace(problem, kept=ahead))
+    first = plan.state.not_before or problem.as_of
+    late = {
+        step.occurrence
+        for step in plan.promised
+        if step.latest is not None and step.latest < first and not step.deadline
+    }
+    kept = (k for k in problem.kept if k.day >= problem.as_of or k.occurrence in late)
+    found = solve(replace(problem, kept=tuple(kept)))
     return found if isinstance(found, Schedule) else None
 
 
 def _check(plan: Redating, problem: Problem) -> None:
-    """Refuse what is waived or acknowledged without being there. Raises InvalidChange."""
+    """Refuse what is waived without being there. Raises InvalidChange."""
     made = {one.number: one.change for one in plan.made}
     changes = [made.get(number) for number in range(max(made, default=-1) + 1)]
     faults = waiver_faults(changes, problem)
-    faults += acknowledgement_faults(changes, (breach["id"] for breach in plan.before.breaches))
     if faults:
         raise InvalidChange(tuple(faults))
 

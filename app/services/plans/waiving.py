@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from app.domain.engine import waivable_elements
 from app.domain.errors import Fault
-from app.domain.plans.changes import Acknowledge, Change, Waive
+from app.domain.plans.changes import Change, Waive
 from app.domain.problem import Problem
 
 
@@ -19,16 +19,4 @@ def waiver_faults(changes: Iterable[Change | None], problem: Problem) -> list[Fa
         Fault(f"/changes/{number}/element", "not-waivable", text)
         for number, change in enumerate(changes)
         if isinstance(change, Waive) and change.element not in known
-    ]
-
-
-def acknowledgement_faults(
-    changes: Iterable[Change | None], breaches: Iterable[str]
-) -> list[Fault]:
-    """A fault for each breach acknowledged that the plan does not have."""
-    known = set(breaches)
-    return [
-        Fault(f"/changes/{number}/breach", "unknown-breach", "the plan has no such breach")
-        for number, change in enumerate(changes)
-        if isinstance(change, Acknowledge) and change.breach not in known
     ]
