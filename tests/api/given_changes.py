@@ -1,9 +1,11 @@
 """A living plan for the tests of changes: previewed, changed, refused, read back, undone."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.api.given_plans import Data, Desk, days_of, good, steps_of
+from app.persistence.protocols import VersionExists
+from tests.api.given_plans import Data, Desk, days_of, good, steps_of, store_protocol
 from tests.client import Answer
 
 AWAY: list[Data] = [{"from": "2027-02-10", "to": "2027-02-20"}]
@@ -145,9 +147,20 @@ DONE_IN_SPRING = {
 }
 
 
+async def have_protocol(desk: Desk, data: Data, version: str = "1.0.0") -> None:
+    """Store a version of a protocol as if it had been approved, unless another test has."""
+    with suppress(VersionExists):
+        await store_protocol(desk.app, data, version=version)
+
+
 async def living_until_april(desk: Desk) -> Living:
     """The plan of story 1 on 14 April, everything done as planned."""
     plan = await living(desk)
     await plan.on("2027-04-14")
     await plan.change(*did(**DONE, **DONE_IN_SPRING))
     return plan
+
+
+def hours(day: str, **fields: str) -> Data:
+    """A booking of two hours in the local morning."""
+    return {"starts_at": f"{day}T09:00:00-07:00", "ends_at": f"{day}T11:00:00-07:00", **fields}

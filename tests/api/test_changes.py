@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.given_changes import did, living, moved
+from tests.api.given_changes import did, hours, living, moved
 from tests.api.given_plans import Data, Desk, good
 
 
@@ -184,11 +184,6 @@ async def test_a_missed_session_waits_for_the_next_day_that_works(desk: Desk) ->
     assert (plan.days["session"], plan.steps["session"]["status"]) == ("2027-03-11", "missed")
     await plan.change({"type": "move_anchor", "to": "2027-03-12"})
     assert (plan.days["session"], plan.steps["session"]["status"]) == ("2027-03-12", "planned")
-
-
-def hours(day: str, **fields: str) -> Data:
-    """A booking of two hours in the local morning."""
-    return {"starts_at": f"{day}T09:00:00-07:00", "ends_at": f"{day}T11:00:00-07:00", **fields}
 
 
 async def test_a_booking_gives_the_step_its_day_and_is_shown(desk: Desk) -> None:

@@ -98,7 +98,11 @@ class StepMissedIn(OfStepIn):
 
     def to_domain(self) -> Posted:
         """The fact."""
-        return self.of_step(lambda place, step: Miss(step, self.on or place.day or place.today))
+        return self.of_step(lambda place, step: Miss(step, self.on or _planned(place)))
+
+
+def _planned(place: Place) -> Day:
+    return min(place.day or place.today, place.today)
 
 
 class StepMovedIn(OfStepIn):

@@ -199,7 +199,8 @@ class _Reading:
                 # The anchor's day is one that nothing moves: there is no other way to ask for it.
                 return MoveAnchor(to)
             case Miss(_, on) if place.day is not None and place.day > on:
-                self._refuse("on", "not-yet", "the step is planned for a later day")
+                text = "the step is planned for a later day"
+                self.faults.append(Fault(self.at, "not-yet", text))
         return made
 
     def _refuse(self, member: str, code: str, text: str) -> None:
@@ -295,7 +296,9 @@ def extended_by(document: ProtocolDocument, state: PlanState, made: tuple[Made, 
 
 
 def _of_added(fault: Fault, numbers: Mapping[int, int], elsewhere: str) -> Fault:
-    """A fault of an added step, named by the member of the change that holds it."""
+    """A fault of an added step, named by the member of the change that holds it, in own words."""
+    if fault.code == "unknown-step":
+        fault = replace(fault, text="the protocol has no such step")
     parts = fault.pointer.split("/")[1:]
     place = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else -1
     if parts[0] != "steps" or place not in numbers:
