@@ -10,12 +10,18 @@ from app.domain.errors import Fault
 from app.domain.plans.change_records import change_to_data
 from app.domain.plans.changes import Amend, changed_by
 from app.domain.plans.records import move_to_data, state_from_data
-from app.domain.plans.state import PlanState
+from app.domain.plans.state import PlanState, problem_of
 from app.domain.plans.step_changes import ContradictoryChange
+from app.domain.problem import Problem
 from app.domain.states import PlanStatus, VersionStatus
 from app.persistence.locations import LocationRepository
 from app.persistence.patients import PatientRepository
-from app.persistence.plans.records import PlanChangedMeanwhile, PlanRecord, RevisionRecord
+from app.persistence.plans.records import (
+    PlanChangedMeanwhile,
+    PlanRecord,
+    PlanView,
+    RevisionRecord,
+)
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import record_of, view_data
 from app.services.context import Context
@@ -38,7 +44,7 @@ from app.services.plans.posting import (
     resolved,
     version_faults,
 )
-from app.services.plans.redating import ChangedPlan, Redating, redated
+from app.services.plans.redating import ChangedPlan, Redating, kept_days, redated
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +118,16 @@ async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> Store
     Who will store it again holds its patient, whose other plans count.
     """
     view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
+    if hold:
+        await PatientRepository(ctx.connection, ctx.clinic_id).hold(UUID(view.patient_id))
+    return await with_basis(ctx, view)
+
+
+async def with_basis(ctx: Context, view: PlanView) -> StoredPlan:
+    """A plan that was read, with everything round it as of today."""
     record = record_of(view)
     version, document = await load_version(ctx, record.protocol_key, record.protocol_version)
-    patients = PatientRepository(ctx.connection, ctx.clinic_id)
-    if hold:
-        await patients.hold(record.patient_id)
-    patient = await patients.get(record.patient_id)
+    patient = await PatientRepository(ctx.connection, ctx.clinic_id).get(record.patient_id)
     location = await LocationRepository(ctx.connection, ctx.clinic_id).get(record.location_id)
     today = ctx.today(location.time_zone)
     around = await load_surroundings(
@@ -127,16 +137,30 @@ async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> Store
         location,
         laterality=record.laterality,
         today=today,
-        plan_id=plan_id,
+        plan_id=record.id,
     )
     basis = Basis(version, document, patient, location, around, today)
     return StoredPlan(record, basis, view_data(view))
 
 
+def standing_problem(stored: StoredPlan) -> Problem:
+    """The question a stored plan puts to the engine as it stands, its days given out kept."""
+    before, basis = stored.record, stored.basis
+    state = state_of(before)
+    kept = kept_days(before, state, before.steps, basis.today)
+    protocol = extended(basis.document, state)
+    return problem_of(state, protocol, basis.around, as_of=basis.today, kept=kept)
+
+
+def state_of(plan: PlanRecord) -> PlanState:
+    """The facts and choices of a stored plan."""
+    return state_from_data(plan.state, PlanStatus(plan.status), plan.protocol_version)
+
+
 async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> WorkedOut:
     """What changes make of a plan; stores nothing. Raises what ``change_plan`` raises."""
     before = stored.record
-    state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
+    state = state_of(before)
     made = _resolved(stored, posted, state)
     begun = Corrected(state, before.steps)
     if posted.corrections:

@@ -1,6 +1,5 @@
 """Stored plans: read one, list pages, and ask which days a step could have, and why not others."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -9,22 +8,16 @@ from anyio import to_thread
 
 from app.domain.engine import bookable_days, why_not
 from app.domain.errors import DomainError
-from app.domain.facts import Commitment, Kept, OccurrenceId
-from app.domain.plans.records import state_from_data
-from app.domain.plans.state import problem_of
+from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Conflict, Schedule
-from app.domain.states import PlanStatus, StepStatus
-from app.persistence.locations import LocationRepository
-from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import PlanFilter, PlanSummary, PlanView, StepView
 from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
 from app.services.listing import Listed, page_of
-from app.services.plans.loading import load_surroundings, load_version
+from app.services.plans.changing import standing_problem, with_basis
 from app.services.plans.proposing import RangeNotAllowed
-
-UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED})
+from app.services.plans.redating import UNDONE
 
 
 class StepNotFound(DomainError):
@@ -106,36 +99,7 @@ async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) 
 
 async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
     """The question a stored plan puts to the engine today, its days given out kept."""
-    view = plan.view
-    _, document = await load_version(ctx, view.protocol_key, view.protocol_version)
-    patient = await PatientRepository(ctx.connection, ctx.clinic_id).get(UUID(view.patient_id))
-    location = await LocationRepository(ctx.connection, ctx.clinic_id).get(UUID(view.location_id))
-    around = await load_surroundings(
-        ctx,
-        document,
-        patient,
-        location,
-        laterality=view.laterality,
-        today=plan.today,
-        plan_id=UUID(view.id),
-    )
-    kept = kept_days(view.steps, PlanStatus(view.status))
-    state = state_from_data(view.state, PlanStatus(view.status), view.protocol_version)
-    return problem_of(state, document.protocol, around, as_of=plan.today, kept=kept)
-
-
-def kept_days(steps: Sequence[StepView], status: PlanStatus) -> tuple[Kept, ...]:
-    """The days given out so far: booked ones weigh more, those of a draft nothing."""
-    plain = Commitment.DRAFT if status is PlanStatus.DRAFT else Commitment.ACTIVE
-    return tuple(
-        Kept(
-            occurrence_of(step),
-            date.fromisoformat(step.day),
-            Commitment.BOOKED if step.status == StepStatus.BOOKED else plain,
-        )
-        for step in steps
-        if step.day is not None and step.status in UNDONE
-    )
+    return standing_problem(await with_basis(ctx, plan.view))
 
 
 def occurrence_of(step: StepView) -> OccurrenceId:

@@ -10,8 +10,6 @@ from uuid import UUID
 
 from app.domain.engine import standing_breaches
 from app.domain.facts import OccurrenceId
-from app.domain.plans.records import state_from_data
-from app.domain.plans.state import problem_of
 from app.domain.plans.steps import attention_of, breaches_of
 from app.domain.schedules import Move, Schedule
 from app.domain.states import PlanStatus
@@ -20,11 +18,10 @@ from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import PlanFilter, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
-from app.services.plans.changing import StoredPlan, load_plan
+from app.services.plans.changing import StoredPlan, load_plan, standing_problem, state_of
 from app.services.plans.noting import noted
 from app.services.plans.planning import ScheduleConflict, answer
-from app.services.plans.posting import extended
-from app.services.plans.redating import kept_days, moves_from, name_steps
+from app.services.plans.redating import moves_from, name_steps
 
 LIVING = (PlanStatus.ACTIVE, PlanStatus.ON_HOLD, PlanStatus.DRAFT)
 MOST_PLANS = 200
@@ -75,11 +72,8 @@ async def recheck_plan(ctx: Context, plan_id: UUID) -> Rechecked:
 
 async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEvent]]:
     stored = await load_plan(ctx, plan_id)
-    before, basis = stored.record, stored.basis
-    state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
-    protocol = extended(basis.document, state)
-    kept = kept_days(before, state, before.steps, basis.today)
-    problem = problem_of(state, protocol, basis.around, as_of=basis.today, kept=kept)
+    before, state = stored.record, state_of(stored.record)
+    problem = standing_problem(stored)
     ids = {step.occurrence: step.id for step in before.steps}
     broken = Schedule(steps=(), breaches=standing_breaches(problem))
     breaches = breaches_of(broken, ids, state.acknowledged)
@@ -120,5 +114,4 @@ async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]
     )
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     await plans.save(after, revision, [], read_revision=before.revision, superseded=stored.snapshot)
-    state = state_from_data(before.state, PlanStatus(before.status), before.protocol_version)
-    return noted(ctx, before, after, state)
+    return noted(ctx, before, after, state_of(before))
