@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.announcing import announced_until
@@ -36,11 +37,11 @@ class Worker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until told to stop; wait a moment where nothing is to be done."""
+        """Work until told to stop; wait a moment where nothing is to be done, or goes wrong."""
         while not self._stop.is_set():
             try:
                 busy = await self.work()
-            except DBAPIError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, later work is not to suffer
                 _log.warning("the worker waits: %s", type(error).__name__)
                 busy = False
             if not busy:
@@ -58,9 +59,21 @@ class Worker:
         return await self._announce() or done
 
     async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:
-        async with self.database.writing() as connection:
-            ctx = await self._context(connection, clinic_id)
-            return await batches.do_next(ctx, batch_id)
+        plan_id = None
+        try:
+            async with self.database.writing() as connection:
+                ctx = await self._context(connection, clinic_id)
+                plan_id = await batches.claim_plan(ctx, batch_id)
+                if plan_id is not None:
+                    await batches.do_plan(ctx, batch_id, plan_id)
+        except Exception as error:
+            if plan_id is None:
+                raise
+            _log.error("a plan of a batch failed: %s", type(error).__name__)
+            async with self.database.writing() as connection:
+                ctx = await self._context(connection, clinic_id)
+                await batches.give_up(ctx, batch_id, plan_id)
+        return plan_id is not None
 
     async def _announce(self) -> bool:
         """Say what a new local day has made due; false where no location has a new day."""
@@ -97,3 +110,9 @@ class Worker:
             await asyncio.wait_for(self._stop.wait(), IDLE_SECONDS)
         except TimeoutError:
             return
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it may go better next time: the database was away, or others held the data."""
+    lasting = isinstance(error, IntegrityError | DataError | ProgrammingError)
+    return isinstance(error, DBAPIError | PoolTimeout | OSError) and not lasting

@@ -202,7 +202,7 @@ async def preview_closure(body: ClosureIn, ctx: ReadContextDep) -> TouchedPlansO
     await locations.get_location(ctx, body.location_id)
     closure = body.to_domain()
     found = await batches.touched_plans(ctx, body.location_id, closure.first, closure.last)
-    plans = [TouchedPlanOut(plan_id=t.plan_id, step_ids=list(t.step_ids)) for t in found]
+    plans = [TouchedPlanOut(plan_id=t.plan_id, step_ids=[s.id for s in t.steps]) for t in found]
     return TouchedPlansOut(total=len(plans), plans=plans[:MAX_SHOWN])
 
 
@@ -213,5 +213,8 @@ async def preview_closure(body: ClosureIn, ctx: ReadContextDep) -> TouchedPlansO
     responses=problems(ClosureNotFound),
 )
 async def delete_closure(closure_id: UUID, ctx: ContextDep) -> None:
-    """Open a location again on the days of a closure."""
-    await locations.delete_closure(ctx, closure_id)
+    """Open a location again on the days of a closure.
+
+    Plans that were flagged because of it are looked at again; days given out meanwhile stay.
+    """
+    await batches.open_location(ctx, closure_id)

@@ -7,20 +7,27 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.calendars import Closure
-from app.domain.errors import DomainError
+from app.domain.documents.usual import usual_any_day
+from app.domain.errors import DomainError, Faults
 from app.domain.plans.changes import Amend
 from app.domain.plans.records import move_to_data
+from app.domain.protocols import StepKind
+from app.domain.rules import Severity
 from app.domain.states import VersionStatus
 from app.persistence.batches import (
     BatchItemRecord,
     BatchNotFound,
     BatchRecord,
     BatchRepository,
+    StepOnDay,
 )
+from app.persistence.events import EventRepository
 from app.services.context import Context
+from app.services.events import EventType, new_event
 from app.services.listing import Listed, page_of
-from app.services.locations import ClosureRecord, create_closure
-from app.services.plans import change_plan, preview_change, read_plan
+from app.services.locations import ClosureRecord, create_closure, delete_closure
+from app.services.plans import PlanChangedMeanwhile
+from app.services.plans.changing import load_plan, store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
 from app.services.plans.posting import PlanChange, PostedChanges
@@ -30,7 +37,6 @@ from app.services.plans.redating import ChangedPlan
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 
 MAX_PLANS = 100_000
-QUESTIONNAIRE = ["questionnaire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A plan that a closure would touch, and the steps on its days."""
+    """A plan that a closure would touch, and its steps on the closure's days."""
 
     plan_id: UUID
-    step_ids: tuple[UUID, ...]
+    steps: tuple[StepOnDay, ...]
 
 
 async def touched_plans(
@@ -54,13 +60,13 @@ async def touched_plans(
 ) -> tuple[Touched, ...]:
     """Living plans with steps on these days that need an open day."""
     batches = BatchRepository(ctx.connection, ctx.clinic_id)
-    found = await batches.plans_on_days(location_id, first, last)
+    found = await batches.steps_on_days(location_id, first, last)
     touched = []
     for plan_id, steps in found.items():
         needing = tuple(
-            step_id
-            for step_id, modes, kind, end in steps
-            if modes != QUESTIONNAIRE and kind != "restriction" and end is None
+            step
+            for step in steps
+            if not usual_any_day(StepKind(step.kind), step.end_day is not None, tuple(step.modes))
         )
         if needing:
             touched.append(Touched(plan_id, needing))
@@ -72,15 +78,47 @@ async def close_location(
 ) -> tuple[ClosureRecord, Progress | None]:
     """Store a closure, then a batch that solves every touched plan again; none if none is.
 
-    Raises LocationNotFound or ClosureExists.
+    Until then these plans are flagged. Raises LocationNotFound or ClosureExists.
     """
     touched = await touched_plans(ctx, location_id, closure.first, closure.last)
+    rule = f"closure:{closure.id}"
+    flagged = await BatchRepository(ctx.connection, ctx.clinic_id).flag(
+        {plan.plan_id: plan.steps for plan in touched},
+        rule=rule,
+        why="the location is closed",
+        now=ctx.now,
+    )
     stored = await create_closure(ctx, location_id, closure)
     if not touched:
         return stored, None
-    reason = closure.title or f"closed: {closure.id}"
-    request = {"closure_id": str(stored.id), "reason": reason}
-    return stored, await _start(ctx, "closure", request, [plan.plan_id for plan in touched])
+    request = {"closure_id": str(stored.id), "reason": closure.title or f"closed: {closure.id}"}
+    progress = await _start(ctx, "closure", request, [plan.plan_id for plan in touched])
+    await EventRepository(ctx.connection, ctx.clinic_id).append(
+        [
+            new_event(
+                ctx,
+                EventType.BREACH_FOUND,
+                plan_id=plan.id,
+                patient_id=plan.patient_id,
+                revision=plan.revision,
+                data={"rule": rule, "severity": Severity.BLOCK.value},
+            )
+            for plan in flagged
+        ]
+    )
+    return stored, progress
+
+
+async def open_location(ctx: Context, closure_id: UUID) -> None:
+    """Take a closure back; plans that are flagged because of it are looked at again by a batch.
+
+    Raises ClosureNotFound.
+    """
+    flagged = await BatchRepository(ctx.connection, ctx.clinic_id).flagged_plans(closure_id)
+    await delete_closure(ctx, closure_id)
+    if flagged:
+        request = {"closure_id": str(closure_id), "reason": "opened again"}
+        await _start(ctx, "closure", request, flagged)
 
 
 async def amend_plans(
@@ -141,43 +179,65 @@ async def cancel_batch(ctx: Context, batch_id: UUID) -> Progress:
     return await get_batch(ctx, batch_id)
 
 
-async def do_next(ctx: Context, batch_id: UUID) -> bool:
-    """Do one plan of a batch within the caller's transaction; false when none is left to do.
-
-    A domain error is the plan's result; anything else is the caller's to note as failed.
-    """
+async def claim_plan(ctx: Context, batch_id: UUID) -> UUID | None:
+    """A plan that still waits, held by the caller's transaction; ends a batch with none left."""
     batches = BatchRepository(ctx.connection, ctx.clinic_id)
     plan_id = await batches.claim(batch_id)
-    if plan_id is None:
-        if not await batches.waiting(batch_id):
-            await batches.finish(batch_id, status="done", now=ctx.now)
-        return False
-    batch = await batches.get(batch_id)
-    status, result = await _do(ctx, batch, plan_id)
+    if plan_id is None and not await batches.waiting(batch_id):
+        await batches.finish(batch_id, status="done", now=ctx.now)
+    return plan_id
+
+
+async def do_plan(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
+    """Do one plan of a batch within the caller's transaction.
+
+    What the domain refuses is the plan's result. Somebody who changes the plan meanwhile goes
+    first: it goes on waiting.
+    """
+    batches = BatchRepository(ctx.connection, ctx.clinic_id)
+    try:
+        status, result = await _do(ctx, await batches.get(batch_id), plan_id)
+    except PlanChangedMeanwhile:
+        return
     await batches.finish_item(batch_id, plan_id, status=status, result=result, now=ctx.now)
-    return True
+
+
+async def give_up(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
+    """Note a plan that could not be done for a reason nobody foresaw; the others go on."""
+    result = {"detail": "the service failed"}
+    await BatchRepository(ctx.connection, ctx.clinic_id).finish_item(
+        batch_id, plan_id, status="failed", result=result, now=ctx.now
+    )
 
 
 async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dict[str, Any]]:
     posted = _posted(batch)
     try:
-        preview = await preview_change(ctx, plan_id, posted)
-        if batch.kind == "closure" and not preview.moves:
-            return "unchanged", {"moves": []}
-        revision = (await read_plan(ctx, plan_id)).view.revision
-        changed = await change_plan(ctx, plan_id, posted, revision=revision)
+        stored = await load_plan(ctx, plan_id, hold=True)
+        worked_out = await work_out(ctx, stored, posted)
     except ScheduleConflict as conflict:
         await recheck_plan(ctx, plan_id)
         elements = [{"id": e.id, "text": e.text} for e in conflict.conflict.elements]
         options = [option.text for option in conflict.options]
         return "conflict", {"conflict": {"elements": elements}, "options": options}
+    except Faults as error:
+        return "failed", {"detail": "; ".join(fault.text for fault in error.faults)}
     except DomainError as error:
         return "failed", {"detail": str(error)}
-    return "changed", {"moves": _moves(changed), "revision": changed.record.revision}
+    if batch.kind == "closure" and not worked_out.plan.moves:
+        await recheck_plan(ctx, plan_id)
+        return "unchanged", {"moves": []}
+    await store(ctx, stored, worked_out, reason=posted.reason)
+    return "changed", _result(worked_out.plan)
 
 
-def _moves(changed: ChangedPlan) -> list[dict[str, Any]]:
-    return [move_to_data(move, str(changed.ids[move.id])) for move in changed.moves]
+def _result(changed: ChangedPlan) -> dict[str, Any]:
+    return {
+        "moves": [move_to_data(move, str(changed.ids[move.id])) for move in changed.moves],
+        "added": [str(step.occurrence) for step in changed.added],
+        "removed": [str(step.occurrence) for step in changed.removed],
+        "revision": changed.record.revision,
+    }
 
 
 def _posted(batch: BatchRecord) -> PostedChanges:
