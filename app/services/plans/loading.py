@@ -12,7 +12,7 @@ from app.domain.documents import ProtocolDocument, parse_protocol
 from app.domain.errors import DomainError
 from app.domain.facts import OtherPlan, OtherStep, Reported
 from app.domain.plans.state import Surroundings
-from app.domain.protocols import Protocol
+from app.domain.protocols import Protocol, StepKind
 from app.domain.rules import Rule
 from app.domain.states import PlanStatus, StepStatus, VersionStatus
 from app.persistence.locations import (
@@ -288,7 +288,9 @@ def _other_plans(steps: Iterable[PatientStep]) -> tuple[OtherPlan, ...]:
 
 def _other_step(step: PatientStep) -> OtherStep:
     key = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
-    return OtherStep(key, step.day, step.kind, step.end_day, step.agent)
+    # A time without an agent gives none.
+    agent = None if step.kind == StepKind.RESTRICTION else step.agent
+    return OtherStep(key, step.day, step.kind, step.end_day, agent)
 
 
 def _only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:
