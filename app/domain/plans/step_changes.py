@@ -140,6 +140,7 @@ class Unbook:
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step has no booking."""
         del as_of
+        refuse_performed(state, self.occurrence)
         if self.occurrence not in state.booked:
             raise ContradictoryChange(f"step '{self.occurrence}' is not booked")
         return replace(state, booked=lacking(state.booked, self.occurrence))

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from app.domain.errors import Fault
 from app.domain.plans.change_records import change_to_data
-from app.domain.plans.changes import Amend, changed_by
+from app.domain.plans.changes import LIVING, Amend, changed_by
 from app.domain.plans.records import move_to_data, state_from_data
-from app.domain.plans.state import PlanState, problem_of
+from app.domain.plans.state import PlanState, problem_of, status_of
 from app.domain.plans.step_changes import ContradictoryChange
 from app.domain.problem import Problem
-from app.domain.states import PlanStatus, VersionStatus
+from app.domain.states import PlanStatus, StepStatus, VersionStatus
 from app.persistence.locations import LocationRepository
 from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import (
@@ -197,6 +197,13 @@ def _resolved(stored: StoredPlan, posted: PostedChanges, state: PlanState) -> tu
         steps={step.id: step.occurrence for step in before.steps},
         days={step.occurrence: step.day for step in before.steps},
         breaches={breach["id"]: breach["text"] for breach in before.breaches},
+        called_off=frozenset(
+            step.occurrence
+            for step in before.steps
+            if step.status is StepStatus.CANCELLED
+            and status_of(state, step.occurrence) is not StepStatus.CANCELLED
+            and state.status in LIVING
+        ),
     )
     return resolved(posted, places, known)
 

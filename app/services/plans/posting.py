@@ -20,7 +20,7 @@ from app.domain.plans.changes import (
     SetParameter,
 )
 from app.domain.plans.state import PlanState
-from app.domain.plans.step_changes import Miss, Pin
+from app.domain.plans.step_changes import Miss, Perform, Pin
 from app.domain.protocols import Choice, Protocol
 
 StepName = UUID | OccurrenceId
@@ -124,7 +124,7 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What posted changes are read by: the plan's protocol, state, steps with their days, and the
-    texts of its breaches by their ids.
+    texts of its breaches by their ids. ``called_off`` are steps which a decision has taken out.
     """
 
     protocol: Protocol
@@ -132,6 +132,13 @@ class Known:
     steps: Mapping[UUID, OccurrenceId]
     days: Mapping[OccurrenceId, date | None]
     breaches: Mapping[str, str]
+    called_off: frozenset[OccurrenceId]
+
+
+def made_of(change: Change) -> OccurrenceId | None:
+    """The occurrence which a change is about, if it is about one."""
+    found: OccurrenceId | None = getattr(change, "occurrence", None)
+    return found
 
 
 def resolved(posted: PostedChanges, places: tuple[Place, ...], known: Known) -> tuple[Made, ...]:
@@ -194,6 +201,10 @@ class _Reading:
 
     def _of_step(self, made: Change, place: Place) -> Change:
         anchor = self.known.state.anchor
+        if not isinstance(made, Perform) and made_of(made) in self.known.called_off:
+            text = f"step '{made_of(made)}' is called off by a decision"
+            self.faults.append(Fault(self.at, "contradiction", text))
+            return made
         match made:
             case Pin(occurrence, to) if anchor is not None and occurrence == anchor.occurrence:
                 # The anchor's day is one that nothing moves: there is no other way to ask for it.
