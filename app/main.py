@@ -14,6 +14,7 @@ from app.api import (
     clock,
     closures,
     docs,
+    events,
     handlers,
     health,
     locations,
@@ -21,6 +22,7 @@ from app.api import (
     patient_lives,
     patient_reports,
     patients,
+    worklist,
 )
 from app.api.edge import Edge
 from app.api.plans import amending, history
@@ -36,6 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
     history.router,
     amending.router,
+    worklist.router,
+    events.router,
     patients.router,
     patient_reports.router,
     patient_lives.router,

@@ -5,8 +5,10 @@ Besides the worker the only place that reads the clock.
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request, Response
@@ -22,6 +24,8 @@ from app.services.idempotency import Answer, Claim
 IDEMPOTENCY_KEY = "regimen.idempotency"
 
 _KEY = re.compile(r"[!-~]{1,255}")
+OpenRead = Callable[[], AbstractAsyncContextManager[Context]]
+
 _KEPT_HEADERS = ("location", "etag", "content-type")
 
 
@@ -52,6 +56,11 @@ async def open_read_context(request: Request) -> AsyncIterator[Context]:
         yield await _context(request, connection)
 
 
+async def read_contexts(request: Request) -> OpenRead:
+    """For a read that looks again and again, and holds nothing of the database in between."""
+    return partial(asynccontextmanager(open_read_context), request)
+
+
 async def if_match(
     tag: Annotated[
         str | None,
@@ -67,6 +76,7 @@ async def if_match(
 
 ContextDep = Annotated[Context, Depends(open_context, scope="function")]
 ReadContextDep = Annotated[Context, Depends(open_read_context, scope="function")]
+ReadContextsDep = Annotated[OpenRead, Depends(read_contexts)]
 IfMatchDep = Annotated[int, Depends(if_match)]
 
 

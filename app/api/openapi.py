@@ -20,6 +20,14 @@ TAGS = [
         "description": "A protocol applied to one patient: every step gets a day and a reason.",
     },
     {
+        "name": "worklist",
+        "description": "What waits for people: planned steps over all plans, and plans to look at.",
+    },
+    {
+        "name": "events",
+        "description": "What happened, in order, as a feed: nothing missed and nothing twice.",
+    },
+    {
         "name": "patients",
         "description": "Minimal shadows of the EHR's patients, their absences and reported events.",
     },

@@ -39,7 +39,27 @@ class MergeIn(In):
 class MergedPatientOut(Out):
     """The patient that lives on."""
 
-    patient: PatientOut
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "patient": {
+                        "id": _ID,
+                        "revision": 2,
+                        "identifiers": [{"system": "urn:example:mrn", "value": "4711"}],
+                        "name": None,
+                        "birth_date": None,
+                        "merged_into": None,
+                        "created_at": "2027-01-04T16:00:00Z",
+                        "updated_at": "2027-03-05T16:00:00Z",
+                    },
+                    "plans": [],
+                }
+            ]
+        }
+    )
+
+    patient: PatientOut = Field(description="The patient, with what the other had.")
     plans: list[RecheckedOut] = Field(description="All its plans, looked at again.")
 
 

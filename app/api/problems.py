@@ -63,6 +63,7 @@ from app.services.protocols import (
     VersionNotActive,
     VersionNotDraft,
 )
+from app.services.worklist import DaysNotCountable
 
 MEDIA_TYPE = "application/problem+json"
 BODY = "regimen.body"
@@ -152,6 +153,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NoAnchorToPropose: Kind(422, "no-anchor", "The protocol has no anchor step"),
     RangeNotAllowed: Kind(422, "range-not-allowed", "The range of days is not allowed"),
     RangeTooLong: Kind(422, "range-not-allowed", "The range of days is not allowed"),
+    DaysNotCountable: Kind(422, "range-not-allowed", "The range of days is not allowed"),
     PlanTooLarge: Kind(422, "plan-too-large", "The plan is too large to compute"),
     InvalidPlan: Kind(422, "invalid-plan", "The request does not fit the protocol"),
     ScheduleConflict: Kind(

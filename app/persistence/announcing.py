@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.tables import LocationRow, PlannedStepRow, PlanRow
@@ -59,11 +59,7 @@ class AnnouncingRepository:
 
         Without timings a step's own day is its window, as in the domain's window state.
         """
-        own_day = PlannedStepRow.window_target.is_(None)
-        earliest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_earliest)
-        latest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_latest)
-        is_overdue = and_(latest.is_not(None), latest < today)
-        is_due = or_(earliest.is_(None), earliest <= today)
+        is_due, is_overdue = _states(today)
         of_plan = and_(
             PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
         )
@@ -115,3 +111,14 @@ class AnnouncingRepository:
             .where(LocationRow.clinic_id == self._clinic_id, LocationRow.id == location_id)
             .values(announced_on=today)
         )
+
+
+def _states(today: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Whether a step is due, and whether it is overdue, on this local day."""
+    own_day = PlannedStepRow.window_target.is_(None)
+    earliest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_earliest)
+    latest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_latest)
+    return (
+        or_(earliest.is_(None), earliest <= today),
+        and_(latest.is_not(None), latest < today),
+    )

@@ -1,12 +1,12 @@
 """The append-only log of what happened in a clinic, in the order in which it became visible."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Uuid, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Uuid, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.prepared import Prepared, insert_row, prepare
@@ -42,6 +42,23 @@ class EventRecord:
     patient_id: UUID | None
     revision: int | None
     data: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are wanted; what is None or empty does not matter."""
+
+    types: frozenset[str] = frozenset()
+    plan_id: UUID | None = None
+    patient_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRead:
+    """Events in their order, and the number up to which the log was looked through for them."""
+
+    items: tuple[EventRecord, ...]
+    last: int
 
 
 _COLUMNS = columns_of(EventRow, EventRecord)
@@ -82,11 +99,40 @@ class EventRepository:
         )
         return tuple(EventRecord(*row) for row in rows)
 
+    async def read(self, which: EventFilter, *, after: int, limit: int) -> EventsRead:
+        """The events that fit and follow a number, and how far the log was looked through.
+
+        The log's end is read in the same statement: what is numbered up to there was there to be
+        seen, so who goes on from it misses nothing and need not look through it again.
+        """
+        newest = select(func.max(EventRow.number)).where(EventRow.clinic_id == self._clinic_id)
+        wanted = select(*_COLUMNS).where(
+            EventRow.clinic_id == self._clinic_id, EventRow.number > after, *_fitting(which)
+        )
+        page = wanted.order_by(EventRow.number).limit(limit).subquery()
+        end = newest.subquery("log_end")
+        found = await self._connection.execute(
+            select(*end.c, *page.c).outerjoin_from(end, page, true()).order_by(page.c.number)
+        )
+        rows = found.all()
+        items = tuple(EventRecord(*row[1:]) for row in rows if row.number is not None)
+        seen = items[-1].number if len(items) == limit else rows[0][0]
+        return EventsRead(items, max(after, seen or 0))
+
     async def _take_numbers(self, count: int) -> int:
         taken = await _take_numbers(self._connection.dialect.name).run(
             self._connection, {"clinic_id": self._clinic_id, "count": count}
         )
         return int(taken.scalar_one())
+
+
+def _fitting(which: EventFilter) -> Iterator[ColumnElement[bool]]:
+    if which.types:
+        yield EventRow.type.in_(which.types)
+    if which.plan_id is not None:
+        yield EventRow.plan_id == which.plan_id
+    if which.patient_id is not None:
+        yield EventRow.patient_id == which.patient_id
 
 
 def numbering(dialect: str) -> Upsert:

@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from uuid import UUID
 
-from app.persistence.events import EventRepository, NewEvent
+from app.persistence.events import (
+    EventFilter,
+    EventRecord,
+    EventRepository,
+    EventsRead,
+    NewEvent,
+)
 from app.services.context import Context
+
+__all__ = ["EventFilter", "EventRecord", "EventsRead"]
 
 
 class EventType(StrEnum):
@@ -94,3 +102,10 @@ async def append(
         ctx, type, plan_id=plan_id, patient_id=patient_id, revision=revision, data=data
     )
     await EventRepository(ctx.connection, ctx.clinic_id).append([event])
+
+
+async def read_events(ctx: Context, which: EventFilter, *, after: int, limit: int) -> EventsRead:
+    """What happened after a number, in the order of numbers, as far as it fits."""
+    return await EventRepository(ctx.connection, ctx.clinic_id).read(
+        which, after=after, limit=limit
+    )
