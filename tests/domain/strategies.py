@@ -6,6 +6,8 @@ closure, an absence, a moved anchor or a pinned day came up; the days given out 
 
 from dataclasses import replace
 from datetime import date, timedelta
+from random import Random
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -25,7 +27,10 @@ from app.domain.facts import (
 )
 from app.domain.problem import Problem
 from tests.domain.brute import Answer, solve_by_trial
+from tests.domain.given_vectors import problem_of, vectors
 from tests.domain.strategies_protocols import AGENT, Draw, days, one_in, small_protocols
+
+T = TypeVar("T")
 
 _TODAYS = (date(2027, 3, 1), date(2027, 1, 29), date(2028, 2, 26), date(2026, 12, 28))
 _WEEKDAYS = (range(1, 6), range(2, 6), range(1, 8), (1, 3, 5), (2, 4))
@@ -92,12 +97,13 @@ def fresh_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Proble
         calendar=calendar,
         parameters={
             "choice": draw(st.sampled_from(("one", "two"))),
+            "count": draw(st.sampled_from((2, 3, 3, 1, 0))),
             "extra": draw(st.sampled_from(("yes", "no"))),
         },
         anchor=draw(_anchor(today, calendar, absences)) if protocol.anchor else None,
         plan_start=today + draw(days(-2, 14)),
         events={"surgery": today + draw(days(-7, 14))},
-        baseline={OccurrenceId(key): today + draw(days(-5, 20)) for key in keys},
+        baseline={OccurrenceId(key): today + draw(days(-5, 20)) for key in keys[::2]},
         absences=tuple(absences),
         reported=(draw(_report(today)),) if one_in(draw, 3) else (),
         other_plans=(draw(_other_plan(today)),) if one_in(draw, 5) else (),
@@ -116,7 +122,8 @@ def _kept(draw: Draw, answer: Answer) -> tuple[Kept, ...]:
     for occurrence, day in answer.days.items():
         if day is not None and not one_in(draw, 4):
             off = draw(days(-9, 9)) if one_in(draw, 4) else timedelta()
-            found.append(Kept(occurrence, day + off, draw(st.sampled_from(Commitment))))
+            commitment = draw(st.sampled_from(Commitment))
+            found.append(Kept(occurrence, day + off, commitment, by_hand=one_in(draw, 8)))
     return tuple(found)
 
 
@@ -180,12 +187,17 @@ def _life(draw: Draw, problem: Problem, answer: Answer) -> Problem:
 
 @st.composite
 def _waiver(draw: Draw, problem: Problem) -> Waiver:
-    elements = [f"rule:{rule.id}" for rule in problem.protocol.rules]
+    widened = [f"rule:{rule.id}" for rule in problem.protocol.rules]
     for step in problem.protocol.steps:
         name = f"{step.key}/1" if step.repeat else step.key
-        elements += [f"timing:{name}.earliest", f"timing:{name}.latest"]
-    days = draw(st.sampled_from((None, 1, 3, 6)))
-    return Waiver(draw(st.sampled_from(elements)), days)
+        widened += [f"timing:{name}.earliest", f"timing:{name}.latest"]
+    whole = [f"closure:{closure.id}" for closure in problem.calendar.closures]
+    whole += [f"unavailable:{absence.id}" for absence in problem.absences]
+    whole += [f"event:{report.id}" for report in problem.reported]
+    whole += ["weekdays", "as_of"]
+    if draw(st.booleans()):
+        return Waiver(draw(st.sampled_from(whole + widened)))
+    return Waiver(draw(st.sampled_from(widened)), draw(st.integers(1, 6)))
 
 
 @st.composite
@@ -199,3 +211,77 @@ def small_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Proble
     if one_in(draw, 8):
         problem = replace(problem, waivers=(draw(_waiver(problem)),))
     return problem
+
+
+# -- the vectors, changed
+
+
+_CASES = (*vectors("engine"), *vectors("scenarios"))
+
+
+@st.composite
+def changed_vectors(draw: Draw) -> Problem:
+    """A vector's problem with another closure or absence, an anchor moved, or some time gone by."""
+    problem = problem_of(draw(st.sampled_from(_CASES))["given"])
+    today = problem.as_of
+    keys = [step.key for step in problem.protocol.steps]
+    closures = [draw(_closures(today, f"closed-{n}")) for n in range(draw(st.integers(0, 2)))]
+    absences = [draw(_absences(today, f"away-{n}", keys)) for n in range(draw(st.integers(0, 2)))]
+    calendar = replace(
+        problem.calendar, closures=(*problem.calendar.closures, *_shifted(draw, closures))
+    )
+    return replace(
+        problem,
+        as_of=today + draw(days(0, 5)),
+        anchor=_moved(draw, problem.anchor),
+        calendar=calendar,
+        absences=(*problem.absences, *absences),
+        kept=_some(draw, problem.kept),
+    )
+
+
+def _shifted(draw: Draw, closures: list[Closure]) -> list[Closure]:
+    """Closures further in the future, where most steps of a whole protocol are."""
+    by = draw(days(0, 60))
+    return [
+        replace(closure, first=closure.first + by, last=closure.last + by) for closure in closures
+    ]
+
+
+def _some(draw: Draw, kept: tuple[Kept, ...]) -> tuple[Kept, ...]:
+    return tuple(
+        replace(one, commitment=draw(st.sampled_from(Commitment)))
+        for one in kept
+        if not one_in(draw, 6)
+    )
+
+
+# -- the same, in another order
+
+
+def shuffled(problem: Problem, random: Random) -> Problem:
+    """The same problem with its rows in another order."""
+
+    def mixed(rows: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(random.sample(rows, len(rows)))
+
+    return replace(
+        problem,
+        protocol=replace(
+            problem.protocol,
+            rules=mixed(problem.protocol.rules),
+            parameters=mixed(problem.protocol.parameters),
+        ),
+        calendar=replace(problem.calendar, closures=mixed(problem.calendar.closures)),
+        parameters=dict(mixed(tuple(problem.parameters.items()))),
+        events=dict(mixed(tuple(problem.events.items()))),
+        baseline=dict(mixed(tuple(problem.baseline.items()))),
+        performed=mixed(problem.performed),
+        skipped=mixed(problem.skipped),
+        pinned=mixed(problem.pinned),
+        reported=mixed(problem.reported),
+        kept=mixed(problem.kept),
+        absences=mixed(problem.absences),
+        other_plans=mixed(problem.other_plans),
+        waivers=mixed(problem.waivers),
+    )

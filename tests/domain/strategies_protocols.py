@@ -127,10 +127,11 @@ def _step(draw: Draw, key: str, known: list[_Known], *, working: bool) -> tuple[
     match draw(st.sampled_from(("plain", "plain", "plain", "repeat", "timepoints", "span", "or"))):
         case "repeat":
             order = draw(st.sampled_from(Order))
-            sign = -1 if order is Order.BACKWARD else 1
             count = draw(st.integers(2, 3))
-            spacing = draw(_bounds(sign, working=working))
-            step = replace(step, repeat=Repeat(Count(count, count, count), spacing, order))
+            spacing = draw(_bounds(-1 if order is Order.BACKWARD else 1, working=working))
+            least = draw(st.integers(0, count))
+            numbers = Count(least, count, count, draw(st.sampled_from((None, "count"))))
+            step = replace(step, repeat=Repeat(numbers, spacing, order), optional=least == 0)
             names: tuple[int | str, ...] = (*range(1, count + 1), Nth.FIRST, Nth.LAST)
             return step, _Known(key, names), count
         case "timepoints":
@@ -154,7 +155,8 @@ def _step(draw: Draw, key: str, known: list[_Known], *, working: bool) -> tuple[
         case _:
             when = Condition("extra", ("yes",)) if one_in(draw, 8) else None
             any_day = one_in(draw, 8)
-            return replace(step, when=when, any_day=any_day), _Known(key, (None,)), 1
+            step = replace(step, when=when, any_day=any_day, optional=one_in(draw, 4))
+            return step, _Known(key, (None,)), 1
 
 
 @st.composite
@@ -223,6 +225,7 @@ def small_protocols(draw: Draw, *, working: bool = True, most: int = 4) -> Proto
         month_end=draw(st.sampled_from(MonthEnd)),
         parameters=(
             Parameter("choice", "Choice", ParameterType.CHOICE, options=("one", "two")),
+            Parameter("count", "Count", ParameterType.INTEGER, minimum=0, maximum=3),
             Parameter("extra", "Extra", ParameterType.CHOICE, options=("yes", "no")),
         ),
         rules=tuple(draw(_rule(number, keys, spans)) for number in range(amount)),

@@ -4,7 +4,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from app.domain.states import window_state
 
 from app.domain.calendars import local_date, to_utc
 from app.domain.engine import bookable_days, find_options, solve
@@ -13,6 +12,7 @@ from app.domain.offsets import MonthEnd, Offset
 from app.domain.problem import Problem
 from app.domain.protocols import Bounds, PlanStart, Protocol, Step, StepKind, Timing, Unit
 from app.domain.schedules import AskAnchor, AskWaiver, Conflict, Schedule, Window
+from app.domain.states import window_state
 from tests.domain.given_vectors import Given, calendar_of, instant, problem_of, vectors
 
 MAX_WIDENING_DAYS = 14  # an engine offers at least what widens by no more
@@ -200,7 +200,7 @@ def test_the_vectors_options_are_offered(case: Given) -> None:
     conflict = solve(problem)
     assert isinstance(conflict, Conflict)
 
-    offered = set()
+    offered: set[tuple[str, int | str | None]] = set()
     for option in find_options(problem, conflict):
         match option.remedy:
             case AskWaiver(element, days):

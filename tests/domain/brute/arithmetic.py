@@ -32,21 +32,18 @@ def shift(day: int, offset: Offset, month_end: MonthEnd) -> int:
 
 
 class Clock:
-    """Adds offsets for one problem; in a search for conflicts some closures are as if not there."""
+    """Adds offsets for one problem.
 
-    def __init__(self, problem: Problem, only: frozenset[str] | None) -> None:
+    Open days are always counted on the location's whole calendar: what a timing means does not
+    change when a closure is waived or left out of a conflict.
+    """
+
+    def __init__(self, problem: Problem) -> None:
         self._month_end = problem.protocol.month_end
-        waived = {waiver.element for waiver in problem.waivers if waiver.days is None}
-
-        def there(element: str) -> bool:
-            return element not in waived and (only is None or element in only)
-
-        every = frozenset(range(1, 8))
-        self._weekdays = problem.calendar.open_weekdays if there("weekdays") else every
+        self._weekdays = problem.calendar.open_weekdays
         self._closed = [
             (closure.first.toordinal(), closure.last.toordinal())
             for closure in problem.calendar.closures
-            if there(f"closure:{closure.id}")
         ]
 
     def is_open(self, day: int) -> bool:

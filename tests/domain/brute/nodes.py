@@ -62,7 +62,7 @@ class Reading:
     nodes: dict[OccurrenceId, Node] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.problem, self.only)
+        self.clock = Clock(self.problem)
         self._waived = {waiver.element: waiver.days for waiver in self.problem.waivers}
 
     def active(self, *elements: str) -> bool:

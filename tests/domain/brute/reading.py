@@ -22,6 +22,7 @@ from app.domain.protocols import (
     StepReference,
     Timing,
 )
+from tests.domain.brute.arithmetic import Clock
 from tests.domain.brute.nodes import Link, Node, Reading
 
 
@@ -158,7 +159,7 @@ def _node(
         name = f"timing:{occurrence}" + (f"[{number}]" if number > 1 else "")
         reference = _resolve(problem, timing.reference, existing)
         if isinstance(reference, OccurrenceId) and reference is not _LEFT_OUT:
-            reference = _followed(problem, reference, timing.follows)
+            reference = _followed(problem, reference, timing)
         at_end = isinstance(timing.reference, StepReference) and (
             timing.reference.point is Point.END
         )
@@ -201,12 +202,19 @@ def _resolve_step(
 
 
 def _followed(
-    problem: Problem, reference: OccurrenceId, follows: Follows
+    problem: Problem, reference: OccurrenceId, timing: Timing
 ) -> OccurrenceId | date | None:
-    if follows is Follows.PLANNED:
-        return problem.baseline.get(reference)
+    """What a timing counts from; while no plan is frozen yet, the planned day is the frozen one."""
+    if timing.follows is Follows.PLANNED and reference in problem.baseline:
+        frozen = problem.baseline[reference].toordinal()
+        step = problem.protocol.step(reference.step)
+        assert step is not None
+        assert isinstance(timing.reference, StepReference)
+        if timing.reference.point is Point.END and step.span is not None:
+            frozen = Clock(problem).add(frozen, step.span)
+        return date.fromordinal(frozen)
     done = {fact.occurrence for fact in problem.performed}
-    if follows is Follows.ACTUAL_ONLY and reference not in done:
+    if timing.follows is Follows.ACTUAL_ONLY and reference not in done:
         return None
     return reference
 
@@ -295,12 +303,18 @@ def _mark_held(reading: Reading) -> None:
     for node in reading.nodes.values():
         if node.kept is None or node.performed or node.undated or node.may_have_begun:
             continue
-        own_day = node.asked is None or node.asked == node.kept.day
-        if node.kept.day >= as_of or not own_day or node.id == reading.ignoring:
+        if node.kept.day >= as_of or node.id == reading.ignoring:
             continue
-        if not _placed_anew(reading, node, node.kept.day):
+        if _as_asked(node, node.kept.day) and not _placed_anew(reading, node, node.kept.day):
             node.held, node.day = True, node.kept.day
             node.asked = node.asked_range = None
+
+
+def _as_asked(node: Node, day: date) -> bool:
+    if node.asked_range is not None:
+        first, last = node.asked_range
+        return first <= day and (last is None or day <= last)
+    return node.asked is None or node.asked == day
 
 
 def _placed_anew(reading: Reading, node: Node, day: date) -> bool:

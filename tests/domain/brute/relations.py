@@ -1,15 +1,10 @@
-"""What must hold, as sets of days: restrictions of one occurrence and relations between two.
+"""What must hold, as sets of days: restrictions of one occurrence and relations between two."""
 
-A set of days is an integer, bit k being ``first_day + k``.
-"""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import date
 from itertools import combinations
 
 from app.domain.facts import OccurrenceId, Reported
-from app.domain.problem import Problem
 from app.domain.protocols import Nth, Order
 from app.domain.rules import (
     Cluster,
@@ -27,84 +22,10 @@ from app.domain.rules import (
     StepSelector,
     Washout,
 )
+from tests.domain.brute.horizon import Allowed, Horizon, Relation
 from tests.domain.brute.nodes import Link, Node, Reading, is_bound
 
 SEARCH_DAYS = 366
-
-
-@dataclass
-class Relation:
-    """For each day of ``one`` the days that ``other`` may have."""
-
-    one: OccurrenceId
-    other: OccurrenceId
-    allowed: Callable[[int], int]
-    seen: dict[int, int] = field(default_factory=dict)
-
-    def days(self, day: int) -> int:
-        """The days ``other`` may have, remembered."""
-        if day not in self.seen:
-            self.seen[day] = self.allowed(day)
-        return self.seen[day]
-
-
-class Horizon:
-    """All days that are looked at."""
-
-    def __init__(self, problem: Problem) -> None:
-        given = [problem.as_of, *_given_days(problem)]
-        margin = 460 + _longest(problem)
-        self.first = min(given).toordinal() - margin
-        self.last = max(given).toordinal() + margin
-        self.all = (1 << (self.last - self.first + 1)) - 1
-
-    def between(self, first: int | None, last: int | None) -> int:
-        """The days from first to last, both included; ``None`` is the end of the horizon."""
-        low = self.first if first is None else max(first, self.first)
-        high = self.last if last is None else min(last, self.last)
-        return 0 if high < low else ((1 << (high - low + 1)) - 1) << (low - self.first)
-
-    def day(self, day: int) -> int:
-        """One day."""
-        return self.between(day, day)
-
-    def members(self, days: int) -> Iterator[int]:
-        """The ordinals of a set, earliest first."""
-        while days:
-            low = days & -days
-            yield self.first + low.bit_length() - 1
-            days ^= low
-
-
-def _given_days(problem: Problem) -> Iterator[date]:
-    yield from (fact.on for fact in problem.performed)
-    yield from (kept.day for kept in problem.kept)
-    yield from (pin.on for pin in problem.pinned)
-    yield from problem.events.values()
-    yield from problem.baseline.values()
-    for day in (problem.plan_start, problem.birth_date, problem.not_before):
-        if day is not None:
-            yield day
-    if problem.anchor is not None:
-        for day in (problem.anchor.day, problem.anchor.earliest_from, problem.anchor.until):
-            if day is not None:
-                yield day
-
-
-def _longest(problem: Problem) -> int:
-    total = 0
-    for step in problem.protocol.steps:
-        bounds = [timing.bounds for timing in step.timings]
-        bounds += [point.bounds for point in step.timepoints]
-        if step.alternatives is not None:
-            bounds += [timing.bounds for _, timing in step.alternatives.options]
-        if step.repeat is not None:
-            bounds += [step.repeat.spacing] * step.repeat.count.maximum
-        total += sum(
-            max(offset.longest_days for offset in (b.earliest, b.target, b.latest) if offset)
-            for b in bounds
-        )
-    return total
 
 
 class Relations:
@@ -112,9 +33,9 @@ class Relations:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.horizon = Horizon(reading.problem)
+        self.horizon = Horizon(reading.problem, 460 if reading.only is None else 90)
         self.domains: dict[OccurrenceId, int] = {}
-        self.pairs: list[Relation] = []
+        self._by_pair: dict[tuple[OccurrenceId, OccurrenceId], Relation] = {}
         for node in reading.nodes.values():
             if not node.undated:
                 self.domains[node.id] = self._own_days(node)
@@ -124,6 +45,22 @@ class Relations:
         for rule in reading.problem.protocol.rules:
             if rule.severity is Severity.BLOCK and reading.active(f"rule:{rule.id}"):
                 self._add_rule(rule)
+
+    @property
+    def pairs(self) -> list[Relation]:
+        """Everything that relates two occurrences, one relation for each two."""
+        return list(self._by_pair.values())
+
+    def _add(
+        self, one: OccurrenceId, other: OccurrenceId, allowed: Allowed, inverse: Allowed | None
+    ) -> None:
+        """A relation, told from both sides unless it is the timing of ``other``."""
+        if (other, one) in self._by_pair:
+            assert inverse is not None
+            self._by_pair[other, one].add(inverse)
+            return
+        relation = Relation(one, other, self.horizon.all)
+        self._by_pair.setdefault((one, other), relation).add(allowed)
 
     # -- one occurrence
 
@@ -151,9 +88,7 @@ class Relations:
         problem, horizon = self.reading.problem, self.horizon
         closed = 0
         if self.reading.active("weekdays"):
-            for day in range(horizon.first, horizon.last + 1):
-                if date.fromordinal(day).isoweekday() not in problem.calendar.open_weekdays:
-                    closed |= horizon.day(day)
+            closed |= horizon.closed_weekdays
         for closure in problem.calendar.closures:
             if self.reading.active(f"closure:{closure.id}"):
                 closed |= horizon.between(closure.first.toordinal(), closure.last.toordinal())
@@ -187,7 +122,7 @@ class Relations:
             origin = reading.end_of(reference, day) if link.at_end else day
             return self._days_of_link(link, origin)
 
-        self.pairs.append(Relation(reference.id, node.id, allowed))
+        self._add(reference.id, node.id, allowed, None)
 
     def _days_of_link(self, link: Link, origin: int) -> int:
         ends = [
@@ -218,7 +153,7 @@ class Relations:
         def from_reference(day: int) -> int:
             return allowed(self.reading.end_of(reference, day) if first.at_end else day)
 
-        self.pairs.append(Relation(reference.id, node.id, from_reference))
+        self._add(reference.id, node.id, from_reference, None)
 
     # -- rules
 
@@ -254,9 +189,9 @@ class Relations:
                 pass
         for one in self._selected(first):
             for other in self._selected(second):
-                self._relate(one, other, self._two(rule))
+                self._relate(one, other, self._two(rule), self._two_backwards(rule))
 
-    def _two(self, rule: MinGap | MaxGap | OrderRule | MinGapBetween) -> Callable[[int], int]:
+    def _two(self, rule: MinGap | MaxGap | OrderRule | MinGapBetween) -> Allowed:
         days = self.reading.widened(f"rule:{rule.id}")
         add, between = self.reading.clock.add, self.horizon.between
         match rule:
@@ -265,9 +200,26 @@ class Relations:
             case MaxGap(offset=offset):
                 return lambda day: between(None, add(day, offset) + days)
             case OrderRule():
-                return lambda day: between(day, None)
+                return lambda day: between(day - days, None)
             case MinGapBetween():
                 return self._apart(rule)
+
+    def _two_backwards(self, rule: MinGap | MaxGap | OrderRule | MinGapBetween) -> Allowed:
+        days = self.reading.widened(f"rule:{rule.id}")
+        between = self.horizon.between
+        match rule:
+            case MinGap(offset=offset) if offset.fixed_days is not None:
+                gap = offset.fixed_days - days
+                return lambda day: between(None, day - gap)
+            case MaxGap(offset=offset) if offset.fixed_days is not None:
+                most = offset.fixed_days + days
+                return lambda day: between(day - most, None)
+            case OrderRule():
+                return lambda day: between(None, day + days)
+            case MinGapBetween():
+                return self._apart(rule)
+            case _:
+                return self.horizon.turned_round(self._two(rule))
 
     def _add_rule_of_several(self, rule: SameDay | NoOverlap | Cluster) -> None:
         members = list({n.id: n for s in rule.steps for n in self._selected(s)}.values())
@@ -278,17 +230,17 @@ class Relations:
         for one, other in combinations(members, 2):
             match rule:
                 case SameDay():
-                    self._relate(one, other, self.horizon.day)
+                    self._relate(one, other, self.horizon.day, self.horizon.day)
                 case NoOverlap():
-                    self._relate(one, other, self._clear_of(one, other))
+                    self._relate(one, other, self._clear_of(one, other), self._clear_of(other, one))
                 case Cluster():
-                    self._relate(one, other, self._in_step(one, other))
+                    self._relate(one, other, self._in_step(one, other), self._in_step(other, one))
 
-    def _relate(self, one: Node, other: Node, allowed: Callable[[int], int]) -> None:
+    def _relate(self, one: Node, other: Node, allowed: Allowed, inverse: Allowed) -> None:
         if one.id != other.id and not (one.is_given and other.is_given):
-            self.pairs.append(Relation(one.id, other.id, allowed))
+            self._add(one.id, other.id, allowed, inverse)
 
-    def _apart(self, rule: MinGapBetween | MinGapOfKinds) -> Callable[[int], int]:
+    def _apart(self, rule: MinGapBetween | MinGapOfKinds) -> Allowed:
         days = self.reading.widened(f"rule:{rule.id}")
         horizon, add = self.horizon, self.reading.clock.add
 
@@ -310,7 +262,7 @@ class Relations:
             else horizon.between(None, day - gap) | horizon.between(day + gap, None)
         )
 
-    def _clear_of(self, one: Node, other: Node) -> Callable[[int], int]:
+    def _clear_of(self, one: Node, other: Node) -> Allowed:
         horizon, reading = self.horizon, self.reading
 
         def allowed(day: int) -> int:
@@ -324,7 +276,7 @@ class Relations:
 
         return allowed
 
-    def _in_step(self, one: Node, other: Node) -> Callable[[int], int]:
+    def _in_step(self, one: Node, other: Node) -> Allowed:
         assert one.kept is not None
         assert other.kept is not None
         distance = (other.kept.day - one.kept.day).days
@@ -338,7 +290,7 @@ class Relations:
         ]
         for one, other in combinations(concerned, 2):
             if not any({one.id.step, other.id.step} <= group for group in rule.exempt):
-                self._relate(one, other, self._apart(rule))
+                self._relate(one, other, self._apart(rule), self._apart(rule))
         if rule.scope is Scope.PATIENT:
             for fixed in self._days_elsewhere(rule):
                 allowed = self._apart(rule)(fixed)

@@ -7,9 +7,10 @@ from datetime import date
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
 from tests.domain.brute.arithmetic import aim_of, direction_of
+from tests.domain.brute.horizon import Relation
 from tests.domain.brute.nodes import WEIGHTS, Link, Node, Reading
 from tests.domain.brute.reading import readings
-from tests.domain.brute.relations import Relation, Relations
+from tests.domain.brute.relations import Relations
 
 Days = dict[OccurrenceId, int]
 Cost = tuple[int, int, int, int]
@@ -68,23 +69,33 @@ def holds_together(problem: Problem, elements: frozenset[str]) -> bool:
 def _narrowed(relations: Relations, domains: Days, pairs: list[Relation]) -> Days | None:
     """Days without a partner are struck out until nothing changes; ``None`` when none is left."""
     narrowed = dict(domains)
-    members = relations.horizon.members
-    changed = True
-    while changed:
-        changed = False
-        for pair in pairs:
-            one, other = narrowed[pair.one], narrowed[pair.other]
-            reachable, alive = 0, 0
-            for day in members(one):
-                if pair.days(day) & other:
-                    alive |= relations.horizon.day(day)
-                    reachable |= pair.days(day)
-            if alive != one or reachable & other != other:
-                changed = True
-                narrowed[pair.one], narrowed[pair.other] = alive, other & reachable
-                if not alive or not narrowed[pair.other]:
-                    return None
+    waiting = list(pairs)
+    while waiting:
+        pair = waiting.pop()
+        one, other = narrowed[pair.one], narrowed[pair.other]
+        alive, reachable = _supported(relations, pair, one, other)
+        if not alive or not reachable:
+            return None
+        narrowed[pair.one], narrowed[pair.other] = alive, reachable
+        for again in pairs:
+            if again is pair or again in waiting:
+                continue
+            touched = pair.one in {again.one, again.other} and alive != one
+            if touched or (pair.other in {again.one, again.other} and reachable != other):
+                waiting.append(again)
     return narrowed if all(narrowed.values()) else None
+
+
+def _supported(relations: Relations, pair: Relation, one: int, other: int) -> tuple[int, int]:
+    alive, reachable, first = 0, 0, relations.horizon.first - 1
+    while one:
+        low = one & -one
+        partners = pair.partners(first + low.bit_length()) & other
+        if partners:
+            alive |= low
+            reachable |= partners
+        one ^= low
+    return alive, reachable
 
 
 def _is_possible(relations: Relations, domains: Days) -> bool:
@@ -209,10 +220,10 @@ def _best(relations: Relations, domains: Days) -> Answer:
         reference = _cheapest(unkept, free, set())
         tolerance = reading.problem.protocol.drift_tolerance
         for occurrence in everything:
-            target = _shown_target(reading, reading.nodes[occurrence], reference)
-            kept = reading.nodes[occurrence].kept
-            assert kept is not None
-            if target is not None and abs(kept.day.toordinal() - target) > tolerance:
+            node = reading.nodes[occurrence]
+            assert node.kept is not None
+            window = None if node.kept.by_hand else _window(reading, node, reference)
+            if window and abs(node.kept.day.toordinal() - window[1]) > tolerance:
                 binding.discard(occurrence)
     days = _cheapest(relations, domains, binding)
     return _answer(relations, days, binding)
@@ -351,11 +362,6 @@ def _window(reading: Reading, node: Node, days: Days) -> tuple[int | None, int, 
         return None
     target = target if low is None else max(target, low)
     return low, target if high is None else min(target, high), high
-
-
-def _shown_target(reading: Reading, node: Node, days: Days) -> int | None:
-    window = _window(reading, node, days)
-    return None if window is None else window[1]
 
 
 def _answer(relations: Relations, days: Days, binding: set[OccurrenceId]) -> Answer:
