@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from app.api.etags import etag
+from app.domain.plans.steps import DECIDED
 from app.domain.protocols import StepKind
 from app.domain.schedules import BookableDay, Conflict, Move, Reason, Schedule, Window
 from app.domain.states import PlanStatus, StepStatus, allowed_changes, planned_state
@@ -107,7 +108,6 @@ def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
 def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) -> Data:
     """A planned step in the shape of the API."""
     status = StepStatus(step.status)
-    is_decision = step.kind == StepKind.DECISION
     window = None
     if step.window_target is not None:
         window = {
@@ -138,8 +138,15 @@ def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) ->
         "deviation_days": step.deviation_days,
         "reasons": step.reasons,
         "instructions": step.instructions,
-        "allowed_changes": allowed_changes(plan, status, is_decision=is_decision) if stored else (),
+        "allowed_changes": _allowed(step, plan) if stored else (),
     }
+
+
+def _allowed(step: StepView, plan: PlanStatus) -> tuple[str, ...]:
+    if step.reasons and step.reasons[0]["code"] == DECIDED:
+        return ()
+    is_decision = step.kind == StepKind.DECISION
+    return allowed_changes(plan, StepStatus(step.status), is_decision=is_decision)
 
 
 def _state(step: StepView, status: StepStatus, plan: PlanStatus, today: date) -> str | None:

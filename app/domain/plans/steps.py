@@ -19,6 +19,8 @@ from app.domain.states import PlanStatus, StepStatus
 
 GONE = frozenset({StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.ENTERED_IN_ERROR})
 UNATTENDED = frozenset({StepKind.RESTRICTION})
+# The code of the reason where not a person but a decision has called a step off.
+DECIDED = "decided"
 KEEPING = frozenset({StepStatus.BOOKED, StepStatus.PERFORMED})
 
 
@@ -145,7 +147,8 @@ def _left(
             yield step
         elif occurrence.step in called_off:
             text = f"called off by the decision: {called_off[occurrence.step]}"
-            yield _called_off(step, StepStatus.CANCELLED, text)
+            reasons = ({"code": DECIDED, "text": text},)
+            yield replace(_called_off(step, StepStatus.CANCELLED, text), reasons=reasons)
 
 
 def _called_off(step: PlannedStep, status: StepStatus, text: str) -> PlannedStep:
