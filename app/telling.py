@@ -1,14 +1,13 @@
-"""A plan, a refused day and a refused request, as a person likes to read them in a terminal."""
+"""Plans, what is refused and what moves, as a person likes to read them in a terminal."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 
+from app.asking import Data
 from app.printing import spoken
-
-Data = dict[str, Any]
 
 # Reasons of a step that is where it should be, or where somebody asked it to be.
 _AS_WISHED = {"on_target", "asked", "performed", "pinned"}
@@ -40,6 +39,41 @@ def tell_options(out: Console, options: list[Data]) -> None:
         out.print(f"  {number}. {option['text']}{role}", soft_wrap=True)
 
 
+def tell_moves(out: Console, plan: Data, moves: list[Data]) -> None:
+    """What moves, by the new day, and under each step why it has this day."""
+    steps = {step["id"]: step for step in plan["steps"]}
+    table = _table("Was", "Is now")
+    table.add_column("Step, and why", ratio=1)
+    for move in sorted(moves, key=lambda move: move["to"] or "9999"):
+        why = [Padding(reason["text"], (0, 0, 0, 4)) for reason in move["reasons"]]
+        told = Group(named(steps[move["step_id"]]), *why)
+        table.add_row(spoken(move["from"]), spoken(move["to"]), told)
+    out.print(table)
+
+
+def tell_breaches(out: Console, breaches: list[Data]) -> None:
+    """The rules that the days of a plan break."""
+    for breach in breaches:
+        out.print(f"  - {breach['text']} ({breach['severity']})", soft_wrap=True)
+
+
+def tell_history(out: Console, revisions: list[Data]) -> None:
+    """The revisions of a plan: when, why, what was posted and how much moved."""
+    table = _table("Revision", "At")
+    table.add_column("Why", ratio=1)
+    table.add_column("Changes", justify="right", no_wrap=True)
+    table.add_column("Moves", justify="right", no_wrap=True)
+    for one in revisions:
+        table.add_row(
+            str(one["revision"]),
+            spoken(one["at"][:10]),
+            one["reason"] or "made",
+            str(len(one["changes"])),
+            str(len(one["moves"])),
+        )
+    out.print(table)
+
+
 def named(step: Data) -> str:
     """A planned step's title, with its number among its like."""
     if step["of"]:
@@ -50,14 +84,21 @@ def named(step: Data) -> str:
 
 
 def _schedule(steps: list[Data]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("Day", no_wrap=True)
+    table = _table("Day")
     table.add_column("Step", ratio=1)
     table.add_column("Window", no_wrap=True)
     table.add_column("Off", justify="right", no_wrap=True)
     table.add_column("State", no_wrap=True)
     for step in steps:
         table.add_row(*_cells(step), style=_style(step))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    """A table that begins with these short columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     return table
 
 

@@ -87,7 +87,7 @@ def demo(machine: Path) -> Iterator[Running]:
     del env["PYTHONPATH"]
     shutil.rmtree(machine / ".venv")
     with running(["sh", "-c", block("run: demo")], cwd=machine, env=env) as run:
-        for _ in range(3):
+        for _ in range(4):
             run.wait_for("curl")
         yield run
 
@@ -165,8 +165,9 @@ def test_what_the_demo_says_to_try_works(demo: Running) -> None:
         )
         answers.append(json.loads(tried.stdout))
 
-    listed, plan, why_not = answers
+    listed, plan, history, why_not = answers
     assert plan["id"] in {item["id"] for item in listed["items"]}
+    assert history["items"][0]["revision"] == plan["revision"]
     assert why_not["bookable"] is False
 
 
