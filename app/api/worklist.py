@@ -19,6 +19,7 @@ from app.services import worklist
 from app.services.worklist import (
     UNDONE,
     DaysNotCountable,
+    Place,
     WaitingPlan,
     WaitingStep,
     WorklistCounts,
@@ -304,8 +305,11 @@ async def list_attention(
     return WaitingPlansOut(items=items, next=page.next(found.next))
 
 
-def _after(key: Key | None) -> tuple[date, UUID] | None:
-    return None if key is None else (date.fromisoformat(str(key[0])), UUID(str(key[1])))
+def _after(key: Key | None) -> Place | None:
+    if key is None:
+        return None
+    day, due_until, id_ = map(str, key)
+    return Place(date.fromisoformat(day), date.fromisoformat(due_until), UUID(id_))
 
 
 def _item(item: WorklistItem) -> Data:

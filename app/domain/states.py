@@ -1,5 +1,6 @@
 """The states of plans and steps, the one table of legal transitions, and the one window state."""
 
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 
@@ -143,18 +144,22 @@ _STATELESS = frozenset({StepStatus.SKIPPED, StepStatus.MISSED, StepStatus.CANCEL
 def planned_state(
     window: Window | None, day: date | None, step: StepStatus, plan: PlanStatus, as_of: date
 ) -> WindowState | None:
-    """Where a planned step stands on the local day ``as_of``, or none where there is no saying.
+    """Where a planned step stands on the local day ``as_of``, or none where there is no saying."""
+    if day is None or step in _STATELESS:
+        return None
+    if step is StepStatus.PERFORMED:
+        return window_state(window or Window(day, day, day), as_of, day)
+    return window_state(due_window(window, day, plan), as_of)
+
+
+def due_window(window: Window | None, day: date, plan: PlanStatus) -> Window:
+    """The days on which a step is due while it is not done; they may be stored, states never.
 
     A step without timings has its own day as its window. While its plan is on hold nothing is
     overdue.
     """
-    if day is None or step in _STATELESS:
-        return None
-    performed_on = day if step is StepStatus.PERFORMED else None
-    state = window_state(window or Window(day, day, day), as_of, performed_on)
-    if plan is PlanStatus.ON_HOLD and state is WindowState.OVERDUE:
-        return WindowState.DUE
-    return state
+    window = window or Window(day, day, day)
+    return replace(window, latest=None) if plan is PlanStatus.ON_HOLD else window
 
 
 # Which changes a step's status allows, in the order in which people usually want them.

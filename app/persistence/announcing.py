@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.tables import LocationRow, PlannedStepRow, PlanRow
@@ -55,11 +55,8 @@ class AnnouncingRepository:
     async def next_steps(
         self, location_id: UUID, today: date, *, limit: int
     ) -> tuple[StepToAnnounce, ...]:
-        """Steps of active plans which are due or overdue today and were not said to be.
-
-        Without timings a step's own day is its window, as in the domain's window state.
-        """
-        is_due, is_overdue = _states(today)
+        """Steps of active plans which are due or overdue today and were not said to be."""
+        is_due, is_overdue = PlannedStepRow.due_from <= today, PlannedStepRow.due_until < today
         of_plan = and_(
             PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
         )
@@ -111,14 +108,3 @@ class AnnouncingRepository:
             .where(LocationRow.clinic_id == self._clinic_id, LocationRow.id == location_id)
             .values(announced_on=today)
         )
-
-
-def _states(today: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Whether a step is due, and whether it is overdue, on this local day."""
-    own_day = PlannedStepRow.window_target.is_(None)
-    earliest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_earliest)
-    latest = case((own_day, PlannedStepRow.day), else_=PlannedStepRow.window_latest)
-    return (
-        or_(earliest.is_(None), earliest <= today),
-        and_(latest.is_not(None), latest < today),
-    )

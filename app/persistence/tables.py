@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -61,7 +62,11 @@ _OF_LIVING_PLAN = (
 )
 WAITING = f"status IN ('planned', 'booked', 'missed') AND {_OF_LIVING_PLAN}"
 DONE = f"status = 'performed' AND {_OF_LIVING_PLAN}"
-STRAY = f"{WAITING} AND (day < window_earliest OR day > window_latest)"
+LOOSE = f"{WAITING} AND loose"
+# How far a window may reach from its step's day without being loose.
+NEAR_DAYS = 31
+# In the order of the list; what is due is found by the days alone, without looking at the step.
+_BY_DAY = ("day", "due_until", "id", "due_from")
 
 
 class Row(DeclarativeBase):
@@ -438,6 +443,11 @@ class PlannedStepRow(Row):
     practitioner: Mapped[str | None]
     plan_status: Mapped[str] = mapped_column(server_default="active")
     """Has a default for a former version, which does not write it, while both are running."""
+    due_from: Mapped[date] = mapped_column(server_default="1900-01-01")
+    due_until: Mapped[date] = mapped_column(server_default="2200-12-31")
+    """The days between which it is due while undone; what has no bound ends with the calendar."""
+    loose: Mapped[bool] = mapped_column(server_default=true())
+    """Those days reach further than a month from its own day, or do not have it between them."""
     announced: Mapped[str | None]
     """Whether an event said already that it is due, or overdue, on the day it has now."""
 
@@ -451,11 +461,11 @@ class PlannedStepRow(Row):
         _ordered("day", "end_day"),
         _ordered("window_earliest", "window_target"),
         _ordered("window_target", "window_latest"),
-        _where("ix_planned_steps_worklist", WAITING, "day", "id"),
-        _where("ix_planned_steps_worklist_location", WAITING, "location_id", "day", "id"),
-        _where("ix_planned_steps_worklist_practitioner", WAITING, "practitioner", "day", "id"),
-        _where("ix_planned_steps_worklist_strays", STRAY, "day", "id"),
-        _where("ix_planned_steps_worklist_done", DONE, "day", "id"),
+        _where("ix_planned_steps_worklist", WAITING, *_BY_DAY),
+        _where("ix_planned_steps_worklist_location", WAITING, "location_id", *_BY_DAY),
+        _where("ix_planned_steps_worklist_practitioner", WAITING, "practitioner", *_BY_DAY),
+        _where("ix_planned_steps_worklist_loose", LOOSE, *_BY_DAY),
+        _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
     )
 
 

@@ -9,17 +9,18 @@ from uuid import UUID
 from app.domain.errors import DomainError
 from app.domain.schedules import Window
 from app.domain.states import PlanStatus, StepStatus, WindowState, planned_state
-from app.persistence.worklist import (
+from app.persistence.worklist.records import (
+    Place,
     Todays,
     WaitingPlan,
     WaitingStep,
     WorklistFilter,
-    WorklistRepository,
 )
+from app.persistence.worklist.repository import WorklistRepository
 from app.services.context import Context
-from app.services.listing import Listed, page_of
+from app.services.listing import Key, Listed, page_of
 
-__all__ = ["WaitingPlan", "WaitingStep", "WorklistFilter"]
+__all__ = ["Place", "WaitingPlan", "WaitingStep", "WorklistFilter"]
 
 UNDONE = frozenset({StepStatus.PLANNED, StepStatus.BOOKED})
 COUNTED_DAYS, MOST_COUNTED_DAYS = 31, 92
@@ -53,13 +54,13 @@ class WorklistCounts:
 
 
 async def list_worklist(
-    ctx: Context, which: WorklistFilter, *, after: tuple[date, UUID] | None, limit: int
+    ctx: Context, which: WorklistFilter, *, after: Place | None, limit: int
 ) -> Listed[WorklistItem]:
-    """Planned steps of living plans that fit, by day."""
+    """Planned steps of living plans that fit, by day, then by the end of their windows."""
     todays = await _todays(ctx, which.location_id)
     repository = WorklistRepository(ctx.connection, ctx.clinic_id)
     rows = await repository.page(which, todays, after=after, limit=limit + 1)
-    page = page_of(rows, limit, lambda step: (step.day.isoformat(), str(step.id)))
+    page = page_of(rows, limit, _key)
     items = (WorklistItem(step, _state(step, todays.at(step.location_id))) for step in page.items)
     return Listed(tuple(items), page.next)
 
@@ -118,6 +119,10 @@ async def _todays(ctx: Context, location_id: UUID | None) -> Todays:
         return Todays(ctx.now.date(), {})
     usual = max(at, key=lambda day: (len(at[day]), day))
     return Todays(usual, {day: ids for day, ids in at.items() if day != usual})
+
+
+def _key(step: WaitingStep) -> Key:
+    return step.day.isoformat(), step.due_until.isoformat(), str(step.id)
 
 
 def _state(step: WaitingStep, today: date) -> WindowState | None:

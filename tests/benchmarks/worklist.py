@@ -23,7 +23,8 @@ from sqlalchemy import make_url
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, driver_url, open_database
 from app.persistence.migrate import upgrade
-from app.persistence.worklist import Todays, WorklistFilter, WorklistRepository
+from app.persistence.worklist.records import Place, Todays, WorklistFilter
+from app.persistence.worklist.repository import WorklistRepository
 from tests.benchmarks.capturing import Capture, Statement, captured
 from tests.benchmarks.figures import Figure, table
 from tests.postgres import PostgresUnavailable, running_postgres
@@ -38,8 +39,8 @@ VARIANTS, ROUNDS = 40, 9
 OPEN = frozenset({"planned", "booked"})
 MUST_MILLISECONDS, MUST_RATIO = 1.0, 1.5
 
-# Two years of days, the first month behind today; windows of a day up to four weeks, some steps
-# without any. An eighth are restrictions, which no worklist shows, and an eighth decisions.
+# Two years of days, the first month behind today and all undone; windows of a day up to four weeks,
+# some of two months, some steps without any. An eighth are restrictions, which no worklist shows.
 FILL = f"""
 INSERT INTO plans (clinic_id, id, revision, status, protocol_key, protocol_version, patient_id,
     location_id, practitioner, state, chosen, breaches, attention, needs_attention, created_at,
@@ -49,20 +50,26 @@ SELECT $1, uuid_of(1, n), 1, 'active', 'ankle', '1.0.0', uuid_of(3, n % {PATIENT
     now(), now(), 'benchmark'
 FROM generate_series($2::bigint, $3::bigint - 1) AS n;
 INSERT INTO planned_steps (clinic_id, id, plan_id, position, key, kind, title, status, tentative,
-    optional, day, window_earliest, window_target, window_latest, deadline, duration_minutes,
-    modes, reasons, instructions, location_id, practitioner, plan_status)
+    optional, day, window_earliest, window_target, window_latest, due_from, due_until, loose,
+    deadline, duration_minutes, modes, reasons, instructions, location_id, practitioner,
+    plan_status)
 SELECT $1, uuid_of(2, n * {STEPS_OF_A_PLAN} + place), uuid_of(1, n), place, 'step-' || place,
     (ARRAY['procedure', 'injection', 'visit', 'visit', 'call', 'visit', 'restriction',
         'decision'])[place + 1],
     'Follow-up with ultrasound of the ankle', CASE WHEN n % 10 = 0 THEN 'booked' ELSE 'planned' END,
-    place = 5, false, day, CASE WHEN place > 0 THEN day - (n % 15)::int END,
-    CASE WHEN place > 0 THEN day END, CASE WHEN place > 0 THEN day + (n % 13)::int END, false, 45,
+    place = 5, false, day, CASE WHEN place > 0 THEN earliest END, CASE WHEN place > 0 THEN day END,
+    CASE WHEN place > 0 THEN latest END, earliest, latest, wide, false, 45,
     '["in_person"]', '[{{"code":"on_target","text":"6 weeks after session on 2027-01-27"}}]',
     '[{{"date":"2027-03-10","audience":"patient","text":"Wear loose clothing."}}]',
     uuid_of(4, n % {LOCATIONS}), 'dr-' || n % {PRACTITIONERS}, 'active'
 FROM generate_series($2::bigint, $3::bigint - 1) AS n,
     generate_series(0, {STEPS_OF_A_PLAN - 1}) AS place,
-    LATERAL (SELECT $4::date - 30 + ((n * 7919 + place * 13) % {DAYS})::int AS day) AS placed;
+    LATERAL (SELECT $4::date - 30 + ((n * 7919 + place * 13) % {DAYS})::int AS day) AS placed,
+    LATERAL (SELECT place = 4 AND n % 4 = 0 AS wide) AS far,
+    LATERAL (SELECT
+        CASE WHEN wide THEN day - 60 WHEN place > 0 THEN day - (n % 15)::int ELSE day END
+            AS earliest,
+        CASE WHEN place > 0 THEN day + (n % 13)::int ELSE day END AS latest) AS due;
 """
 
 
@@ -71,7 +78,7 @@ class Case:
     """One kind of question, asked in several variants."""
 
     name: str
-    variants: Sequence[tuple[WorklistFilter, tuple[date, UUID] | None]]
+    variants: Sequence[tuple[WorklistFilter, Place | None]]
 
 
 def uuid_of(kind: int, number: int) -> UUID:
@@ -83,8 +90,9 @@ def _where(**fields: Any) -> WorklistFilter:
     return WorklistFilter(**{"statuses": OPEN, **fields})
 
 
-def _after(number: int) -> tuple[date, UUID]:
-    return TODAY + timedelta(days=number * 10 % 600), uuid_of(2, number)
+def _after(number: int) -> Place:
+    day = TODAY + timedelta(days=number * 10 % 600)
+    return Place(day, day, uuid_of(2, number))
 
 
 def cases() -> Iterator[Case]:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.domain.schedules import Window
-from app.domain.states import PlanStatus, StepStatus, planned_state
+from app.domain.states import PlanStatus, StepStatus, due_window, planned_state
 
 WINDOW = Window(date(2027, 3, 3), date(2027, 3, 5), date(2027, 3, 8))
 DAY = date(2027, 3, 6)
@@ -61,3 +61,16 @@ def test_what_nobody_expects_any_more_has_no_state(status: str) -> None:
 
 def test_what_has_no_day_has_no_state() -> None:
     assert state(9, day=None) is None
+
+
+@pytest.mark.parametrize("plan", PlanStatus)
+@pytest.mark.parametrize("window", [None, WINDOW, Window(None, DAY, None)])
+def test_a_step_is_due_on_the_days_of_its_due_window_and_on_no_other(
+    window: Window | None, plan: PlanStatus
+) -> None:
+    days = due_window(window, DAY, plan)
+
+    for day in range(1, 12):
+        as_of = date(2027, 3, day)
+        inside = (days.earliest or as_of) <= as_of <= (days.latest or as_of)
+        assert (state(day, window=window, plan=plan) == "due") is inside

@@ -5,12 +5,15 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, inspect, select
 
+from app.domain.plans.steps import PlannedStep
 from app.persistence.batches import BatchRecord, BatchRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
 from app.persistence.database import open_database
@@ -31,12 +34,14 @@ from tests.persistence.given import (
     a_closure,
     a_plan,
     a_revision,
+    a_step,
     an_event,
     surroundings,
     uid,
 )
 
 BEFORE_PLAN_STATUS = "81cf63c23aa5"
+BEFORE_DUE_DAYS = "7e41c9d2b0f6"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,6 +95,20 @@ def test_steps_that_were_there_are_given_the_status_of_their_plan(new_database_u
     upgrade(new_database_url)
 
     assert asyncio.run(plan_statuses(new_database_url)) == {"completed"}
+
+
+@pytest.mark.parametrize("status", ["active", "on_hold"])
+def test_steps_that_were_there_are_given_the_days_on_which_they_are_due(
+    new_database_url: str, status: str
+) -> None:
+    asyncio.run(populate(new_database_url, status=status, steps=tuple(steps_with_windows())))
+    before = asyncio.run(due_days(new_database_url))
+
+    downgrade(new_database_url, BEFORE_DUE_DAYS)
+    upgrade(new_database_url)
+
+    assert len({tuple(days) for _, *days in before}) > 5
+    assert asyncio.run(due_days(new_database_url)) == before
 
 
 def test_migrating_a_migrated_database_changes_nothing(new_database_url: str) -> None:
@@ -187,6 +206,34 @@ async def plan_statuses(url: str) -> set[str]:
         statuses = set(found)
     await database.dispose()
     return statuses
+
+
+def steps_with_windows() -> Iterator[PlannedStep]:
+    """With and without bounds, round the step's day, a month from it and further, and undated."""
+    day = NOW.date()
+    yield a_step(0, day=None)
+    offsets = (-32, -31, 0, 31, 32)
+    edges: list[tuple[int | None, int, int | None] | None] = [None, (None, 0, None)]
+    edges += [(first, first, first) for first in offsets]
+    edges += [(-32, 0, None), (None, 0, 32), (-31, 0, 31), (-32, 0, 31), (-31, 0, 32)]
+    for number, window in enumerate(edges, start=1):
+        earliest, target, latest = (
+            None if days is None else day + timedelta(days) for days in window or (None,) * 3
+        )
+        yield a_step(number, day=day, earliest=earliest, target=target, latest=latest)
+
+
+async def due_days(url: str) -> list[tuple[Any, ...]]:
+    """What is said at the planned steps of when they are due."""
+    database = open_database(url)
+    row = PlannedStepRow
+    async with database.reading() as connection:
+        found = await connection.execute(
+            select(row.position, row.due_from, row.due_until, row.loose).order_by(row.position)
+        )
+        days = [tuple(one) for one in found]
+    await database.dispose()
+    return days
 
 
 async def row_counts(url: str) -> dict[str, int]:

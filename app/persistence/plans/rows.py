@@ -3,21 +3,24 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from app.domain.facts import OccurrenceId
+from app.domain.offsets import FIRST_DAY, LAST_DAY
 from app.domain.plans.steps import PlannedStep
 from app.domain.protocols import StepKind
-from app.domain.states import StepStatus
+from app.domain.schedules import Window
+from app.domain.states import PlanStatus, StepStatus, due_window
 from app.persistence.columns import Line
 from app.persistence.events import NewEvent
 from app.persistence.patients import Identifier
 from app.persistence.plans.records import PlanRecord, PlanView, RevisionRecord, StepView
 from app.persistence.records import values_of
 from app.persistence.tables import (
+    NEAR_DAYS,
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
@@ -81,10 +84,25 @@ def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:
             "practitioner": plan.practitioner,
             "plan_status": plan.status,
             "announced": None,
+            **_due_values(step, PlanStatus(plan.status)),
             **_step_values(step),
         }
         for step in plan.steps
     ]
+
+
+def _due_values(step: PlannedStep, plan: PlanStatus) -> Values:
+    """What has no bound ends with the calendar, so that lists need only compare days."""
+    day, near = step.day, timedelta(NEAR_DAYS)
+    if day is None:
+        return {"due_from": FIRST_DAY, "due_until": LAST_DAY, "loose": True}
+    window = None
+    if step.target is not None:
+        window = Window(step.earliest, step.target, step.latest)
+    due = due_window(window, day, plan)
+    first, last = due.earliest or FIRST_DAY, due.latest or LAST_DAY
+    loose = not day - near <= first <= day <= last <= day + near
+    return {"due_from": first, "due_until": last, "loose": loose}
 
 
 def _step_values(step: PlannedStep) -> Values:

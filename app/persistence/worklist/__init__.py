@@ -1,0 +1,1 @@
+"""The worklist: planned steps over all plans, found by their window states."""
