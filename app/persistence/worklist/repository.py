@@ -94,10 +94,13 @@ class WorklistRepository:
         return found.scalar_one()
 
     def _values(self, which: WorklistFilter, todays: Todays) -> dict[str, Any]:
-        near_from, near_until = near_days(which.states, (todays.usual, *todays.others))
+        days = (todays.usual, *todays.others)
+        near_from, near_until = near_days(which.states, days)
         values: dict[str, Any] = {
             "clinic_id": self._clinic_id,
             "today": todays.usual,
+            "first_today": min(days),
+            "last_today": max(days),
             "near_from": near_from,
             "near_until": near_until,
         }

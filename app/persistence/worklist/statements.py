@@ -192,11 +192,21 @@ def _one_of(column: Any, values: frozenset[str]) -> _Condition:
 def _states(shape: Shape) -> dict[str, ColumnElement[bool]]:
     """When an undone step is in a state today at its location."""
     today = _today(shape.others)
-    return {
+    exact = {
         "upcoming": PlannedStepRow.due_from > today,
         "due": and_(PlannedStepRow.due_from <= today, PlannedStepRow.due_until >= today),
         "overdue": PlannedStepRow.due_until < today,
     }
+    if not shape.others:
+        return exact
+    # No index knows today at a step's location, but all know what no location's today fits.
+    first, last = _given("first_today", Date()), _given("last_today", Date())
+    possible = {
+        "upcoming": PlannedStepRow.due_from > first,
+        "due": and_(PlannedStepRow.due_from <= last, PlannedStepRow.due_until >= first),
+        "overdue": PlannedStepRow.due_until < last,
+    }
+    return {state: and_(possible[state], exact[state]) for state in exact}
 
 
 def _today(others: tuple[int, ...]) -> ColumnElement[date]:
