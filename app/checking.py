@@ -18,6 +18,7 @@ from app.domain.documents import ProtocolDocument
 from app.domain.errors import DomainError, Fault
 from app.failures import CommandFailed
 from app.printing import console, counted, spoken
+from app.services.library import library_parts
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_REASONS = 5
@@ -66,7 +67,8 @@ def _checked(raw: bytes) -> Checked:
     if len(raw) > MAX_BYTES:
         raise CommandFailed(f"a protocol has at most {MAX_BYTES} bytes")
     try:
-        return check_data(_parsed(raw))
+        data = _parsed(raw)
+        return check_data(data, library_parts(data))
     except MalformedDocument as error:
         return Checked(None, error.faults)
 

@@ -298,7 +298,8 @@ class Step:
     """One element of a protocol.
 
     ``any_day``: needs no open day and ignores absences. ``span``: lasts from its day to its day
-    plus span, both included. ``on_decision``: exists only after a decision adds it.
+    plus span, both included. ``on_decision``: exists only after a decision adds it. ``side``:
+    which of several sides it treats; steps of different sides are not at the same site.
     """
 
     key: str
@@ -315,6 +316,7 @@ class Step:
     optional: bool = False
     on_decision: bool = False
     agent: str | None = None
+    side: str | None = None
     choices: tuple[Choice, ...] = ()
     details: Details = field(default=Details())
 
@@ -338,7 +340,10 @@ class ParameterType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Something a person sets when the protocol is applied."""
+    """Something a person sets when the protocol is applied.
+
+    A ``fixed`` one has its default in every plan; only a decision's choice may set another value.
+    """
 
     key: str
     title: str
@@ -347,10 +352,15 @@ class Parameter:
     minimum: int | None = None
     maximum: int | None = None
     options: tuple[str, ...] = ()
+    fixed: bool = False
     sources: FigureSources = ()
 
+    def may_be_given(self, value: object) -> bool:
+        """Whether a person may give a plan this value."""
+        return self.accepts(value) and (not self.fixed or value == self.default)
+
     def accepts(self, value: object) -> bool:
-        """Whether a plan may use this value."""
+        """Whether this is a value of the parameter at all."""
         if self.type is ParameterType.CHOICE:
             return isinstance(value, str) and value in self.options
         if isinstance(value, bool) or not isinstance(value, int):

@@ -69,9 +69,10 @@ class VersionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRecord(VersionSummary):
-    """A protocol version with its document."""
+    """A protocol version with its document, and what that was written as if it includes others."""
 
     document: JsonObject
+    written_as: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class ProtocolRepository:
                 "title": draft.title,
                 "example": draft.example,
                 "document": draft.document,
+                "written_as": draft.written_as,
                 "content_hash": draft.content_hash,
                 "updated_at": draft.updated_at,
             },
@@ -226,7 +228,7 @@ class ProtocolRepository:
 
     async def _version(self, key: str, which: ColumnElement[bool]) -> VersionRecord | None:
         rows = await self._connection.execute(
-            select(*_SUMMARY, ProtocolVersionRow.document).where(
+            select(*_SUMMARY, ProtocolVersionRow.document, ProtocolVersionRow.written_as).where(
                 ProtocolVersionRow.clinic_id == self._clinic_id,
                 ProtocolVersionRow.protocol_key == key,
                 which,

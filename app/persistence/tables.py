@@ -171,6 +171,8 @@ class ProtocolVersionRow(Row):
     """Came with the library; the mark stays when it is activated."""
     title: Mapped[str]
     document: Mapped[JsonObject]
+    written_as: Mapped[JsonObject | None]
+    """What a document that includes others was written as, and which; ``document`` has them in."""
     content_hash: Mapped[str]
     revision: Mapped[int]
     created_at: Mapped[datetime]

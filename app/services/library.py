@@ -2,14 +2,17 @@
 
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
 from app.domain.documents import (
     ClinicRules,
     ProtocolDocument,
+    VersionName,
+    expand,
     parse_clinic_rules,
-    parse_protocol,
+    versions_included,
 )
 
 _LIBRARY = "app.library"
@@ -26,8 +29,16 @@ def library_keys() -> tuple[str, ...]:
 
 @cache
 def library_protocol(key: str) -> ProtocolDocument:
-    """One of the built-in protocols."""
-    return parse_protocol(_read(key))
+    """One of the built-in protocols, with what it includes of the others."""
+    data = _read(key)
+    return expand(data, library_parts(data)).document
+
+
+def library_parts(data: Any) -> dict[VersionName, ProtocolDocument]:
+    """The built-in protocols which a written document includes."""
+    known = library_keys()
+    parts = (library_protocol(key) for key, _ in sorted(versions_included(data)) if key in known)
+    return {(part.key, part.version): part for part in parts}
 
 
 def library_protocols() -> tuple[ProtocolDocument, ...]:

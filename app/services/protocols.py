@@ -16,12 +16,9 @@ from app.domain.checks import (
     differences,
     simulate_start_days,
 )
-from app.domain.checks.checking import sound_document
 from app.domain.documents import (
     InvalidProtocol,
     ProtocolDocument,
-    content_hash,
-    document_to_data,
     parse_protocol,
 )
 from app.domain.documents.approval import Approval, approval_faults
@@ -45,6 +42,16 @@ from app.persistence.protocols import (
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
+from app.services.including import (
+    Unexpanded,
+    content_of,
+    document_of,
+    load_parts,
+    parts_changed,
+    read_document,
+    taken_over_figures,
+    whole_document,
+)
 from app.services.library import library_protocols
 from app.services.listing import Listed, page_of
 from app.services.plans.loading import load_calendar
@@ -62,14 +69,12 @@ __all__ = [
     "VersionNotFound",
     "VersionRecord",
     "VersionSummary",
+    "read_document",
 ]
-
-# Where one would expect a protocol there are operations: /v1/protocols/check.
-_NOT_KEYS = {"check", "library", "schema"}
 
 
 class ContentChanged(DomainError):
-    """What is to be approved is not what was read: the version's content is another now."""
+    """What is to be approved is not what was read: it, or what it includes, is another now."""
 
 
 class ApprovalIncomplete(Faults):
@@ -82,10 +87,14 @@ class VersionNotActive(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A version as it is stored, with its document read."""
+    """A version as it is stored, with its document read.
+
+    ``taken_over`` are figures confirmed already by who approved an included version.
+    """
 
     record: VersionRecord
     document: ProtocolDocument
+    taken_over: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +103,6 @@ class CheckResult:
 
     checked: Checked
     start_days: StartDays | None
-
-
-async def read_document(data: Any) -> ProtocolDocument:
-    """The protocol which this data writes down, checked beside the event loop.
-
-    Raises InvalidProtocol with every fault.
-    """
-    document = await to_thread.run_sync(sound_document, data)
-    if document.key in _NOT_KEYS:
-        raise InvalidProtocol((Fault("/key", "not-allowed", "this key is taken by an address"),))
-    return document
 
 
 async def list_protocols(ctx: Context, *, after: str | None, limit: int) -> Listed[ProtocolRecord]:
@@ -120,12 +118,15 @@ async def get_protocol(ctx: Context, key: str) -> ProtocolRecord:
 
 async def get_version(ctx: Context, key: str, version: str) -> StoredVersion:
     """One version with its document. Raises ProtocolNotFound or VersionNotFound."""
-    return _stored(await _repository(ctx).get_version(key, version))
+    return await _stored(ctx, await _repository(ctx).get_version(key, version))
 
 
-async def create_protocol(ctx: Context, document: ProtocolDocument) -> StoredVersion:
-    """Store a new protocol with this draft as its first version. Raises ProtocolExists."""
-    repository = _repository(ctx)
+async def create_protocol(ctx: Context, posted: ProtocolDocument | Unexpanded) -> StoredVersion:
+    """Store a new protocol with this draft as its first version.
+
+    Raises InvalidProtocol for faults of what it includes, ProtocolExists.
+    """
+    repository, document = _repository(ctx), await whole_document(ctx, posted)
     await repository.add(document.key, document.title, now=ctx.now)
     stored = await _add_version(ctx, document)
     await _note(ctx, EventType.PROTOCOL_ADDED, stored)
@@ -137,39 +138,43 @@ async def create_version(
 ) -> StoredVersion:
     """Store a new draft which says what another version says: by default the active one.
 
-    Raises ProtocolNotFound, VersionNotFound, NoActiveVersion or VersionExists.
+    What it includes is taken in as it is now. Raises ProtocolNotFound, VersionNotFound,
+    NoActiveVersion, VersionExists, or InvalidProtocol where what it includes has changed.
     """
     repository = _repository(ctx)
     if source is None:
         record = await repository.get_active(key)
     else:
         record = await repository.get_version(key, source)
-    document = replace(parse_protocol(record.document), version=version)
+    if record.written_as is None:
+        document = replace(parse_protocol(record.document), version=version)
+    else:
+        written = {**record.written_as["document"], "version": version}
+        document = await whole_document(ctx, Unexpanded(written))
     stored = await _add_version(ctx, document)
     await _note(ctx, EventType.VERSION_ADDED, stored)
     return stored
 
 
 async def edit_version(
-    ctx: Context, key: str, version: str, document: ProtocolDocument, *, revision: int
+    ctx: Context,
+    key: str,
+    version: str,
+    posted: ProtocolDocument | Unexpanded,
+    *,
+    revision: int,
 ) -> StoredVersion:
     """Replace what a draft says; what came as an example stays marked as one.
 
     Raises InvalidProtocol when key, version or mark are another's, ProtocolNotFound,
     VersionNotFound, VersionNotDraft or VersionChangedMeanwhile.
     """
-    repository = _repository(ctx)
+    repository, document = _repository(ctx), await whole_document(ctx, posted)
     record = await repository.get_version(key, version)
     _refuse_another(document, record)
-    edited = replace(
-        record,
-        title=document.title,
-        document=document_to_data(document),
-        content_hash=content_hash(document),
-        updated_at=ctx.now,
-    )
+    edited = replace(record, **content_of(document), updated_at=ctx.now)
     new_revision = await repository.update_draft(edited, revision=revision)
-    stored = StoredVersion(replace(edited, revision=new_revision), document)
+    stored = await _stored(ctx, replace(edited, revision=new_revision))
     await _note(ctx, EventType.VERSION_CHANGED, stored)
     return stored
 
@@ -184,7 +189,7 @@ async def compare_versions(
     repository = _repository(ctx)
     old = await repository.get_version(key, version)
     new = await repository.get_version(key, other)
-    return differences(parse_protocol(old.document), parse_protocol(new.document))
+    return differences(document_of(old), document_of(new))
 
 
 async def activate_version(
@@ -192,7 +197,8 @@ async def activate_version(
 ) -> StoredVersion:
     """Let new plans be made by a draft which a clinician has approved.
 
-    In a sandbox clinic an example needs nothing confirmed; its mark stays. Raises
+    In a sandbox clinic an example needs nothing confirmed; its mark stays. Of what it includes
+    the figures need no confirming which the approval of that version has confirmed. Raises
     ProtocolNotFound, VersionNotFound, VersionNotDraft, ContentChanged, ApprovalIncomplete,
     AnotherVersionActive or VersionChangedMeanwhile.
     """
@@ -200,24 +206,36 @@ async def activate_version(
     record = await repository.get_version(key, version)
     if record.status != VersionStatus.DRAFT:
         raise VersionNotDraft(f"version '{version}' of '{key}' is {record.status}")
-    if approval.content_hash != record.content_hash:
-        raise ContentChanged(f"version '{version}' of '{key}' was changed after it was read")
-    document = parse_protocol(record.document)
-    faults = approval_faults(approval, document, unconfirmed=ctx.sandbox and record.example)
-    if faults:
-        raise ApprovalIncomplete(faults)
+    draft = await _stored(ctx, record)
+    await _refuse_incomplete(ctx, draft, approval)
     if retire_active:
         await _retire_active(ctx, key)
-    await repository.activate(
-        key,
-        version,
-        revision=record.revision,
-        approval=approval.as_data() | {"at": ctx.now.isoformat(), "actor": ctx.actor},
-        now=ctx.now,
-    )
+    kept = {
+        **approval.as_data(),
+        "taken_over": sorted(draft.taken_over),
+        "at": ctx.now.isoformat(),
+        "actor": ctx.actor,
+    }
+    await repository.activate(key, version, revision=record.revision, approval=kept, now=ctx.now)
     stored = await get_version(ctx, key, version)
     await _note(ctx, EventType.VERSION_ACTIVATED, stored)
     return stored
+
+
+async def _refuse_incomplete(ctx: Context, draft: StoredVersion, approval: Approval) -> None:
+    name = f"version '{draft.record.version}' of '{draft.record.protocol_key}'"
+    if approval.content_hash != draft.record.content_hash:
+        raise ContentChanged(f"{name} was changed after it was read")
+    if await parts_changed(ctx, draft.document):
+        raise ContentChanged(f"what {name} includes was changed: save it again")
+    faults = approval_faults(
+        approval,
+        draft.document,
+        unconfirmed=ctx.sandbox and draft.record.example,
+        taken_over=draft.taken_over,
+    )
+    if faults:
+        raise ApprovalIncomplete(faults)
 
 
 async def retire_version(ctx: Context, key: str, version: str) -> StoredVersion:
@@ -263,7 +281,7 @@ async def check_protocol(
         location = await LocationRepository(ctx.connection, ctx.clinic_id).get(location_id)
         zone = location.time_zone
         calendar = await load_calendar(ctx, location, first_day or ctx.today(zone))
-    checked = await to_thread.run_sync(check_data, data)
+    checked = await to_thread.run_sync(check_data, data, await load_parts(ctx, data))
     if checked.document is None or checked.faults:
         return CheckResult(checked, None)
     start_days = await to_thread.run_sync(
@@ -292,8 +310,9 @@ def _repository(ctx: Context) -> ProtocolRepository:
     return ProtocolRepository(ctx.connection, ctx.clinic_id)
 
 
-def _stored(record: VersionRecord) -> StoredVersion:
-    return StoredVersion(record, parse_protocol(record.document))
+async def _stored(ctx: Context, record: VersionRecord) -> StoredVersion:
+    document = document_of(record)
+    return StoredVersion(record, document, await taken_over_figures(ctx, document))
 
 
 async def _add_version(ctx: Context, document: ProtocolDocument) -> StoredVersion:
@@ -302,15 +321,13 @@ async def _add_version(ctx: Context, document: ProtocolDocument) -> StoredVersio
         version=document.version,
         status=VersionStatus.DRAFT,
         example=document.example,
-        title=document.title,
-        document=document_to_data(document),
-        content_hash=content_hash(document),
         revision=1,
         created_at=ctx.now,
         updated_at=ctx.now,
+        **content_of(document),
     )
     await _repository(ctx).add_version(record)
-    return StoredVersion(record, document)
+    return await _stored(ctx, record)
 
 
 async def _retire_active(ctx: Context, key: str) -> None:

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from app.domain.documents import clinic_rules_schema, protocol_schema
 from app.domain.documents.clinic_rules_grammar import CLINIC_RULES
-from app.domain.documents.grammar import DOCUMENT
+from app.domain.documents.grammar import WRITTEN
 from app.domain.documents.shapes import Record, Report
 from tests.domain.given_documents import Data, documents, sample
 
@@ -61,15 +61,16 @@ def test_every_document_that_is_read_is_valid(data: Data) -> None:
     assert not list(PROTOCOLS.iter_errors(data))
 
 
-@given(st.data())
-@example(None)
-def test_schema_and_reader_agree_on_every_mutation_of_the_sample(data: Any) -> None:
-    mutant = sample("protocol-format-1")
+@pytest.mark.parametrize("name", ["protocol-format-1", "protocol-with-parts-format-1"])
+@given(data=st.data())
+@example(data=None)
+def test_schema_and_reader_agree_on_every_mutation_of_the_sample(name: str, data: Any) -> None:
+    mutant = sample(name)
     if data is not None:
         for _ in range(data.draw(st.integers(1, 3))):
             _mutate(mutant, data)
 
-    assert PROTOCOLS.is_valid(mutant) == _is_read(DOCUMENT, mutant)
+    assert PROTOCOLS.is_valid(mutant) == _is_read(WRITTEN, mutant)
 
 
 @given(st.data())

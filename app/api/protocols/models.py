@@ -178,9 +178,21 @@ class ApprovalOut(Out):
     content_hash: str = Field(description="What was approved.")
     evidence_note_read: bool = Field(description="Whether the evidence note was read.")
     confirmed: list[str] = Field(description="The clinic's defaults that were confirmed.")
+    taken_over: list[str] = Field(
+        default=[], description="Those confirmed already with an included version."
+    )
     note: str | None = Field(default=None, description="What else was said.")
     at: Instant = Field(description="When.")
     actor: str = Field(description="Who called this service.")
+
+
+class IncludedOut(Out):
+    """A version of another protocol that became a part of this one."""
+
+    key: str = Field(description="What its keys have in front: side_a gives side_a_session.")
+    protocol: str = Field(description="Its protocol's key.")
+    version: str = Field(description="Its version.")
+    content_hash: str = Field(description="Names what it said when it was taken in.")
 
 
 class VersionOut(VersionSummaryOut):
@@ -195,6 +207,8 @@ class VersionOut(VersionSummaryOut):
                     "to_confirm": [_FIGURE],
                     "approval": None,
                     "document": _DOCUMENT,
+                    "included": [],
+                    "expanded": None,
                 }
             ]
         }
@@ -204,23 +218,37 @@ class VersionOut(VersionSummaryOut):
         description="What is known and what is not; to be read before approval."
     )
     to_confirm: list[FigureOut] = Field(
-        description="Defaults without a published figure, which an approval must confirm."
+        description="Defaults without a published figure, which an approval must confirm. "
+        "Those of an included version which its own approval confirmed are not among them."
     )
     approval: ApprovalOut | None = Field(description="The approval, once it is active.")
     document: dict[str, Any] = Field(
-        description="The whole document, as `GET /v1/protocols/schema` describes it."
+        description="The document as it was written; `GET /v1/protocols/schema` describes it."
+    )
+    included: list[IncludedOut] = Field(
+        description="The versions of other protocols which it includes, their parts too."
+    )
+    expanded: dict[str, Any] | None = Field(
+        description="The document with all it includes among its own steps and rules, by which "
+        "plans are made, and into which `pointer`s lead; null where it includes nothing."
     )
 
     @classmethod
     def of_version(cls, stored: StoredVersion) -> "VersionOut":
         """The version as clients see it."""
-        record = stored.record
+        record, written = stored.record, stored.record.written_as
         return cls(
             **_summary(record),
             evidence_note=stored.document.evidence_note,
-            to_confirm=[FigureOut.from_domain(one) for one in to_confirm(stored.document)],
+            to_confirm=[
+                FigureOut.from_domain(figure)
+                for figure in to_confirm(stored.document)
+                if figure.id not in stored.taken_over
+            ],
             approval=None if record.approval is None else ApprovalOut(**record.approval),
-            document=record.document,
+            document=record.document if written is None else written["document"],
+            included=[] if written is None else written["included"],
+            expanded=None if written is None else record.document,
         )
 
 

@@ -28,6 +28,7 @@ from app.api.routing import JSON, UNCHANGED, DocumentRoute, Route, document_in
 from app.domain.documents import InvalidProtocol, ProtocolDocument, protocol_schema
 from app.domain.engine import PlanTooLarge
 from app.services import protocols
+from app.services.including import Unexpanded
 from app.services.protocols import (
     AnotherVersionActive,
     ApprovalIncomplete,
@@ -51,12 +52,15 @@ VersionInPath = Annotated[Version, Path(description="The version.")]
 OtherInPath = Annotated[Version, Path(description="The version it is compared with.")]
 
 
-async def read_document(body: dict[str, Any]) -> ProtocolDocument:
-    """The document that was sent, without faults; read before a transaction is opened."""
+async def read_document(body: dict[str, Any]) -> ProtocolDocument | Unexpanded:
+    """The document that was sent, without faults; read before a transaction is opened.
+
+    One that includes others waits for it: they are in the database.
+    """
     return await protocols.read_document(body)
 
 
-DocumentDep = Annotated[ProtocolDocument, Depends(read_document)]
+DocumentDep = Annotated[ProtocolDocument | Unexpanded, Depends(read_document)]
 
 
 @documents.post(
@@ -69,8 +73,9 @@ DocumentDep = Annotated[ProtocolDocument, Depends(read_document)]
 async def create_protocol(document: DocumentDep, ctx: ContextDep, response: Response) -> VersionOut:
     """Add a protocol, with this document as the draft of its first version.
 
-    JSON or YAML. A document with any fault is refused, and every fault is named. No plan is made
-    by a draft until a clinician has approved it.
+    JSON or YAML. A document with any fault is refused, and every fault is named. What it includes
+    is taken in as the clinic's protocols say it now. No plan is made by a draft until a clinician
+    has approved it.
     """
     stored = await protocols.create_protocol(ctx, document)
     record = stored.record
@@ -136,7 +141,7 @@ async def edit_version(  # noqa: PLR0917 - the framework passes them by name
 ) -> VersionOut:
     """Replace what a draft says.
 
-    JSON or YAML. Active and retired versions never change.
+    JSON or YAML. Active and retired versions never change. What it includes is taken in anew.
     """
     stored = await protocols.edit_version(ctx, key, version, document, revision=revision)
     response.headers["etag"] = etag(stored.record.revision)
@@ -192,12 +197,17 @@ async def list_versions(key: KeyInPath, ctx: ReadContextDep) -> VersionsOut:
     "/{key}/versions",
     operation_id="create_version",
     status_code=201,
-    responses=problems(ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionExists),
+    responses=problems(
+        ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionExists, InvalidProtocol
+    ),
 )
 async def create_version(
     key: KeyInPath, body: NewVersionIn, ctx: ContextDep, response: Response
 ) -> VersionOut:
-    """Begin a new draft with the document of another version."""
+    """Begin a new draft with the document of another version.
+
+    What that includes is taken in anew: where it no longer fits, the faults are named.
+    """
     stored = await protocols.create_version(ctx, key, version=body.version, source=body.source)
     address = f"/v1/protocols/{key}/versions/{body.version}"
     created(response, address, etag(stored.record.revision))

@@ -1,12 +1,16 @@
 """The whole check of a protocol: every fault and every warning, each with its JSON pointer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from app.domain.checks.contradictions import contradictions
 from app.domain.checks.warnings import warnings
-from app.domain.documents import InvalidProtocol, ProtocolDocument, parse_protocol
+from app.domain.documents import InvalidProtocol, ProtocolDocument, VersionName, expand
 from app.domain.errors import Fault
+
+NO_PARTS: Mapping[VersionName, ProtocolDocument] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +22,18 @@ class Checked:
     warnings: tuple[Fault, ...] = ()
 
 
-def check_data(data: Any) -> Checked:
-    """Check plain data that should be a protocol document."""
+def check_data(data: Any, known: Mapping[VersionName, ProtocolDocument] = NO_PARTS) -> Checked:
+    """Check plain data that should be a protocol document; ``known`` holds what it includes."""
     try:
-        document = parse_protocol(data)
+        whole = expand(data, known)
     except InvalidProtocol as error:
         return Checked(None, error.faults)
-    return check_document(document)
+    found = check_document(whole.document)
+    return Checked(
+        whole.document,
+        tuple(map(whole.at_home, found.faults)),
+        tuple(map(whole.at_home, found.warnings)),
+    )
 
 
 def check_document(document: ProtocolDocument) -> Checked:
@@ -32,9 +41,14 @@ def check_document(document: ProtocolDocument) -> Checked:
     return Checked(document, contradictions(document), warnings(document))
 
 
-def sound_document(data: Any) -> ProtocolDocument:
-    """The document which this data writes down. Raises InvalidProtocol with every fault."""
-    checked = check_data(data)
+def sound_document(
+    data: Any, known: Mapping[VersionName, ProtocolDocument] = NO_PARTS
+) -> ProtocolDocument:
+    """The document which this data writes down, with what it includes taken in.
+
+    Raises InvalidProtocol with every fault.
+    """
+    checked = check_data(data, known)
     if checked.document is None or checked.faults:
         raise InvalidProtocol(checked.faults)
     return checked.document

@@ -45,14 +45,24 @@ class Difference:
 
 
 def differences(old: ProtocolDocument, new: ProtocolDocument) -> tuple[Difference, ...]:
-    """Every difference from one version to another, the version itself apart."""
-    before, after = document_to_data(old), document_to_data(new)
+    """Every difference from one version to another, the version itself apart.
+
+    What they include is compared both as it was written and as it was taken in.
+    """
+    before, after = _data(old), _data(new)
     found: list[Difference] = []
     for name, part in _PARTS.items():
         found += _of_part(part, _named(before.pop(name, [])), _named(after.pop(name, [])))
     for data in (before, after):
         del data["version"]
     return (*_of_fields("protocol", None, before, after), *found)
+
+
+def _data(document: ProtocolDocument) -> dict[str, Any]:
+    data = document_to_data(document)
+    if document.written_as is not None:
+        data["include"] = document.written_as.data["include"]
+    return data
 
 
 def _of_part(

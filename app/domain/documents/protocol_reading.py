@@ -28,7 +28,7 @@ from app.domain.protocols import Parameter, ParameterType, Protocol
 
 
 def parse_protocol(data: Any) -> ProtocolDocument:
-    """The document which this plain data writes down.
+    """The document which this plain data writes down, without includes.
 
     Raises InvalidProtocol with every fault: unknown fields and references, targets outside their
     window, cycles, wrong codes, and whatever else makes it meaningless.
@@ -102,6 +102,8 @@ def _parameters(clean: Data, report: Report) -> dict[str, Parameter | None]:
         parameter = _parameter(data)
         low, high = parameter.minimum, parameter.maximum
         known: Parameter | None = parameter
+        if parameter.fixed and parameter.default is None:
+            report.refuse(f"{at}/default", "missing", "what is fixed needs a default")
         if low is not None and high is not None and low > high:
             known = report.refuse(f"{at}/min", "runs-backwards", "min is greater than max")
         elif parameter.default is not None and not parameter.accepts(parameter.default):
@@ -120,6 +122,7 @@ def _parameter(data: Data) -> Parameter:
         minimum=data.get("min"),
         maximum=data.get("max"),
         options=tuple(option for _, option in present(data.get("options", ()))),
+        fixed=data.get("fixed", False),
     )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from app.domain.documents.grammar import DOCUMENT, FORMAT, schema_of
+from app.domain.documents.grammar import FORMAT, WRITTEN, schema_of
 from app.domain.documents.protocols import (
     BodySite,
     Coding,
@@ -12,6 +12,7 @@ from app.domain.documents.protocols import (
     ProtocolDocument,
     Source,
     TreatedCondition,
+    WrittenAs,
 )
 from app.domain.documents.rule_writing import rule_data
 from app.domain.documents.step_writing import step_data
@@ -47,17 +48,35 @@ def document_to_data(document: ProtocolDocument) -> Written:
     )
 
 
+def written_as_data(origin: WrittenAs) -> Written:
+    """What a document was written as, and what it included."""
+    included = [
+        {
+            "key": part.key,
+            "protocol": part.protocol,
+            "version": part.version,
+            "content_hash": part.content_hash,
+        }
+        for part in origin.included
+    ]
+    return {"document": dict(origin.data), "included": included}
+
+
 def content_hash(document: ProtocolDocument) -> str:
-    """A name (SHA-256) of everything the document says, whatever the order of its keys."""
-    text = json.dumps(
-        document_to_data(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    """A name (SHA-256) of everything the document says, whatever the order of its keys.
+
+    Where it includes others, of what was written and of what became of it.
+    """
+    data = document_to_data(document)
+    if document.written_as is not None:
+        data["written_as"] = written_as_data(document.written_as)
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def protocol_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of protocol documents."""
-    return schema_of(DOCUMENT, "Regimen protocol", f"urn:regimen:protocol:{FORMAT}")
+    return schema_of(WRITTEN, "Regimen protocol", f"urn:regimen:protocol:{FORMAT}")
 
 
 def source_data(source: Source) -> Written:
@@ -110,5 +129,6 @@ def _parameter_data(parameter: Parameter) -> Written:
         default=parameter.default,
         max=parameter.maximum,
         options=list(parameter.options),
+        fixed=parameter.fixed,
         sources=sources_data(parameter.sources),
     )

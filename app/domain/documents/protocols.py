@@ -1,6 +1,8 @@
 """A protocol document: what the engine needs, and everything people need to judge it by."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from app.domain.errors import Faults
 from app.domain.protocols import Protocol
@@ -68,8 +70,29 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class IncludedVersion:
+    """Which version of which protocol became a part, by the key in front, and what it said."""
+
+    key: str
+    protocol: str
+    version: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAs:
+    """What a document with parts was written as, and what its parts were, their parts too.
+
+    A part of a part has both keys in front: ``side_a_orthotics``.
+    """
+
+    data: Mapping[str, Any]
+    included: tuple[IncludedVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolDocument:
-    """One version of a protocol, whole."""
+    """One version of a protocol, whole: what it includes is among its own steps and rules."""
 
     key: str
     version: str
@@ -83,3 +106,4 @@ class ProtocolDocument:
     laterality: Laterality | None = None
     outcome_sets: tuple[OutcomeSet, ...] = ()
     sources: tuple[Source, ...] = ()
+    written_as: WrittenAs | None = field(default=None, hash=False)

@@ -3,19 +3,21 @@
 from app.domain.documents.shapes import Case, Either, Field, Flag, Many, OneOf, Record, holds
 from app.domain.documents.vocabulary import (
     KEY,
-    KEYS,
     LENGTH,
     OFFSETS_SEEN,
+    PARAMETER_KEY,
     PARAMETER_VALUE,
+    RULE_ID,
     SELECTOR,
     SENTENCE,
     SOME_KEYS,
     SOURCE_IDS,
+    STEP_KEYS,
 )
 from app.domain.protocols import StepKind
 from app.domain.rules import Scope, Severity
 
-_ID = Field("id", KEY, "Its id, as conflicts and waivers name it.", required=True)
+_ID = Field("id", RULE_ID, "Its id, as conflicts and waivers name it.", required=True)
 SEVERITY = Field("severity", OneOf(tuple(Severity)), "How hard it is; block if not given.")
 WAIVER_ROLE = Field("waiver_role", KEY, "Who may set it aside with a reason, such as physician.")
 NOTE = Field("note", SENTENCE, "What to know about it.")
@@ -26,7 +28,7 @@ _WHEN = Field(
         "RuleCondition",
         "Holds while a parameter has one of the values.",
         (
-            Field("parameter", KEY, "The parameter's key.", required=True),
+            Field("parameter", PARAMETER_KEY, "The parameter's key.", required=True),
             Field("in", Many(PARAMETER_VALUE, most=50, least=1), "The values.", required=True),
         ),
     ),
@@ -49,7 +51,9 @@ def _type(word: str) -> Field:
 
 SHORTEST = Field("offset", LENGTH, "The shortest interval.", required=True)
 _LONGEST = Field("offset", LENGTH, "The longest interval.", required=True)
-_APPLIES_TO = Field("applies_to", KEYS, "The steps' keys; without, every injection and procedure.")
+_APPLIES_TO = Field(
+    "applies_to", STEP_KEYS, "The steps' keys; without, every injection and procedure."
+)
 KINDS = Field(
     "kinds", Many(OneOf(tuple(StepKind)), most=9, least=1), "Kinds of steps.", required=True
 )
@@ -92,7 +96,7 @@ MIN_GAP_OF_KINDS = _rule(
     SHORTEST,
     SCOPE,
     SAME_SITE,
-    Field("exempt", Many(KEYS, most=20), "Groups of steps which give no gap to each other."),
+    Field("exempt", Many(STEP_KEYS, most=20), "Groups of steps which give no gap to each other."),
 )
 MAX_GAP = _rule(
     "MaxGap",

@@ -7,7 +7,7 @@ the rest can still be looked at.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from app.domain.errors import Fault
 
@@ -95,6 +95,13 @@ class Word:
     def schema(self, _: dict[str, Schema], /) -> Schema:
         """The same in JSON Schema."""
         return {"type": "string", "pattern": f"^(?:{self.form})$", "examples": [self.example]}
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Word):
+    """A word that names a step (or one occurrence of it), a parameter or a rule of its document."""
+
+    of: Literal["step", "parameter", "rule"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,16 +29,20 @@ from app.domain.documents.vocabulary import (
     KEYS,
     LENGTH,
     MAX_OCCURRENCES,
+    MAX_STEPS,
     MINUTES,
     MODE,
     OFFSET,
     OFFSETS_SEEN,
     PARAGRAPH,
+    PARAMETER_KEY,
     PARAMETER_VALUE,
     SENTENCE,
-    SOME_KEYS,
+    SIDE,
     SOURCE_IDS,
     SOURCES_SAY,
+    STEP_KEY,
+    STEP_KEYS,
     TITLE,
 )
 from app.domain.protocols import StepKind
@@ -153,7 +157,7 @@ _TIMEPOINT = Record(
     any_of=ANY_BOUND,
 )
 
-_STEPS = Field("steps", SOME_KEYS, "The steps' keys.", required=True)
+_STEPS = Field("steps", Many(STEP_KEY, most=MAX_STEPS, least=1), "The steps' keys.", required=True)
 
 
 def _effect(word: str, says: str, *fields: Field) -> Case:
@@ -167,7 +171,7 @@ _EFFECT = Either(
         _effect(
             "set",
             "Set a parameter.",
-            Field("parameter", KEY, "The parameter's key.", required=True),
+            Field("parameter", PARAMETER_KEY, "The parameter's key.", required=True),
             Field(
                 "value",
                 PARAMETER_VALUE,
@@ -193,7 +197,7 @@ _EFFECT = Either(
             Field("protocol", KEY, "Its key.", required=True),
             Field(
                 "counts_as",
-                Table(KEY, KEY, most=50),
+                Table(KEY, STEP_KEY, most=50),
                 "Steps performed here, by the step of the other protocol which they count as.",
             ),
         ),
@@ -223,13 +227,19 @@ STEP = Record(
     "Step",
     "One element of a protocol. Without a timing it is free, as the anchor usually is.",
     (
-        Field("key", KEY, "Its key, unique in the protocol.", required=True),
+        Field("key", STEP_KEY, "Its key, unique in the protocol.", required=True),
         Field("kind", OneOf(tuple(StepKind)), "What sort of thing it is.", required=True),
         Field("title", TITLE, "For people.", required=True),
         Field("optional", Flag(), "Whether it may be left out."),
         Field("when", CONDITION, "When it exists at all."),
         Field("on_decision", Flag(), "Whether it exists only after a decision adds it."),
         Field("external", Flag(), "Whether it happens elsewhere."),
+        Field(
+            "side",
+            SIDE,
+            "Which side it treats in a plan of both: rules for one site and side do not hold "
+            "between steps of different sides.",
+        ),
         Field("timings", Many(TIMING, most=20), "What places it; all of them hold."),
         Field("alternatives", ALTERNATIVES, "Timings of which exactly one holds."),
         Field("repeat", REPEAT, "How it repeats."),
@@ -246,7 +256,7 @@ STEP = Record(
         Field("choices", Many(_CHOICE, most=20), "The outcomes of a decision."),
         Field("appointment", _APPOINTMENT, "What has to be booked."),
         _RESOURCES,
-        Field("requires", KEYS, "Steps that have to be performed before."),
+        Field("requires", STEP_KEYS, "Steps that have to be performed before."),
         Field("needs", KEYS, "What must be ready, such as consent_signed."),
         Field("produces", KEYS, "What is ready afterwards."),
         Field("outcomes", KEYS, "What may come out of it."),

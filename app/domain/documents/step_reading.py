@@ -59,6 +59,7 @@ def read_step(data: Data, at: str, reading: Reading) -> Step | None:
             optional=data.get("optional", False),
             on_decision=data.get("on_decision", False),
             agent=data.get("agent"),
+            side=data.get("side"),
             timings=timings,
             alternatives=alternatives,
             repeat=repeat,

@@ -51,6 +51,7 @@ def step_data(step: Step) -> Written:
         when=condition_data(step.when),
         on_decision=step.on_decision,
         external=details.external,
+        side=step.side,
         timings=None if points else [timing_data(timing) for timing in step.timings],
         alternatives=_alternatives_data(step.alternatives),
         repeat=_repeat_data(step.repeat),

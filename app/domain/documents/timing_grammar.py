@@ -19,7 +19,9 @@ from app.domain.documents.vocabulary import (
     KEY,
     MAX_OCCURRENCES,
     OFFSET,
+    PARAMETER_KEY,
     PARAMETER_VALUE,
+    STEP_KEY,
     VALUE,
 )
 from app.domain.protocols import Follows, LatestIs, Nth, Order, Point, Unit
@@ -32,7 +34,7 @@ _STEP_REFERENCE = Record(
     "StepReference",
     "Another step of the protocol.",
     (
-        Field("step", KEY, "The step's key.", required=True),
+        Field("step", STEP_KEY, "The step's key.", required=True),
         Field(
             "occurrence",
             _OCCURRENCE,
@@ -82,7 +84,7 @@ CONDITION = Record(
     "Condition",
     "Holds while a parameter has one of the values, or is at least a number.",
     (
-        Field("parameter", KEY, "The parameter's key.", required=True),
+        Field("parameter", PARAMETER_KEY, "The parameter's key.", required=True),
         Field("in", Many(PARAMETER_VALUE, most=50, least=1), "The values."),
         Field("min", AMOUNT, "The least number."),
     ),
@@ -91,7 +93,7 @@ CONDITION = Record(
 _NAMED_PARAMETER = Record(
     "NamedParameter",
     "The parameter whose value is the key of the option.",
-    (Field("parameter", KEY, "The parameter's key.", required=True),),
+    (Field("parameter", PARAMETER_KEY, "The parameter's key.", required=True),),
 )
 ALTERNATIVES = Record(
     "Alternatives",
@@ -136,7 +138,7 @@ _COUNT = Record(
         Field("min", _TIMES, "The fewest."),
         Field("default", _TIMES, "How often if nobody says otherwise."),
         Field("max", _TIMES, "The most."),
-        Field("parameter", KEY, "The parameter that says how often."),
+        Field("parameter", PARAMETER_KEY, "The parameter that says how often."),
         Field("less", Number(0, 100), "What is taken from the parameter's value."),
         Field("by_value", Table(VALUE, _TIMES, most=50), "How often, by the parameter's value."),
     ),
@@ -159,7 +161,7 @@ REPEAT = Record(
                 "SpacingBy",
                 "Other spacings, by the value of a parameter.",
                 (
-                    Field("parameter", KEY, "The parameter's key.", required=True),
+                    Field("parameter", PARAMETER_KEY, "The parameter's key.", required=True),
                     Field(
                         "values", Table(VALUE, _SPACING, most=50), "By its value.", required=True
                     ),

@@ -5,6 +5,7 @@ from app.domain.documents.shapes import (
     Either,
     Field,
     Many,
+    Name,
     Number,
     OneOf,
     Record,
@@ -24,14 +25,19 @@ _KEY = "[a-z][a-z0-9_-]{0,63}"
 
 OFFSET = Word(f"-?P{_PARTS}", "a calendar duration like P6W, -P3M or P0D", "P6W")
 LENGTH = Word(f"P{_PARTS}", "a length like P28D or P4W", "P28D")
-KEY = Word(_KEY, "a key: lower case letters, digits, _ and -, beginning with a letter", "primer")
+_KEY_SAYS = "a key: lower case letters, digits, _ and -, beginning with a letter"
+KEY = Word(_KEY, _KEY_SAYS, "primer")
+STEP_KEY = Name(_KEY, _KEY_SAYS, "primer", "step")
+PARAMETER_KEY = Name(_KEY, _KEY_SAYS, "primer_count", "parameter")
+RULE_ID = Name(_KEY, _KEY_SAYS, "injection-gap", "rule")
 VALUE = Word(
     "[a-z0-9][a-z0-9_-]{0,63}", "a value: lower case letters, digits, _ and -", "six_weeks"
 )
-SELECTOR = Word(
+SELECTOR = Name(
     f"{_KEY}(?:/(?:[1-9][0-9]{{0,2}}|{_KEY}))?",
     "a step, or one occurrence of it like primer/1, primer/last or followup/m3",
     "primer/last",
+    "step",
 )
 VERSION = Word("(?:0|[1-9][0-9]{0,5})(?:[.](?:0|[1-9][0-9]{0,5})){2}", "like 1.0.0", "1.0.0")
 URL = Word("https?://[!-~]{3,500}", "a web address", "https://example.org/trial")
@@ -53,8 +59,10 @@ PARAMETER_VALUE = Either(
 )
 KEYS = Many(KEY, most=100)
 SOME_KEYS = Many(KEY, most=100, least=1)
+STEP_KEYS = Many(STEP_KEY, most=MAX_STEPS)
 MINUTES = Number(1, 1440)
 LATERALITY = OneOf(("left", "right", "bilateral"))
+SIDE = OneOf(("left", "right", "first", "second"))
 MODE = OneOf(("in_person", "telehealth", "phone", "questionnaire"))
 SOURCE_IDS = Many(KEY, most=40)
 SOURCES_SAY = f"Ids of the sources; `{CLINIC_DEFAULT}` marks a clinic's default to confirm."

@@ -188,7 +188,9 @@ class _Finder:
 
     def _takes(self, key: str, value: str | int) -> bool:
         parameters = self._problem.protocol.parameters
-        return any(parameter.key == key and parameter.accepts(value) for parameter in parameters)
+        return any(
+            parameter.key == key and parameter.may_be_given(value) for parameter in parameters
+        )
 
     def _alternatives(self) -> Iterator[Remedy]:
         """Other values of a choice that names the timing of a step which takes part."""

@@ -1,6 +1,7 @@
 """The values of a plan's parameters and what hangs on them: conditions, counts, spacings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.domain.facts import InvalidRequest
 from app.domain.problem import Problem
@@ -41,6 +42,20 @@ def parameters_of(problem: Problem, effects: list[Effect]) -> dict[str, str | in
         if effect.type == "set" and effect.parameter is not None and effect.value is not None:
             values[effect.parameter] = effect.value
     return values
+
+
+def with_rules_that_hold(problem: Problem) -> Problem:
+    """The problem without rules whose parameter has another value."""
+    rules = problem.protocol.rules
+    if all(rule.parameter is None for rule in rules):
+        return problem
+    values = parameters_of(problem, decided_effects(problem))
+    kept = tuple(
+        rule
+        for rule in rules
+        if rule.parameter is None or values.get(rule.parameter) in rule.parameter_values
+    )
+    return replace(problem, protocol=replace(problem.protocol, rules=kept))
 
 
 def holds(condition: Condition | None, values: Values) -> bool:

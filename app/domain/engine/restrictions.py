@@ -56,10 +56,11 @@ def compile_network(
 
 
 def pairs_of_kinds(expansion: Expansion, rule: MinGapOfKinds) -> Iterator[tuple[int, int]]:
-    """Every two steps of the rule's kinds, those exempt from each other apart."""
+    """Every two steps of the rule's kinds, those exempt from each other or of two sides apart."""
     for one, other in combinations(_of_kinds(expansion, rule), 2):
         steps = {one.step.key, other.step.key}
-        if not any(steps <= group for group in rule.exempt):
+        apart = rule.same_site and not sides_meet(one.step.side, other.step.side)
+        if not apart and not any(steps <= group for group in rule.exempt):
             yield one.index, other.index
 
 

@@ -10,6 +10,7 @@ from app.domain.engine.feasibility import Orders
 from app.domain.engine.network import Network
 from app.domain.engine.occurrences import Expansion, Occurrence, PlanTooLarge
 from app.domain.engine.optimum import Costs, Days, Search
+from app.domain.engine.parameters import with_rules_that_hold
 from app.domain.engine.restrictions import compile_network
 from app.domain.engine.shifts import value
 from app.domain.facts import Commitment, OccurrenceId
@@ -36,6 +37,7 @@ class Question:
     """A problem with its frame and expansions, asked again with other elements left out."""
 
     def __init__(self, problem: Problem) -> None:
+        problem = with_rules_that_hold(problem)
         self.problem = problem
         self.frame = Frame(problem)
         opens = self.frame.opens() if _counts_open_days(problem.protocol) else []

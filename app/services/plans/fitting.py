@@ -47,6 +47,8 @@ def _value_faults(
 ) -> Iterator[Fault]:
     if parameter is None:
         yield Fault(at_key, "unknown-parameter", "the protocol has no such parameter")
+    elif parameter.fixed and value != parameter.default:
+        yield Fault(at_value, "not-allowed", "is fixed by the protocol")
     elif not parameter.accepts(value):
         allowed = ", ".join(parameter.options)
         text = (

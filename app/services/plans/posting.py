@@ -224,7 +224,7 @@ class _Reading:
             self._refuse("key", "unknown-parameter", "the protocol has no such parameter")
         elif change.key in decided:
             self._refuse("key", "decided", f"is set by the decision '{decided[change.key]}'")
-        elif not known[change.key].accepts(change.value):
+        elif not known[change.key].may_be_given(change.value):
             self._refuse("value", "not-allowed", "the parameter does not take this value")
 
     def _decision(self, change: DecideChange, occurrence: OccurrenceId) -> Change | None:
