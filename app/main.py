@@ -25,7 +25,7 @@ from app.api import (
     worklist,
 )
 from app.api.edge import Edge
-from app.api.plans import amending, history
+from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
 from app.api.protocols import routes as protocols
 from app.persistence.clinics import DEFAULT_CLINIC_ID
@@ -36,6 +36,7 @@ from app.worker import Worker
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
+    bulk.router,
     history.router,
     amending.router,
     worklist.router,
@@ -76,6 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = open_database(settings.database_url, pool_size=settings.pool_size)
     app.state.clinic_id = DEFAULT_CLINIC_ID
     app.state.ordinary_clinics = set()
+    # Chunks of many plans are made one at a time, so that single requests find room beside them.
+    app.state.bulk_turn = asyncio.Lock()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
     handlers.install(app)

@@ -1,5 +1,6 @@
 """The client of all API tests, the only user of httpx: judges answers by the document."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,7 +52,7 @@ class Document:
             return  # a browser asks before it calls
         assert response.status_code in {400, 404, 405, 414, 431}, response.text
         if method != "head":
-            self._check("/components/schemas/Problem", response)
+            self._check("/components/schemas/Problem", response.json())
 
     def _judge_operation(self, response: Response, template: str, method: str) -> None:
         operation = self.document["paths"][template][method]
@@ -67,9 +68,14 @@ class Document:
         if media_type.endswith("json"):
             parts = (template, method, "responses", status, "content", media_type, "schema")
             escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
-            self._check("/paths/" + "/".join(escaped), response)
+            pointer = "/paths/" + "/".join(escaped)
+            if media_type.endswith("ndjson"):
+                for line in response.text.splitlines():
+                    self._check(pointer, json.loads(line))
+            else:
+                self._check(pointer, response.json())
 
-    def _check(self, pointer: str, response: Response) -> None:
+    def _check(self, pointer: str, data: Any) -> None:
         validator = self._validators.get(pointer)
         if validator is None:
             quoted = pointer.replace("{", "%7B").replace("}", "%7D")
@@ -79,7 +85,7 @@ class Document:
                 format_checker=Draft202012Validator.FORMAT_CHECKER,
             )
             self._validators[pointer] = validator
-        validator.validate(response.json())
+        validator.validate(data)
 
 
 @cache

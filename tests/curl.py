@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("-o", dest="output")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
-    parser.add_argument("-d", dest="data")
+    parser.add_argument("-d", "--data-binary", dest="data")
     asked = parser.parse_args()
     data = sys.stdin.read() if asked.data == "@-" else asked.data
     method = asked.method or ("GET" if data is None else "POST")

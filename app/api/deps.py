@@ -14,6 +14,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
+from starlette.types import Scope
 
 from app.api.etags import revision_in
 from app.api.refusals import IdempotencyKeyRefused
@@ -23,8 +24,9 @@ from app.services.idempotency import Answer, Claim
 
 IDEMPOTENCY_KEY = "regimen.idempotency"
 
-_KEY = re.compile(r"[!-~]{1,255}")
-OpenRead = Callable[[], AbstractAsyncContextManager[Context]]
+KEY = r"[!-~]{1,255}"
+_KEY = re.compile(KEY)
+OpenContext = Callable[[], AbstractAsyncContextManager[Context]]
 
 _KEPT_HEADERS = ("location", "etag", "content-type")
 
@@ -56,9 +58,24 @@ async def open_read_context(request: Request) -> AsyncIterator[Context]:
         yield await _context(request, connection)
 
 
-async def read_contexts(request: Request) -> OpenRead:
+async def read_contexts(request: Request) -> OpenContext:
     """For a read that looks again and again, and holds nothing of the database in between."""
     return partial(asynccontextmanager(open_read_context), request)
+
+
+async def write_contexts(request: Request) -> OpenContext:
+    """For work in many transactions, each of which is committed at the end of its block.
+
+    One answer cannot be kept for all of it.
+    """
+    if "idempotency-key" in request.headers:
+        raise IdempotencyKeyRefused("a key goes into each line, not into a header")
+    return partial(asynccontextmanager(_open_write_context), request)
+
+
+async def _open_write_context(request: Request) -> AsyncIterator[Context]:
+    async with request.app.state.database.writing() as connection:
+        yield await _context(request, connection)
 
 
 async def if_match(
@@ -76,7 +93,8 @@ async def if_match(
 
 ContextDep = Annotated[Context, Depends(open_context, scope="function")]
 ReadContextDep = Annotated[Context, Depends(open_read_context, scope="function")]
-ReadContextsDep = Annotated[OpenRead, Depends(read_contexts)]
+ReadContextsDep = Annotated[OpenContext, Depends(read_contexts)]
+WriteContextsDep = Annotated[OpenContext, Depends(write_contexts)]
 IfMatchDep = Annotated[int, Depends(if_match)]
 
 
@@ -101,11 +119,15 @@ async def _claim(request: Request, ctx: Context, key: str) -> None:
 
 
 async def _fingerprint(request: Request) -> str:
+    return fingerprint(request.scope, await request.body())
+
+
+def fingerprint(scope: Scope, body: bytes) -> str:
     """What makes two posts equal: their address and body."""
     digest = hashlib.sha256()
-    for part in (request.scope["path"].encode(), request.scope["query_string"]):
+    for part in (scope["path"].encode(), scope["query_string"]):
         digest.update(len(part).to_bytes(4, "big") + part)
-    digest.update(await request.body())
+    digest.update(body)
     return digest.hexdigest()
 
 

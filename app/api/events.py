@@ -7,7 +7,7 @@ import anyio
 from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
-from app.api.deps import OpenRead, ReadContextsDep
+from app.api.deps import OpenContext, ReadContextsDep
 from app.api.fields import Instant, Out
 from app.api.routing import Route
 from app.services import events
@@ -104,7 +104,13 @@ async def read_events(  # noqa: PLR0917 - the framework passes filters by name
 
 
 async def _awaited(
-    request: Request, contexts: OpenRead, which: EventFilter, *, after: int, limit: int, wait: int
+    request: Request,
+    contexts: OpenContext,
+    which: EventFilter,
+    *,
+    after: int,
+    limit: int,
+    wait: int,
 ) -> EventsRead:
     """Look until something fits, the time is over or the client is gone."""
     end = anyio.current_time() + wait

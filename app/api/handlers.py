@@ -49,20 +49,24 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
-async def _on_pool_timeout(request: Request, error: PoolTimeout) -> Response:
-    return problem_response(refusals.Overloaded("all database connections stayed busy"))
-
-
-async def _on_no_connection(request: Request, error: OSError) -> Response:
-    return problem_response(refusals.Overloaded("the database cannot be reached"))
-
-
-async def _on_database_error(request: Request, error: DBAPIError) -> Response:
-    if _is_contention(error):
-        return problem_response(refusals.Contended("other requests held the same data"))
-    if error.connection_invalidated:
-        return problem_response(refusals.Overloaded("the database cannot be reached"))
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    refusal = refusal_by_database(error)
+    if refusal is not None:
+        return problem_response(refusal)
     return unexpected_response(request.scope.get("request_id", ""), error)
+
+
+def refusal_by_database(error: Exception) -> refusals.Refusal | None:
+    """What to say of an error of the database; nothing where nobody foresaw it."""
+    match error:
+        case PoolTimeout():
+            return refusals.Overloaded("all database connections stayed busy")
+        case DBAPIError() if _is_contention(error):
+            return refusals.Contended("other requests held the same data")
+        case DBAPIError(connection_invalidated=True) | ConnectionError():
+            return refusals.Overloaded("the database cannot be reached")
+        case _:
+            return None
 
 
 def _is_contention(error: DBAPIError) -> bool:
@@ -72,10 +76,15 @@ def _is_contention(error: DBAPIError) -> bool:
 
 
 def unexpected_response(request_id: str, error: Exception) -> Response:
-    """Log where an unexpected error arose, never its text, and answer without detail."""
+    """Log where an unexpected error arose, and answer without detail."""
+    note_unexpected(request_id, error)
+    return problem_response(refusals.Unexpected())
+
+
+def note_unexpected(request_id: str, error: Exception) -> None:
+    """Log where an unexpected error arose, never its text."""
     where = " < ".join(reversed(_frames(error)))
     _log.error("unexpected %s in request %s at %s", type(error).__name__, request_id, where)
-    return problem_response(refusals.Unexpected())
 
 
 def _frames(error: BaseException) -> list[str]:
@@ -91,8 +100,8 @@ def install(app: FastAPI) -> None:
         DomainError: _on_domain_error,
         RequestValidationError: _on_invalid_request,
         HTTPException: _on_http_exception,
-        PoolTimeout: _on_pool_timeout,
-        ConnectionError: _on_no_connection,
+        PoolTimeout: _on_database_error,
+        ConnectionError: _on_database_error,
         DBAPIError: _on_database_error,
     }
     for error, handler in handlers.items():

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
 from app.api import problems
+from app.api.plans.bulk import PlanLineIn
 from app.domain.documents import clinic_rules_schema, protocol_schema
 
 VERSION = "0.1.0"
@@ -83,10 +86,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(injected, None)
     for schema in (protocol_schema(), clinic_rules_schema()):
         schemas.update(_as_components(schema["$defs"]))
+    _add(PlanLineIn, "validation", schemas)
     for model in problems.models():
-        schema = model.model_json_schema(mode="serialization", ref_template=_REFERENCE)
-        schemas.update(schema.pop("$defs", {}))
-        schemas[model.__name__] = schema
+        _add(model, "serialization", schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     examples = document["components"].setdefault("examples", {})
     for path in document["paths"].values():
@@ -98,6 +100,14 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document["components"]["examples"] = dict(sorted(examples.items()))
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
+
+
+def _add(model: type[BaseModel], mode: JsonSchemaMode, schemas: dict[str, Any]) -> None:
+    """Add the schema of a model which the framework does not see, and those it refers to."""
+    schema = model.model_json_schema(mode=mode, ref_template=_REFERENCE)
+    for name, part in schema.pop("$defs", {}).items():
+        schemas.setdefault(name, part)
+    schemas[model.__name__] = schema
 
 
 def _as_components(schemas: Any) -> Any:
@@ -120,12 +130,17 @@ def _refer_to_documents(body: dict[str, Any]) -> None:
 
 
 def _simplify(response: dict[str, Any]) -> None:
-    """One possible schema needs no ``anyOf``; OpenAPI 3.2's ``itemSchema`` is not of 3.1."""
+    """One possible schema needs no ``anyOf``; OpenAPI 3.2's ``itemSchema`` is not of 3.1.
+
+    What is no JSON as a whole is text to the framework, even where each line follows a model.
+    """
     for content in response.get("content", {}).values():
         content.pop("itemSchema", None)
         options = content.get("schema", {}).get("anyOf", [])
         if len(options) == 1:
             content["schema"] = options[0]
+        if "$ref" in content.get("schema", {}):
+            content["schema"] = {"$ref": content["schema"]["$ref"]}
 
 
 def _share_examples(response: dict[str, Any], shared: dict[str, Any]) -> None:

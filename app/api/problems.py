@@ -234,6 +234,17 @@ def _example(kind: Kind, error: type[Exception]) -> dict[str, Any]:
 def problem_response(error: Exception, body: Any = None) -> Response:
     """The answer to an error of the table; ``body`` is what was read from the request."""
     kind = kind_of(type(error))
+    return Response(
+        json.dumps(problem_data(error, body), ensure_ascii=False, separators=(",", ":")),
+        status_code=kind.status,
+        media_type=MEDIA_TYPE,
+        headers=_headers(kind, error),
+    )
+
+
+def problem_data(error: Exception, body: Any = None) -> dict[str, Any]:
+    """The document of an error of the table."""
+    kind = kind_of(type(error))
     content: dict[str, Any] = {"type": kind.slug, "title": kind.title, "status": kind.status}
     if isinstance(error, Faults):
         content["errors"] = _bounded(error.faults)
@@ -241,12 +252,7 @@ def problem_response(error: Exception, body: Any = None) -> Response:
         content["detail"] = str(error)
     if kind.members is not None:
         content.update(kind.members(error, body))
-    return Response(
-        json.dumps(content, ensure_ascii=False, separators=(",", ":")),
-        status_code=kind.status,
-        media_type=MEDIA_TYPE,
-        headers=_headers(kind, error),
-    )
+    return content
 
 
 def _headers(kind: Kind, error: Exception) -> dict[str, str]:

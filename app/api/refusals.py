@@ -36,7 +36,7 @@ class MethodNotAllowed(Refusal):
 
 
 class BodyTooLarge(Refusal):
-    """The body is larger than 1 MiB, or a YAML document larger than 256 KiB."""
+    """The body is larger than 1 MiB of JSON, 256 KiB of YAML or 32 MiB of lines."""
 
 
 class MediaTypeRefused(Refusal):

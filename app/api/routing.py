@@ -15,6 +15,7 @@ from app.api.deps import (
     if_match,
     open_context,
     remember_answer,
+    write_contexts,
 )
 from app.api.documents import MalformedDocument, pointer_to, read_json, read_yaml
 from app.api.etags import is_unchanged, not_modified
@@ -67,7 +68,7 @@ class StrictRequest(Request):
         raw = await self._read()
         if not raw:
             return
-        media_type = _media_type(self.headers.get("content-type"), media_types)
+        media_type = media_type_of(self.headers.get("content-type"), media_types)
         if media_type == YAML and len(raw) > MAX_YAML:
             raise refusals.BodyTooLarge("a YAML document is at most 256 KiB")
         self._json = self.scope[BODY] = _READERS[media_type](raw)
@@ -88,7 +89,8 @@ class StrictRequest(Request):
         return self._body
 
 
-def _media_type(content_type: str | None, allowed: tuple[str, ...]) -> str:
+def media_type_of(content_type: str | None, allowed: tuple[str, ...]) -> str:
+    """The media type of a body, one of those that are read. Raises MediaTypeRefused."""
     media_type, _, parameters = (content_type or "").lower().partition(";")
     media_type = media_type.strip()
     charset = parameters.strip().replace('"', "")
@@ -224,4 +226,6 @@ def _refusals_of(route: APIRoute) -> list[type[Exception]]:
         found += [refusals.CursorRefused]
     if _stores(route):
         found += [refusals.IdempotencyKeyRefused, KeyReused, KeyInUse]
+    if write_contexts in calls:
+        found += [refusals.IdempotencyKeyRefused]
     return found

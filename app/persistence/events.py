@@ -78,8 +78,7 @@ class EventRepository:
         who append wait, and whoever waits for something else while holding the numbers could
         lock up with them.
         """
-        last = await self._take_numbers(len(events))
-        first = last - len(events) + 1
+        first = await self.take_numbers(len(events))
         await insert_row(EventRow, self._connection.dialect.name).run_for_each(
             self._connection,
             (
@@ -87,7 +86,14 @@ class EventRepository:
                 for number, event in enumerate(events, start=first)
             ),
         )
-        return last
+        return first + len(events) - 1
+
+    async def take_numbers(self, count: int) -> int:
+        """The first of so many numbers; others of the clinic wait for theirs until commit."""
+        taken = await _take_numbers(self._connection.dialect.name).run(
+            self._connection, {"clinic_id": self._clinic_id, "count": count}
+        )
+        return int(taken.scalar_one()) - count + 1
 
     async def page(self, *, after: int, limit: int) -> tuple[EventRecord, ...]:
         """The events that follow a number. None with a smaller number can appear later."""
@@ -118,12 +124,6 @@ class EventRepository:
         items = tuple(EventRecord(*row[1:]) for row in rows if row.number is not None)
         seen = items[-1].number if len(items) == limit else rows[0][0]
         return EventsRead(items, max(after, seen or 0))
-
-    async def _take_numbers(self, count: int) -> int:
-        taken = await _take_numbers(self._connection.dialect.name).run(
-            self._connection, {"clinic_id": self._clinic_id, "count": count}
-        )
-        return int(taken.scalar_one())
 
 
 def _fitting(which: EventFilter) -> Iterator[ColumnElement[bool]]:

@@ -1,6 +1,6 @@
 """Keys of posts and the answers given under them; claimed inside the post's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,6 +17,16 @@ from app.persistence.tables import IdempotencyKeyRow
 from app.persistence.upserts import upsert
 
 LOCK_NOT_AVAILABLE = "55P03"
+
+
+_KEPT = (
+    IdempotencyKeyRow.key,
+    IdempotencyKeyRow.fingerprint,
+    IdempotencyKeyRow.status_code,
+    IdempotencyKeyRow.headers,
+    IdempotencyKeyRow.body,
+    IdempotencyKeyRow.created_at,
+)
 
 
 class KeyReused(DomainError):
@@ -43,6 +53,16 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer under its key, with the fingerprint of what was asked and when it was given."""
+
+    key: str
+    fingerprint: str
+    answer: Answer
+    created_at: datetime
+
+
 class IdempotencyRepository:
     """The keys of one clinic."""
 
@@ -60,15 +80,7 @@ class IdempotencyRepository:
         """
         if await self._insert(key, fingerprint, now):
             return Claim(key)
-        found = await self._connection.execute(
-            select(
-                IdempotencyKeyRow.fingerprint,
-                IdempotencyKeyRow.status_code,
-                IdempotencyKeyRow.headers,
-                IdempotencyKeyRow.body,
-                IdempotencyKeyRow.created_at,
-            ).where(*self._is(key))
-        )
+        found = await self._connection.execute(select(*_KEPT).where(*self._is(key)))
         row = found.one_or_none()
         if row is None or row.created_at <= now - kept_for:
             await self._forget_until(now - kept_for)
@@ -92,6 +104,31 @@ class IdempotencyRepository:
                 "body": answer.body,
             },
         )
+
+    async def find(
+        self, keys: Collection[str], *, now: datetime, kept_for: timedelta
+    ) -> dict[str, KeptAnswer]:
+        """What was answered under these keys; what was kept long enough is forgotten.
+
+        Takes no key: whoever then stores under one that is not found may be overtaken.
+        """
+        if not keys:
+            return {}
+        await self._forget_until(now - kept_for)
+        found = await self._connection.execute(
+            select(*_KEPT).where(
+                IdempotencyKeyRow.clinic_id == self._clinic_id, IdempotencyKeyRow.key.in_(keys)
+            )
+        )
+        return {
+            row.key: KeptAnswer(
+                row.key,
+                row.fingerprint,
+                Answer(row.status_code, row.headers, row.body),
+                row.created_at,
+            )
+            for row in found
+        }
 
     async def _insert(self, key: str, fingerprint: str, now: datetime) -> bool:
         values = {
@@ -118,6 +155,19 @@ class IdempotencyRepository:
 
     def _is(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return (IdempotencyKeyRow.clinic_id == self._clinic_id, IdempotencyKeyRow.key == key)
+
+
+def kept_row(clinic_id: UUID, kept: KeptAnswer) -> dict[str, Any]:
+    """The row of a key with the answer that is kept under it."""
+    return {
+        "clinic_id": clinic_id,
+        "key": kept.key,
+        "fingerprint": kept.fingerprint,
+        "status_code": kept.answer.status,
+        "headers": dict(kept.answer.headers),
+        "body": kept.answer.body,
+        "created_at": kept.created_at,
+    }
 
 
 def _parameter(column: str, name: str | None = None) -> BindParameter[Any]:

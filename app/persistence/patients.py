@@ -1,13 +1,13 @@
 """Shadow patients, found by what other systems call them."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
@@ -108,6 +108,37 @@ class PatientRepository:
             .where(PatientRow.clinic_id == self._clinic_id, which)
             .with_for_update(key_share=True, of=PatientRow)
         )
+
+    async def hold_all(
+        self, patient_ids: Iterable[UUID], identifiers: Iterable[Identifier]
+    ) -> tuple[UUID, ...]:
+        """Hold every patient of these ids and identifiers who is there; gives their ids.
+
+        In the order of ids, so that two who hold some of the same patients do not lock up.
+        """
+        values: dict[str, list[str]] = {}
+        for identifier in identifiers:
+            values.setdefault(identifier.system, []).append(identifier.value)
+        named = union_all(
+            select(PatientRow.id).where(
+                PatientRow.clinic_id == self._clinic_id, PatientRow.id.in_(list(patient_ids))
+            ),
+            *(
+                select(PatientIdentifierRow.patient_id).where(
+                    PatientIdentifierRow.clinic_id == self._clinic_id,
+                    PatientIdentifierRow.system == system,
+                    PatientIdentifierRow.value.in_(of_system),
+                )
+                for system, of_system in values.items()
+            ),
+        )
+        held = await self._connection.execute(
+            select(PatientRow.id)
+            .where(PatientRow.clinic_id == self._clinic_id, PatientRow.id.in_(named))
+            .order_by(PatientRow.id)
+            .with_for_update(key_share=True, of=PatientRow)
+        )
+        return tuple(held.scalars())
 
     async def find(self, identifier: Identifier) -> PatientRecord | None:
         """The patient whom another system calls so, if there is one."""

@@ -53,15 +53,16 @@ class Prepared:
 
     async def run(self, connection: AsyncConnection, values: Values) -> CursorResult[Any]:
         """Run the statement once. Rows come as the driver gives them."""
-        return await connection.exec_driver_sql(self.sql, self._ordered(values))
+        return await connection.exec_driver_sql(self.sql, self.ordered(values))
 
     async def run_for_each(self, connection: AsyncConnection, rows: Iterable[Values]) -> None:
         """Run the statement for each of some rows, if there are any."""
-        ordered = [self._ordered(values) for values in rows]
+        ordered = [self.ordered(values) for values in rows]
         if ordered:
             await connection.exec_driver_sql(self.sql, ordered)
 
-    def _ordered(self, values: Values) -> tuple[Any, ...]:
+    def ordered(self, values: Values) -> tuple[Any, ...]:
+        """The values in the order of the parameters, each as the driver takes it."""
         known = {**self.constants, **values} if self.constants else values
         return tuple(
             known[name] if process is None else process(known[name])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.client import Client
 
-PAGES = ["/docs", "/redoc", "/guide"]
+PAGES = ["/docs", "/redoc", "/guide", "/guide/bulk"]
 
 
 @pytest.mark.parametrize("page", PAGES)

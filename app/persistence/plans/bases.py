@@ -121,11 +121,11 @@ async def read_basis(
     known_as = tuple(Identifier(*identifier) for identifier in sorted(identifiers))
     return BasisRecord(
         version=next(_VERSION.read(versions), None),
-        patient=next((replace(p, identifiers=known_as) for p in _PATIENT.read(patients)), None),
+        patient=next((replace(p, identifiers=known_as) for p in PATIENT.read(patients)), None),
         locations=tuple(_LOCATION.read(locations)),
-        events=tuple(_EVENT.read(events)),
-        absences=tuple(_ABSENCE.read(absences)),
-        others=tuple(_OTHER.read(others)),
+        events=tuple(EVENT.read(events)),
+        absences=tuple(ABSENCE.read(absences)),
+        others=tuple(OTHER.read(others)),
         closures=closures,
     )
 
@@ -135,7 +135,7 @@ def closures_in(text: str) -> tuple[ClosedDays, ...]:
     return tuple(_CLOSURE.read(json.loads(text)))
 
 
-class _Kind(Generic[R]):
+class Kind(Generic[R]):
     """A sort of record: its columns, named as its fields, and how JSON arrays are read as it.
 
     The arrays are sorted by what stands at ``order``. A column after the fields' own is for that.
@@ -169,8 +169,8 @@ def _reading(type_: TypeEngine[Any]) -> Callable[[str], Any] | None:
     return datetime.fromisoformat if isinstance(type_, Instant) else None
 
 
-_VERSION = _Kind(VersionSummary, columns_of(ProtocolVersionRow, VersionSummary), 0)
-_PATIENT = _Kind(
+_VERSION = Kind(VersionSummary, columns_of(ProtocolVersionRow, VersionSummary), 0)
+PATIENT = Kind(
     PatientRecord,
     (
         PatientRow.id,
@@ -184,10 +184,10 @@ _PATIENT = _Kind(
     ),
     0,
 )
-_LOCATION = _Kind(LocationRecord, columns_of(LocationRow, LocationRecord), 0)
-_EVENT = _Kind(PatientEventRecord, columns_of(PatientEventRow, PatientEventRecord), 4, 0)
-_ABSENCE = _Kind(AbsenceRecord, columns_of(PatientAbsenceRow, AbsenceRecord), 2, 0)
-_OTHER = _Kind(
+_LOCATION = Kind(LocationRecord, columns_of(LocationRow, LocationRecord), 0)
+EVENT = Kind(PatientEventRecord, columns_of(PatientEventRow, PatientEventRecord), 4, 0)
+ABSENCE = Kind(AbsenceRecord, columns_of(PatientAbsenceRow, AbsenceRecord), 2, 0)
+OTHER = Kind(
     PatientStep,
     (
         PlanRow.id.label("plan_id"),
@@ -206,7 +206,7 @@ _OTHER = _Kind(
     0,
     -1,
 )
-_CLOSURE = _Kind(ClosedDays, columns_of(ClosureRow, ClosedDays), 1, 0)
+_CLOSURE = Kind(ClosedDays, columns_of(ClosureRow, ClosedDays), 1, 0)
 
 
 @cache
@@ -222,12 +222,12 @@ def _basis(dialect: str, given: frozenset[str]) -> Prepared:
             PatientIdentifierRow.patient_id == patient_id,
         ),
         select(collected(dialect, [*location.c])),
-        select(collected(dialect, _EVENT.columns)).where(
+        select(collected(dialect, EVENT.columns)).where(
             PatientEventRow.clinic_id == _CLINIC_ID,
             PatientEventRow.patient_id == patient_id,
             PatientEventRow.withdrawn_at.is_(None),
         ),
-        select(collected(dialect, _ABSENCE.columns)).where(
+        select(collected(dialect, ABSENCE.columns)).where(
             PatientAbsenceRow.clinic_id == _CLINIC_ID, PatientAbsenceRow.patient_id == patient_id
         ),
         _others(dialect, patient_id, given),
@@ -267,7 +267,7 @@ def _patient(given: frozenset[str]) -> CTE:
             PatientIdentifierRow.value == _named(PatientIdentifierRow.value),
         )
     mine = PatientRow.clinic_id == _CLINIC_ID
-    return select(*_PATIENT.columns).where(mine, is_named).cte("patient")
+    return select(*PATIENT.columns).where(mine, is_named).cte("patient")
 
 
 def _location(given: frozenset[str]) -> CTE:
@@ -283,7 +283,7 @@ def _others(dialect: str, patient_id: ColumnElement[Any], given: frozenset[str])
         PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
     )
     statement = (
-        select(collected(dialect, _OTHER.columns))
+        select(collected(dialect, OTHER.columns))
         .join_from(PlanRow, PlannedStepRow, of_plan)
         .where(
             PlanRow.clinic_id == _CLINIC_ID,

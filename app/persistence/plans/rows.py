@@ -17,7 +17,13 @@ from app.domain.states import PlanStatus, StepStatus, due_window
 from app.persistence.columns import Line
 from app.persistence.events import NewEvent
 from app.persistence.patients import Identifier
-from app.persistence.plans.records import PlanRecord, PlanView, RevisionRecord, StepView
+from app.persistence.plans.records import (
+    PatientStep,
+    PlanRecord,
+    PlanView,
+    RevisionRecord,
+    StepView,
+)
 from app.persistence.records import values_of
 from app.persistence.tables import (
     NEAR_DAYS,
@@ -66,12 +72,35 @@ def revision_row(clinic_id: UUID, plan_id: UUID, revision: RevisionRecord) -> Va
     return {"clinic_id": clinic_id, "plan_id": plan_id, **values_of(revision)}
 
 
-def event_rows(clinic_id: UUID, events: Sequence[NewEvent]) -> list[Values]:
-    """The rows of events, numbered from 1."""
+def event_rows(clinic_id: UUID, events: Sequence[NewEvent], *, first: int = 1) -> list[Values]:
+    """The rows of events, numbered from the first one's number on."""
     return [
         {"clinic_id": clinic_id, "number": number, **values_of(event)}
-        for number, event in enumerate(events, start=1)
+        for number, event in enumerate(events, start=first)
     ]
+
+
+def patient_steps(plan: PlanRecord) -> tuple[PatientStep, ...]:
+    """The dated steps of a plan, as other plans of the patient look at them."""
+    return tuple(
+        PatientStep(
+            plan_id=plan.id,
+            plan_status=plan.status,
+            body_site=plan.body_site,
+            laterality=plan.laterality,
+            key=step.occurrence.step,
+            occurrence=None
+            if step.occurrence.occurrence is None
+            else str(step.occurrence.occurrence),
+            kind=step.kind.value,
+            agent=step.agent,
+            status=step.status.value,
+            day=step.day,
+            end_day=step.end,
+        )
+        for step in plan.steps
+        if step.day is not None
+    )
 
 
 def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:

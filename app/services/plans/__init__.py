@@ -12,6 +12,7 @@ from app.persistence.plans.records import (
     StepView,
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
+from app.services.plans.bulk import AskedPlan, MadePlan, OvertakenMeanwhile, create_plans
 from app.services.plans.changing import change_plan, preview_change
 from app.services.plans.history import (
     Revision,
@@ -49,14 +50,17 @@ from app.services.plans.redating import ChangedPlan
 from app.services.plans.views import view_of_planned
 
 __all__ = [
+    "AskedPlan",
     "ChangedPlan",
     "ContradictoryChange",
     "InvalidChange",
     "InvalidPlan",
     "JudgedDay",
     "LocationNotNamed",
+    "MadePlan",
     "NoActiveVersion",
     "NoAnchorToPropose",
+    "OvertakenMeanwhile",
     "PatientErased",
     "PlanChangedMeanwhile",
     "PlanFilter",
@@ -82,6 +86,7 @@ __all__ = [
     "VersionNotUsable",
     "change_plan",
     "create_plan",
+    "create_plans",
     "judge_step_day",
     "list_plans",
     "list_revisions",

@@ -105,11 +105,17 @@ async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = 
     found = await read_basis(
         ctx.connection, ctx.clinic_id, _named(request), closed=_reach(ctx.now.date())
     )
-    version = await _usable(ctx, request, found.version, allow_draft=allow_draft)
+    version = await _usable(
+        ctx,
+        request.protocol_key,
+        request.protocol_version,
+        found=found.version,
+        allow_draft=allow_draft,
+    )
     document = await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
-    patient = _only_patient(found.patient, request)
-    location = _only_location(found.locations, request.location_id)
-    around = _surroundings(
+    patient = only_patient(found.patient, request)
+    location = only_location(found.locations, request.location_id)
+    around = surroundings_of(
         document,
         patient,
         calendar=_calendar(tuple(location.open_weekdays), found.closures),
@@ -142,17 +148,33 @@ def _named(request: PlanRequest) -> Named:
     )
 
 
+async def load_active(
+    ctx: Context, key: str, version: str | None
+) -> tuple[VersionSummary, ProtocolDocument]:
+    """A version by which plans are made, with its document.
+
+    Raises ProtocolNotFound, VersionNotFound, NoActiveVersion or VersionNotUsable.
+    """
+    summary = await _usable(ctx, key, version)
+    protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
+    return summary, await _parsed.document(protocols, summary)
+
+
 async def _usable(
-    ctx: Context, request: PlanRequest, version: VersionSummary | None, *, allow_draft: bool
+    ctx: Context,
+    key: str,
+    version: str | None,
+    *,
+    found: VersionSummary | None = None,
+    allow_draft: bool = False,
 ) -> VersionSummary:
-    if version is None:
-        # It is not there: the repository says what is missing.
-        protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
-        version = await protocols.get_summary(request.protocol_key, request.protocol_version)
+    if found is None:
+        # Not looked for yet, or not there: the repository says what is missing.
+        found = await ProtocolRepository(ctx.connection, ctx.clinic_id).get_summary(key, version)
     usable = {VersionStatus.ACTIVE, VersionStatus.DRAFT} if allow_draft else {VersionStatus.ACTIVE}
-    if version.status not in usable:
-        raise VersionNotUsable(f"version '{version.version}' is {version.status}, not active")
-    return version
+    if found.status not in usable:
+        raise VersionNotUsable(f"version '{found.version}' is {found.status}, not active")
+    return found
 
 
 async def load_version(
@@ -177,7 +199,7 @@ async def load_surroundings(
     """What lies round a plan; ``plan_id`` is left out of the patient's other plans."""
     reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
-    return _surroundings(
+    return surroundings_of(
         document,
         patient,
         calendar=await load_calendar(ctx, location, today),
@@ -189,7 +211,7 @@ async def load_surroundings(
     )
 
 
-def _surroundings(
+def surroundings_of(
     document: ProtocolDocument,
     patient: PatientRecord,
     *,
@@ -200,6 +222,7 @@ def _surroundings(
     absences: Iterable[AbsenceRecord],
     others: Iterable[PatientStep],
 ) -> Surroundings:
+    """What lies round a plan, from what was loaded."""
     return Surroundings(
         calendar=calendar,
         clinic_rules=clinic_rules,
@@ -293,7 +316,8 @@ def _other_step(step: PatientStep) -> OtherStep:
     return OtherStep(key, step.day, step.kind, step.end_day, agent)
 
 
-def _only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:
+def only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:
+    """The patient of a request. Raises PatientNotFound or PatientErased."""
     if found is None:
         by_id = request.patient_id is not None
         raise PatientNotFound("no such patient" if by_id else "no patient has this identifier")
@@ -302,7 +326,8 @@ def _only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientR
     return found
 
 
-def _only_location(found: tuple[LocationRecord, ...], location_id: UUID | None) -> LocationRecord:
+def only_location(found: tuple[LocationRecord, ...], location_id: UUID | None) -> LocationRecord:
+    """The location that is named, or the only one. Raises LocationNotFound or LocationNotNamed."""
     if location_id is not None and not found:
         raise LocationNotFound("no such location")
     if len(found) != 1:

@@ -20,6 +20,7 @@ from app.domain.plans.steps import attention_of, breaches_of, next_step, planned
 from app.domain.problem import Problem
 from app.domain.protocols import Follows, Protocol
 from app.domain.schedules import Conflict, Option, Schedule
+from app.persistence.events import NewEvent
 from app.persistence.patients import Identifier
 from app.persistence.plans.records import PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
@@ -91,8 +92,27 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     await hold_patient(ctx, request)
     basis = await load_basis(ctx, request)
     planned = await _plan(ctx, request, basis)
-    record = planned.record
-    revision = RevisionRecord(
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    await plans.add(planned.record, first_revision(ctx, planned), [plan_created(ctx, planned)])
+    return planned
+
+
+def plan_at_once(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
+    """The plan of a request, worked out by the calling thread.
+
+    Raises InvalidPlan, and ScheduleConflict without the ways out: finding them takes longer than
+    many plans.
+    """
+    asked = problem_for(request, basis)
+    found = solve(asked.problem)
+    if isinstance(found, Conflict):
+        raise ScheduleConflict(found, ())
+    return planned_plan(ctx, request, basis, asked, found)
+
+
+def first_revision(ctx: Context, planned: PlannedPlan) -> RevisionRecord:
+    """What made a new plan."""
+    return RevisionRecord(
         revision=1,
         at=ctx.now,
         actor=ctx.actor,
@@ -100,7 +120,12 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
         moves=[],
         snapshot={},
     )
-    created = events.new_event(
+
+
+def plan_created(ctx: Context, planned: PlannedPlan) -> NewEvent:
+    """The event of a new plan."""
+    record = planned.record
+    return events.new_event(
         ctx,
         EventType.PLAN_CREATED,
         plan_id=record.id,
@@ -108,8 +133,6 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
         revision=1,
         data={"protocol": record.protocol_key, "version": record.protocol_version},
     )
-    await PlanRepository(ctx.connection, ctx.clinic_id).add(record, revision, [created])
-    return planned
 
 
 def problem_for(request: PlanRequest, basis: Basis) -> Asked:

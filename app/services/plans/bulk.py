@@ -1,0 +1,244 @@
+"""Makes many plans in one transaction, as if each were posted after the one before it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from time import monotonic
+from typing import TypeVar
+from uuid import UUID
+
+from anyio import to_thread
+
+from app.domain.calendars import Calendar
+from app.domain.documents import ProtocolDocument
+from app.domain.errors import DomainError
+from app.domain.rules import Rule
+from app.persistence.idempotency import (
+    Answer,
+    IdempotencyRepository,
+    KeptAnswer,
+    KeyReused,
+)
+from app.persistence.locations import LocationRecord, LocationRepository
+from app.persistence.patients import Identifier, PatientRepository
+from app.persistence.plans.bulk import BulkRepository, OvertakenMeanwhile, ReadyPlans
+from app.persistence.plans.lives import PatientLife, read_lives
+from app.persistence.plans.records import PlanIdentifierTaken
+from app.persistence.plans.rows import patient_steps
+from app.persistence.protocols import VersionSummary
+from app.services.context import Context
+from app.services.idempotency import KEPT_FOR
+from app.services.plans.loading import (
+    Basis,
+    load_active,
+    load_calendar,
+    load_clinic_rules,
+    only_location,
+    only_patient,
+    surroundings_of,
+)
+from app.services.plans.planning import PlannedPlan, first_revision, plan_at_once, plan_created
+from app.services.plans.requests import PlanRequest
+
+__all__ = ["AskedPlan", "MadePlan", "OvertakenMeanwhile", "create_plans"]
+
+T = TypeVar("T")
+
+# Whoever else wants these patients, or on SQLite wants to write at all, waits two seconds at most.
+MAX_SECONDS = 0.5
+SEVERAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPlan:
+    """One of many requests; under a key it is made once, whatever is asked how often.
+
+    ``fingerprint`` is what makes two requests under a key equal.
+    """
+
+    request: PlanRequest
+    key: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """The answer to a request: the first one given under its key, where that was before."""
+
+    answer: Answer
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    summary: VersionSummary
+    document: ProtocolDocument
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    location: LocationRecord
+    calendar: Calendar
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What the requests of a transaction share, and what came of them so far.
+
+    What cannot be found is an error in the place of the thing: it is each request's own.
+    """
+
+    versions: dict[tuple[str, str | None], _Version | DomainError]
+    places: dict[UUID | None, _Place | DomainError]
+    lives: dict[UUID, PatientLife]
+    known_as: dict[Identifier, UUID]
+    answers: dict[str, KeptAnswer]
+    taken: set[Identifier]
+    ready: ReadyPlans
+
+
+async def create_plans(
+    ctx: Context, asked: Sequence[AskedPlan], *, answer: Callable[[PlannedPlan], Answer]
+) -> tuple[MadePlan | Exception, ...]:
+    """Date and store plans in their order; what is refused is one request's and no other's.
+
+    Gives what came of the first of them: of as many as there was time for, one at least. Raises
+    OvertakenMeanwhile when it is all to be done anew.
+    """
+    chunk = await _load(ctx, asked)
+    made = await to_thread.run_sync(_make_all, ctx, asked, chunk, answer)
+    await BulkRepository(ctx.connection, ctx.clinic_id).add(chunk.ready)
+    return made
+
+
+async def _load(ctx: Context, asked: Sequence[AskedPlan]) -> _Chunk:
+    """Everything the requests need, each thing once; their patients are held."""
+    requests = [one.request for one in asked]
+    patients = await PatientRepository(ctx.connection, ctx.clinic_id).hold_all(
+        {request.patient_id for request in requests if request.patient_id is not None},
+        {name for request in requests for name in _patient_name(request)},
+    )
+    lives = await read_lives(ctx.connection, ctx.clinic_id, patients)
+    keys = {one.key for one in asked if one.key is not None}
+    versions = {(one.protocol_key, one.protocol_version) for one in requests}
+    repository = BulkRepository(ctx.connection, ctx.clinic_id)
+    return _Chunk(
+        versions={(key, version): await _version(ctx, key, version) for key, version in versions},
+        places={id_: await _place(ctx, id_) for id_ in {one.location_id for one in requests}},
+        lives={life.patient.id: life for life in lives},
+        known_as={name: life.patient.id for life in lives for name in life.patient.identifiers},
+        answers=await IdempotencyRepository(ctx.connection, ctx.clinic_id).find(
+            keys, now=ctx.now, kept_for=KEPT_FOR
+        ),
+        taken=await repository.taken(
+            {Identifier(i.system, i.value) for one in requests for i in one.identifiers}
+        ),
+        ready=repository.ready(),
+    )
+
+
+async def _version(ctx: Context, key: str, version: str | None) -> _Version | DomainError:
+    try:
+        summary, document = await load_active(ctx, key, version)
+    except DomainError as error:
+        return error
+    return _Version(summary, document, await load_clinic_rules(ctx, document.protocol))
+
+
+async def _place(ctx: Context, location_id: UUID | None) -> _Place | DomainError:
+    locations = LocationRepository(ctx.connection, ctx.clinic_id)
+    try:
+        if location_id is None:
+            found = await locations.page(after=None, limit=SEVERAL)
+        else:
+            found = (await locations.get(location_id),)
+        location = only_location(found, location_id)
+    except DomainError as error:
+        return error
+    return _Place(location, await load_calendar(ctx, location, ctx.now.date()))
+
+
+def _make_all(
+    ctx: Context,
+    asked: Sequence[AskedPlan],
+    chunk: _Chunk,
+    answer: Callable[[PlannedPlan], Answer],
+) -> tuple[MadePlan | Exception, ...]:
+    made: list[MadePlan | Exception] = []
+    began = monotonic()
+    for place, one in enumerate(asked):
+        # Ids sort by the moment: plans of one transaction, too, are to sort as they were asked for.
+        moment = (ctx.ordinary_now or ctx.now) + timedelta(microseconds=place)
+        try:
+            made.append(_make(replace(ctx, ordinary_now=moment), one, chunk, answer))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are not to suffer
+            made.append(error)
+        if monotonic() - began > MAX_SECONDS:
+            break
+    return tuple(made)
+
+
+def _make(
+    ctx: Context, asked: AskedPlan, chunk: _Chunk, answer: Callable[[PlannedPlan], Answer]
+) -> MadePlan:
+    before = None if asked.key is None else chunk.answers.get(asked.key)
+    if before is not None:
+        if before.fingerprint != asked.fingerprint:
+            raise KeyReused("the idempotency key was used for another request")
+        return MadePlan(before.answer, replayed=True)
+    planned = plan_at_once(ctx, asked.request, _basis(ctx, asked.request, chunk))
+    record = planned.record
+    if not chunk.taken.isdisjoint(record.identifiers):
+        raise PlanIdentifierTaken("another plan has this identifier")
+    made = MadePlan(answer(planned), replayed=False)
+    kept = None
+    if asked.key is not None:
+        kept = KeptAnswer(asked.key, asked.fingerprint, made.answer, ctx.now)
+    chunk.ready.add(record, first_revision(ctx, planned), plan_created(ctx, planned), kept)
+    if kept is not None:
+        chunk.answers[kept.key] = kept
+    chunk.taken.update(record.identifiers)
+    life = chunk.lives[record.patient_id]
+    chunk.lives[record.patient_id] = replace(life, steps=life.steps + patient_steps(record))
+    return made
+
+
+def _basis(ctx: Context, request: PlanRequest, chunk: _Chunk) -> Basis:
+    """What ``load_basis`` would load after the requests before were stored; raises what it does."""
+    version = _there(chunk.versions[request.protocol_key, request.protocol_version])
+    life = _life(request, chunk)
+    place = _there(chunk.places[request.location_id])
+    around = surroundings_of(
+        version.document,
+        life.patient,
+        calendar=place.calendar,
+        clinic_rules=version.rules,
+        laterality=request.laterality,
+        events=life.events,
+        absences=life.absences,
+        others=life.steps,
+    )
+    today = ctx.today(place.location.time_zone)
+    return Basis(version.summary, version.document, life.patient, place.location, around, today)
+
+
+def _life(request: PlanRequest, chunk: _Chunk) -> PatientLife:
+    patient_id = request.patient_id
+    for name in _patient_name(request):
+        patient_id = chunk.known_as.get(name)
+    life = None if patient_id is None else chunk.lives.get(patient_id)
+    patient = only_patient(None if life is None else life.patient, request)
+    return chunk.lives[patient.id]
+
+
+def _there(found: T | DomainError) -> T:
+    if isinstance(found, DomainError):
+        raise found
+    return found
+
+
+def _patient_name(request: PlanRequest) -> Iterator[Identifier]:
+    known = request.patient_identifier
+    if known is not None:
+        yield Identifier(known.system, known.value)
