@@ -19,12 +19,13 @@ from app.services.patient_reports import (
     AbsenceNotFound,
     AbsenceRecord,
     AddedAbsence,
+    InvalidReport,
     NewEvent,
     PatientEventNotFound,
     PatientEventRecord,
     ReportedEvent,
 )
-from app.services.patients import PatientNotFound
+from app.services.patients import PatientErased, PatientNotFound
 
 router = APIRouter(prefix="/v1/patients/{patient_id}", tags=["patients"], route_class=Route)
 
@@ -222,7 +223,10 @@ async def list_events(patient_id: UUID, ctx: ReadContextDep) -> PatientEventsOut
 
 
 @router.post(
-    "/events", operation_id="report_event", status_code=201, responses=problems(PatientNotFound)
+    "/events",
+    operation_id="report_event",
+    status_code=201,
+    responses=problems(PatientNotFound, PatientErased, InvalidReport),
 )
 async def report_event(
     patient_id: UUID, body: PatientEventIn, ctx: ContextDep, response: Response
@@ -265,7 +269,7 @@ async def list_absences(
     "/unavailability",
     operation_id="add_absence",
     status_code=201,
-    responses=problems(PatientNotFound),
+    responses=problems(PatientNotFound, PatientErased),
 )
 async def add_absence(
     patient_id: UUID, body: AbsenceIn, ctx: ContextDep, response: Response

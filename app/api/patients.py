@@ -19,6 +19,7 @@ from app.services.patients import (
     IdentifierTaken,
     PatientChange,
     PatientChangedMeanwhile,
+    PatientErased,
     PatientNotFound,
     PatientRecord,
 )
@@ -216,7 +217,7 @@ async def get_patient(patient_id: UUID, ctx: ReadContextDep, response: Response)
 @router.patch(
     "/{patient_id}",
     operation_id="change_patient",
-    responses=problems(PatientNotFound, PatientChangedMeanwhile, IdentifierTaken),
+    responses=problems(PatientNotFound, PatientErased, PatientChangedMeanwhile, IdentifierTaken),
 )
 async def change_patient(
     patient_id: UUID, body: PatientIn, revision: IfMatchDep, ctx: ContextDep, response: Response

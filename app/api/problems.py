@@ -29,8 +29,13 @@ from app.services.locations import (
     LocationNotFound,
 )
 from app.services.patient_lives import PatientNotMergeable
-from app.services.patient_reports import AbsenceNotFound, PatientEventNotFound
-from app.services.patients import IdentifierTaken, PatientChangedMeanwhile, PatientNotFound
+from app.services.patient_reports import AbsenceNotFound, InvalidReport, PatientEventNotFound
+from app.services.patients import (
+    IdentifierTaken,
+    PatientChangedMeanwhile,
+    PatientErased,
+    PatientNotFound,
+)
 from app.services.plans import (
     ContradictoryChange,
     InvalidChange,
@@ -38,7 +43,6 @@ from app.services.plans import (
     LocationNotNamed,
     NoActiveVersion,
     NoAnchorToPropose,
-    PatientErased,
     PlanChangedMeanwhile,
     PlanIdentifierTaken,
     PlanNotFound,
@@ -123,6 +127,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     PatientNotFound: Kind(404, "patient-not-found", "There is no such patient"),
     PatientChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
     IdentifierTaken: Kind(409, "identifier-taken", "The identifier is another patient's"),
+    InvalidReport: Kind(422, "invalid-report", "The report has faults"),
     PatientEventNotFound: Kind(404, "patient-event-not-found", "There is no such event"),
     AbsenceNotFound: Kind(404, "absence-not-found", "There is no such absence"),
     ProtocolNotFound: Kind(404, "protocol-not-found", "There is no such protocol"),

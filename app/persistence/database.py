@@ -33,11 +33,13 @@ BUSY_SECONDS = 5
 # SQLite's least version with RETURNING and upsert as the repositories use them.
 SQLITE_VERSION = (3, 35, 0)
 
-# FULL, because NORMAL may lose the last commits when the power fails.
+# FULL, because NORMAL may lose the last commits when the power fails; what is deleted shall not
+# be found in the file.
 SQLITE_PRAGMAS = {
     "foreign_keys": ("ON", 1),
     "journal_mode": ("WAL", "wal"),
     "synchronous": ("FULL", 2),
+    "secure_delete": ("ON", 1),
     "busy_timeout": (f"{BUSY_SECONDS * 1000}", BUSY_SECONDS * 1000),
 }
 READ_ONLY_PRAGMA = {"query_only": ("ON", 1)}

@@ -97,6 +97,16 @@ class LocationRepository:
         )
         return tuple(read_record(LocationRecord, row) for row in rows)
 
+    async def time_zones(self) -> tuple[str, ...]:
+        """The time zones of the clinic's locations, each once."""
+        found = await self._connection.execute(
+            select(LocationRow.time_zone)
+            .where(LocationRow.clinic_id == self._clinic_id)
+            .distinct()
+            .order_by(LocationRow.time_zone)
+        )
+        return tuple(found.scalars())
+
     async def save(self, location: LocationRecord, *, revision: int) -> LocationRecord:
         """Replace the location that was read at ``revision``; gives it with its new revision.
 

@@ -50,6 +50,11 @@ class PatientRecord:
     merged_into: UUID | None = None
     erased_at: datetime | None = None
 
+    @property
+    def is_present(self) -> bool:
+        """Whether it was neither merged into another nor erased."""
+        return self.merged_into is None and self.erased_at is None
+
 
 _PATIENT = (
     PatientRow.id,

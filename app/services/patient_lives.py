@@ -39,6 +39,8 @@ async def merge_patient(ctx: Context, patient_id: UUID, into: UUID) -> MergedPat
     Raises PatientNotFound or PatientNotMergeable.
     """
     patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    for held in sorted((patient_id, into)):
+        await patients.hold(held)
     one, other = await patients.get(patient_id), await patients.get(into)
     if one.id == other.id:
         raise PatientNotMergeable("a patient cannot be merged with itself")
@@ -62,6 +64,7 @@ async def erase_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
     Plans, revisions and counts stay. An erased patient gets no new plans. Raises PatientNotFound.
     """
     patients = PatientRepository(ctx.connection, ctx.clinic_id)
+    await patients.hold(patient_id)
     patient = await patients.get(patient_id)
     if patient.erased_at is not None:
         return patient

@@ -5,7 +5,9 @@ from datetime import date
 from uuid import UUID
 
 from app.domain.calendars import Absence
+from app.domain.errors import Fault, Faults
 from app.domain.facts import Reported
+from app.persistence.locations import LocationRepository
 from app.persistence.patient_reports import (
     AbsenceNotFound,
     AbsenceRecord,
@@ -19,6 +21,10 @@ from app.services.events import EventType
 from app.services.plans import Rechecked, recheck_patient
 
 __all__ = ["AbsenceNotFound", "AbsenceRecord", "PatientEventNotFound", "PatientEventRecord"]
+
+
+class InvalidReport(Faults):
+    """What is reported of a patient has not happened yet; each fault by its JSON pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,11 @@ class AddedAbsence:
 async def report_event(ctx: Context, patient_id: UUID, new: NewEvent) -> ReportedEvent:
     """Keep what was given to a patient, or found, perhaps elsewhere; look at all plans again.
 
-    No day moves: what is wrong is flagged, with what would make it right. Raises PatientNotFound.
+    No day moves: what is wrong is flagged, with what would make it right. Raises PatientNotFound,
+    PatientErased or InvalidReport.
     """
-    await patients.get_patient(ctx, patient_id)
+    await patients.get_present_patient(ctx, patient_id)
+    await _refuse_future(ctx, new.reported)
     event = PatientEventRecord(
         id=ctx.new_id(),
         patient_id=patient_id,
@@ -72,6 +80,20 @@ async def report_event(ctx: Context, patient_id: UUID, new: NewEvent) -> Reporte
         data={"event_id": str(event.id)},
     )
     return ReportedEvent(event, rechecked)
+
+
+async def _refuse_future(ctx: Context, reported: Reported) -> None:
+    """A fact cannot lie after today, at whichever of the clinic's locations it is latest."""
+    zones = await LocationRepository(ctx.connection, ctx.clinic_id).time_zones()
+    today = max(ctx.today(zone) for zone in zones or ("UTC",))
+    days = {"on": reported.on, "cleared_on": reported.cleared_on}
+    faults = [
+        Fault(f"/{member}", "after-today", "must not lie after today")
+        for member, day in days.items()
+        if day is not None and day > today
+    ]
+    if faults:
+        raise InvalidReport(tuple(faults))
 
 
 async def list_events(ctx: Context, patient_id: UUID) -> tuple[PatientEventRecord, ...]:
@@ -102,9 +124,9 @@ async def add_absence(
 ) -> AddedAbsence:
     """Keep days on which a patient cannot come, and look at all plans again.
 
-    Raises PatientNotFound.
+    Raises PatientNotFound or PatientErased.
     """
-    await patients.get_patient(ctx, patient_id)
+    await patients.get_present_patient(ctx, patient_id)
     record = AbsenceRecord(
         id=ctx.new_id(),
         patient_id=patient_id,

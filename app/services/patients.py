@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, TypedDict
 from uuid import UUID
 
+from app.domain.errors import DomainError
 from app.persistence.patients import (
     Identifier,
     IdentifierTaken,
@@ -26,6 +27,10 @@ __all__ = [
     "PatientNotFound",
     "PatientRecord",
 ]
+
+
+class PatientErased(DomainError):
+    """A patient was erased, or merged into another, and gets nothing new."""
 
 
 class PatientChange(TypedDict, total=False):
@@ -65,6 +70,20 @@ async def get_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
     return await PatientRepository(ctx.connection, ctx.clinic_id).get(patient_id)
 
 
+async def get_present_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
+    """One patient who is to get something new. Raises PatientNotFound or PatientErased."""
+    return present(await get_patient(ctx, patient_id))
+
+
+def present(patient: PatientRecord) -> PatientRecord:
+    """The patient, who is here still. Raises PatientErased."""
+    if patient.merged_into is not None:
+        raise PatientErased("this patient was merged into another")
+    if patient.erased_at is not None:
+        raise PatientErased("this patient was erased")
+    return patient
+
+
 async def list_patients(ctx: Context, *, after: UUID | None, limit: int) -> Listed[PatientRecord]:
     """The clinic's patients in the order in which they were added."""
     repository = PatientRepository(ctx.connection, ctx.clinic_id)
@@ -93,9 +112,9 @@ async def change_patient(
 ) -> PatientRecord:
     """Change a patient; identifiers, where given, replace those known.
 
-    Raises PatientNotFound, PatientChangedMeanwhile or IdentifierTaken.
+    Raises PatientNotFound, PatientErased, PatientChangedMeanwhile or IdentifierTaken.
     """
-    patient = _changed(await get_patient(ctx, patient_id), change)
+    patient = _changed(await get_present_patient(ctx, patient_id), change)
     return await _save(ctx, patient, revision=revision)
 
 

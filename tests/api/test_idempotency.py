@@ -57,7 +57,7 @@ async def test_another_body_under_the_key_is_refused(api: Client) -> None:
 async def test_another_address_under_the_key_is_refused(api: Client) -> None:
     first = await post(api)
     other = await api.post("/v1/patients", json=ALEX)
-    body = {"agent": "nsaid", "on": "2027-03-01"}
+    body = {"agent": "nsaid", "on": "2026-03-01"}
     report = {"Idempotency-Key": "report"}
     await api.post(f"{first.headers['location']}/events", json=body, headers=report)
 

@@ -19,6 +19,7 @@ from app.api.plans.step_changing import (
     StepUnpinnedIn,
 )
 from app.domain.plans.changes import (
+    ADDED,
     AddStep,
     Amend,
     Change,
@@ -69,7 +70,7 @@ class StepAddedIn(In):
 
         def make(place: Place) -> Change:
             timing = self.timing.model_dump(exclude_none=True)
-            key = f"added_{place.id.hex[-8:]}"
+            key = f"{ADDED}{place.id.hex[-8:]}"
             data = {"key": key, "kind": self.kind.value, "title": self.title, "timings": [timing]}
             return AddStep(data)
 

@@ -32,14 +32,13 @@ from app.api.problems import BODY, problems
 from app.api.routing import UNCHANGED, Route
 from app.services import plans
 from app.services.locations import LocationNotFound
-from app.services.patients import PatientNotFound
+from app.services.patients import PatientErased, PatientNotFound
 from app.services.plans import (
     InvalidChange,
     InvalidPlan,
     LocationNotNamed,
     NoActiveVersion,
     NoAnchorToPropose,
-    PatientErased,
     PlanChangedMeanwhile,
     PlanIdentifierTaken,
     PlanNotFound,

@@ -33,6 +33,10 @@ LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 RESTING = frozenset({PlanStatus.ON_HOLD, PlanStatus.COMPLETED})
 
 
+# How the keys of steps begin which were added to one plan.
+ADDED = "added_"
+
+
 @dataclass(frozen=True, slots=True)
 class AddStep:
     """A step of this plan alone, as a protocol document writes it."""

@@ -20,7 +20,7 @@ from app.services.plans.history import (
     list_revisions,
     read_revision,
 )
-from app.services.plans.loading import LocationNotNamed, PatientErased, VersionNotUsable
+from app.services.plans.loading import LocationNotNamed, VersionNotUsable
 from app.services.plans.planning import (
     InvalidPlan,
     PlannedPlan,
@@ -61,7 +61,6 @@ __all__ = [
     "NoActiveVersion",
     "NoAnchorToPropose",
     "OvertakenMeanwhile",
-    "PatientErased",
     "PlanChangedMeanwhile",
     "PlanFilter",
     "PlanIdentifierTaken",

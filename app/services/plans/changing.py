@@ -118,9 +118,14 @@ async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> Store
     Who will store it again holds its patient, whose other plans count.
     """
     view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
-    if hold:
-        await PatientRepository(ctx.connection, ctx.clinic_id).hold(UUID(view.patient_id))
-    return await with_basis(ctx, view)
+    if not hold:
+        return await with_basis(ctx, view)
+    await PatientRepository(ctx.connection, ctx.clinic_id).hold(UUID(view.patient_id))
+    stored = await with_basis(ctx, view)
+    if stored.basis.patient.is_present:
+        return stored
+    # Merged or erased, perhaps after the plan was read: what was read may not be stored again.
+    return await with_basis(ctx, await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id))
 
 
 async def with_basis(ctx: Context, view: PlanView) -> StoredPlan:

@@ -38,6 +38,7 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionSummary
 from app.services import clinic
 from app.services.context import Context
+from app.services.patients import present
 from app.services.plans.requests import PlanRequest
 
 MAX_REMEMBERED = 256
@@ -48,10 +49,6 @@ CLOSED_AFTER = timedelta(days=3650)
 
 class LocationNotNamed(DomainError):
     """The clinic has several locations, or none; a plan must name one."""
-
-
-class PatientErased(DomainError):
-    """The patient was erased or merged into another; no plans are made for it."""
 
 
 class VersionNotUsable(DomainError):
@@ -321,9 +318,7 @@ def only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRe
     if found is None:
         by_id = request.patient_id is not None
         raise PatientNotFound("no such patient" if by_id else "no patient has this identifier")
-    if found.merged_into is not None or found.erased_at is not None:
-        raise PatientErased("this patient was erased or merged into another")
-    return found
+    return present(found)
 
 
 def only_location(found: tuple[LocationRecord, ...], location_id: UUID | None) -> LocationRecord:
