@@ -48,6 +48,14 @@ examples:
   {PROGRAM} serve --migrate            make or change the tables first
   {PROGRAM} serve --workers 4          four processes, on PostgreSQL
 """
+WORKER = f"""\
+Does what goes on beside requests on the PostgreSQL database that REGIMEN_DATABASE_URL names:
+closures and amendments over many plans, what a new day makes due, webhooks. Any number of workers
+on any machines share the work; one that dies loses nothing. On SQLite `serve` does it by itself.
+
+example:
+  REGIMEN_DATABASE_URL=postgresql://regimen@db/regimen {PROGRAM} worker
+"""
 MIGRATE = f"""\
 Makes or changes the tables of the database that REGIMEN_DATABASE_URL names, or else of the SQLite
 file regimen.db in this folder. Doing it twice does no harm. Back the database up before.
@@ -140,6 +148,14 @@ def _serve(arguments: Namespace) -> int:
     return 0
 
 
+def _worker(_arguments: Namespace) -> int:
+    from app.databases import settings_with
+    from app.working import work
+
+    work(settings_with())
+    return 0
+
+
 def _migrate(_arguments: Namespace) -> int:
     from app.databases import settings_with
     from app.migrating import migrate
@@ -174,6 +190,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], int]] = MappingProxyType(
     {
         "demo": _demo,
         "serve": _serve,
+        "worker": _worker,
         "migrate": _migrate,
         "check": _check,
         "openapi": _openapi,
@@ -192,6 +209,7 @@ def _parser() -> ArgumentParser:
 
     _demo_options(add("demo", "a sandbox clinic with a plan, shown and served", DEMO))
     _serve_options(add("serve", "the HTTP service", SERVE))
+    add("worker", "the work beside requests, on PostgreSQL", WORKER)
     add("migrate", "make or change the tables of the database", MIGRATE)
     _check_options(add("check", "faults, doubts and failing start days of a protocol", CHECK))
     add("openapi", "print the OpenAPI document", OPENAPI)

@@ -61,6 +61,15 @@ def tables_of(url: str) -> Tables:
         return asyncio.run(_look(url))
 
 
+def require_tables(settings: Settings, *, hint: str = "") -> None:
+    """Raise CommandFailed, saying what to do, unless the database has this version's tables."""
+    found = tables_of(settings.database_url)
+    if found is not Tables.READY:
+        raise CommandFailed(
+            f"{described(settings.database_url)} {found.value}: run `python -m app migrate`{hint}"
+        )
+
+
 @contextmanager
 def in_reach(url: str) -> Iterator[None]:
     """Say in words why a database cannot be used, instead of what its driver says."""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -13,6 +13,7 @@ from app.api import (
     clinic,
     clock,
     closures,
+    deliveries,
     docs,
     events,
     handlers,
@@ -22,6 +23,7 @@ from app.api import (
     patient_lives,
     patient_reports,
     patients,
+    webhooks,
     worklist,
 )
 from app.api.edge import Edge
@@ -31,7 +33,7 @@ from app.api.protocols import routes as protocols
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.settings import Settings
-from app.worker import Worker
+from app.worker import working
 
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -49,6 +51,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     locations.router,
     closures.router,
     batches.router,
+    webhooks.router,
+    deliveries.router,
     clinic.router,
     clock.router,
     health.router,
@@ -75,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"logs": False, "tracing": False, "metrics": False},
     )
     app.state.database = open_database(settings.database_url, pool_size=settings.pool_size)
+    app.state.settings = settings
     app.state.clinic_id = DEFAULT_CLINIC_ID
     app.state.ordinary_clinics = set()
     # Chunks of many plans are made one at a time, so that single requests find room beside them.
@@ -92,14 +97,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    worker = Worker(app.state.database)
-    working = asyncio.create_task(worker.run())
+    database, settings = app.state.database, app.state.settings
     try:
-        yield
+        async with AsyncExitStack() as beside:
+            if database.is_one_file:
+                # Nobody else may work on it; a server's database has workers of its own.
+                await beside.enter_async_context(working(database, settings))
+            yield
     finally:
-        worker.stop()
-        await working
-        await app.state.database.dispose()
+        await database.dispose()
 
 
 def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:

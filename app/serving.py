@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from app.databases import Tables, described, sqlite_file, tables_of
+from app.databases import described, require_tables, sqlite_file
 from app.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app
@@ -30,12 +30,13 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             "or set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
     with listening(settings.host, settings.port) as sock:
-        require_tables(settings)
+        require_tables(settings, hint=", or start with `python -m app serve --migrate`")
         configure_logs(settings)
         sys.stdout.write(
             f"Regimen serves {described(settings.database_url)}\n"
             f"  at   {address(sock)}\n"
             f"  docs {address(sock)}/docs\n"
+            f"{_beside(settings)}"
             "Ctrl-C stops it.\n"
         )
         sys.stdout.flush()
@@ -45,14 +46,10 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             serve_on(sock, create_app(settings))
 
 
-def require_tables(settings: Settings) -> None:
-    """Raise CommandFailed, saying what to do, unless the database has this version's tables."""
-    found = tables_of(settings.database_url)
-    if found is not Tables.READY:
-        raise CommandFailed(
-            f"{described(settings.database_url)} {found.value}: run `python -m app migrate`, "
-            "or start with `python -m app serve --migrate`"
-        )
+def _beside(settings: Settings) -> str:
+    if sqlite_file(settings.database_url) is not None:
+        return ""
+    return "Batches and webhooks are done by `python -m app worker`, to be run beside it.\n"
 
 
 def serve_on(sock: socket.socket, app: FastAPI) -> None:

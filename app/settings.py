@@ -57,7 +57,8 @@ class Settings:
     """`development` or `production`; production refuses a default secret and wildcards."""
 
     secret: str = DEFAULT_SECRET
-    """Signs list cursors; at least 32 characters, the same for all processes of one database."""
+    """Signs list cursors, and what webhooks are signed with is derived from it; at least 32
+    characters, the same for all processes of one database."""
 
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     """Host names by which clients may call, separated by commas; `*` allows any."""
@@ -67,6 +68,19 @@ class Settings:
 
     pool_size: int = 10
     """Connections to PostgreSQL per process, 1 to 100; SQLite readers at most this many."""
+
+    webhook_retry_seconds: tuple[int, ...] = (
+        *(5, 30, 120, 600, 1800),
+        *(3600, 10800, 21600, 43200),
+        *(86400, 86400, 86400, 86400),
+    )
+    """Waits between the attempts of one webhook delivery, separated by commas; then it is dead."""
+
+    webhook_timeout_seconds: int = 10
+    """How long one attempt at a webhook may take, 1 to 30."""
+
+    webhook_loopback: bool = False
+    """Whether webhooks may be of this machine, also without TLS: `yes` or `no`; for development."""
 
     log_level: LogLevel = LogLevel.INFO
     """`debug`, `info`, `warning` or `error`."""
@@ -85,6 +99,8 @@ class Settings:
             raise WrongSetting("REGIMEN_ALLOWED_HOSTS may not be * in production")
         if "*" in self.allowed_origins:
             raise WrongSetting("REGIMEN_ALLOWED_ORIGINS may not be * in production")
+        if self.webhook_loopback:
+            raise WrongSetting("REGIMEN_WEBHOOK_LOOPBACK may not be yes in production")
         if self.log_level is LogLevel.DEBUG:
             raise WrongSetting("REGIMEN_LOG_LEVEL may not be debug in production")
 
@@ -144,6 +160,21 @@ def _whole_number(least: int, most: int) -> Callable[[str, str], int]:
     return read
 
 
+def _whole_numbers(least: int, most: int) -> Callable[[str, str], tuple[int, ...]]:
+    read_one = _whole_number(least, most)
+
+    def read(field: str, value: str) -> tuple[int, ...]:
+        return tuple(read_one(field, part.strip()) for part in value.split(","))
+
+    return read
+
+
+def _yes_or_no(field: str, value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise WrongSetting(f"{variable(field)} must be yes or no")
+    return value == "yes"
+
+
 def _one_of(choices: type[StrEnum]) -> Callable[[str, str], StrEnum]:
     def read(field: str, value: str) -> StrEnum:
         if value not in {choice.value for choice in choices}:
@@ -163,6 +194,9 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "allowed_hosts": _names,
         "allowed_origins": _names,
         "pool_size": _whole_number(1, 100),
+        "webhook_retry_seconds": _whole_numbers(0, 604800),
+        "webhook_timeout_seconds": _whole_number(1, 30),
+        "webhook_loopback": _yes_or_no,
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),
     }

@@ -1,27 +1,62 @@
-"""Work that goes on beside requests: batches, and what a new day makes due.
+"""Work that goes on beside requests: batches, what a new day makes due, what webhooks are sent.
 
 Besides the API's dependencies the only place that reads the clock.
 """
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.delivering import Deliverer
+from app.integrations.outbound import Caller, open_client
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.database import Database
 from app.services import announcing, batches, clock
 from app.services.context import Context
+from app.settings import Settings
 
 IDLE_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def working(database: Database, settings: Settings) -> AsyncIterator[None]:
+    """Do all work of a database that goes on beside requests while the block runs."""
+    async with open_client() as client:
+        caller = Caller(
+            client=client,
+            seconds=settings.webhook_timeout_seconds,
+            loopback=settings.webhook_loopback,
+        )
+        deliverer = Deliverer(
+            database=database,
+            caller=caller,
+            key=settings.secret.encode(),
+            waits=tuple(timedelta(seconds=wait) for wait in settings.webhook_retry_seconds),
+            now=ordinary_now,
+        )
+        workers = (Worker(database), deliverer)
+        async with asyncio.TaskGroup() as running:
+            for worker in workers:
+                running.create_task(worker.run())
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.stop()
+
+
+def ordinary_now() -> datetime:
+    """What the clock says."""
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -101,7 +136,7 @@ class Worker:
             connection,
             clinic_id,
             actor="worker",
-            now=datetime.now(UTC),
+            now=ordinary_now(),
             ordinary=self.ordinary_clinics,
         )
 
@@ -110,9 +145,3 @@ class Worker:
             await asyncio.wait_for(self._stop.wait(), IDLE_SECONDS)
         except TimeoutError:
             return
-
-
-def _passes(error: Exception) -> bool:
-    """Whether it may go better next time: the database was away, or others held the data."""
-    lasting = isinstance(error, IntegrityError | DataError | ProgrammingError)
-    return isinstance(error, DBAPIError | PoolTimeout | OSError) and not lasting

@@ -97,7 +97,7 @@ def test_a_wrong_argument_is_explained(arguments: list[str], text: str, capsys: 
     assert text in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "openapi"])
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "openapi"])
 def test_a_wrong_setting_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -133,6 +133,22 @@ def test_a_demo_needs_a_folder_to_write_to(elsewhere: Path) -> None:
         start_afresh(Path("nowhere/demo.db"))
     with pytest.raises(CommandFailed, match="was not made by a demo"):
         start_afresh(elsewhere)
+
+
+def test_the_work_on_a_file_is_left_to_who_serves_it(capsys: Captured) -> None:
+    assert main(["worker"]) == 1
+
+    assert "`python -m app serve` does this work" in capsys.readouterr().err
+
+
+def test_a_worker_needs_tables(
+    new_postgresql_url: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("REGIMEN_DATABASE_URL", new_postgresql_url)
+
+    assert main(["worker"]) == 1
+
+    assert "has no tables yet: run `python -m app migrate`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["demo", "serve"])

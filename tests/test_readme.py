@@ -257,7 +257,9 @@ def _written(value: object) -> str:
         case StrEnum():
             return value.value
         case tuple():
-            return ",".join(value)
+            return ",".join(str(one) for one in value)
+        case bool():
+            return "yes" if value else "no"
         case _:
             return str(value).replace("+aiosqlite", "")
 

@@ -35,6 +35,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "REGIMEN_ALLOWED_HOSTS": "api.example.org, localhost,",
             "REGIMEN_ALLOWED_ORIGINS": "https://desk.example.org",
             "REGIMEN_POOL_SIZE": "20",
+            "REGIMEN_WEBHOOK_RETRY_SECONDS": "0, 10,600",
+            "REGIMEN_WEBHOOK_TIMEOUT_SECONDS": "5",
+            "REGIMEN_WEBHOOK_LOOPBACK": "no",
             "REGIMEN_LOG_LEVEL": "warning",
             "REGIMEN_LOG_FORMAT": "json",
         }
@@ -49,6 +52,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
         allowed_hosts=("api.example.org", "localhost"),
         allowed_origins=("https://desk.example.org",),
         pool_size=20,
+        webhook_retry_seconds=(0, 10, 600),
+        webhook_timeout_seconds=5,
+        webhook_loopback=False,
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
     )
@@ -65,6 +71,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("REGIMEN_PORT", "٣", "whole number"),
         ("REGIMEN_PORT", "9" * 5000, "whole number"),
         ("REGIMEN_POOL_SIZE", "0", "whole number from 1 to 100"),
+        ("REGIMEN_WEBHOOK_RETRY_SECONDS", "5,soon", "whole number from 0 to 604800"),
+        ("REGIMEN_WEBHOOK_TIMEOUT_SECONDS", "31", "whole number from 1 to 30"),
+        ("REGIMEN_WEBHOOK_LOOPBACK", "true", "must be yes or no"),
         ("REGIMEN_ENVIRONMENT", "staging", "development, production"),
         ("REGIMEN_SECRET", "short", "at least 32 characters"),
         ("REGIMEN_LOG_LEVEL", "loud", "debug, info, warning, error"),
@@ -88,6 +97,7 @@ def test_a_misspelt_variable_is_refused_with_those_there_are() -> None:
     [
         {"REGIMEN_ALLOWED_HOSTS": "*"},
         {"REGIMEN_ALLOWED_ORIGINS": "*"},
+        {"REGIMEN_WEBHOOK_LOOPBACK": "yes"},
         {"REGIMEN_LOG_LEVEL": "debug"},
     ],
     ids=lambda wrong: next(iter(wrong)),

@@ -31,6 +31,10 @@ TAGS = [
         "description": "What happened, in order, as a feed: nothing missed and nothing twice.",
     },
     {
+        "name": "webhooks",
+        "description": "Events sent to other systems: signed, at least once, in order in a plan.",
+    },
+    {
         "name": "patients",
         "description": "Minimal shadows of the EHR's patients, their absences and reported events.",
     },

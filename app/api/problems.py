@@ -17,9 +17,11 @@ from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
 from app.api.problem_model import MAX_ERRORS, Problem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
+from app.integrations.outbound import UrlRefused
 from app.services.batches import BatchNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
+from app.services.deliveries import DeliveryNotFound, WebhookDisabled
 from app.services.health import NotReady
 from app.services.idempotency import KeyInUse, KeyReused
 from app.services.locations import (
@@ -67,6 +69,7 @@ from app.services.protocols import (
     VersionNotActive,
     VersionNotDraft,
 )
+from app.services.webhooks import TooManyWebhooks, WebhookChangedMeanwhile, WebhookNotFound
 from app.services.worklist import DaysNotCountable
 
 MEDIA_TYPE = "application/problem+json"
@@ -149,6 +152,12 @@ KINDS: Mapping[type[Exception], Kind] = {
     PlanChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
     PatientNotMergeable: Kind(422, "patient-not-mergeable", "The patients cannot be merged"),
     BatchNotFound: Kind(404, "batch-not-found", "There is no such batch"),
+    WebhookNotFound: Kind(404, "webhook-not-found", "There is no such webhook"),
+    WebhookChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
+    WebhookDisabled: Kind(409, "webhook-disabled", "The webhook is disabled"),
+    TooManyWebhooks: Kind(409, "too-many-webhooks", "The clinic has too many webhooks"),
+    UrlRefused: Kind(422, "url-refused", "The URL cannot be called"),
+    DeliveryNotFound: Kind(404, "delivery-not-found", "There is no such delivery"),
     RevisionNotFound: Kind(404, "revision-not-found", "The plan has no such revision"),
     InvalidChange: Kind(422, "invalid-change", "The changes do not fit the plan"),
     ContradictoryChange: Kind(422, "contradictory-change", "The changes contradict the plan"),

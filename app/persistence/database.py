@@ -70,6 +70,11 @@ class Database:
     write: AsyncEngine
     read: AsyncEngine
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether it is a SQLite file, which belongs to one process."""
+        return self.write.dialect.name == "sqlite"
+
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that commits at the end of the block, or rolls back when it raises."""
         return self.write.begin()

@@ -52,6 +52,8 @@ STEP_KINDS = (
 BATCH_KINDS = ("closure", "amendment")
 BATCH_STATUSES = ("running", "done", "cancelled")
 BATCH_ITEM_STATUSES = ("waiting", "changed", "unchanged", "conflict", "failed", "cancelled")
+DELIVERY_STATUSES = ("waiting", "delivered", "dead")
+DISABLED_BECAUSE = ("by_hand", "failing", "gone")
 VERSION_STATUSES = ("draft", "active", "retired")
 LATERALITIES = ("left", "right", "bilateral")
 
@@ -604,4 +606,77 @@ class BatchItemRow(Row):
             sqlite_where=text("status = 'waiting'"),
             postgresql_where=text("status = 'waiting'"),
         ),
+    )
+
+
+class WebhookRow(Row):
+    """Where events of a clinic are sent to."""
+
+    __tablename__ = "webhooks"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    title: Mapped[str | None]
+    event_types: Mapped[JsonList | None]
+    """The types that are sent; None for every type."""
+    enabled: Mapped[bool]
+    disabled_because: Mapped[str | None]
+    failing_since: Mapped[datetime | None]
+    """The first failure after the last success."""
+    queued_until: Mapped[int] = mapped_column(BigInteger)
+    """The number of the last event that was looked at for deliveries."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    """The signing secret is derived from it and from the service's own; it is no secret itself."""
+    former_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    former_until: Mapped[datetime | None]
+    """Until when messages are signed with the former secret too."""
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of_clinic(),
+        _one_of("disabled_because", DISABLED_BECAUSE),
+        CheckConstraint("enabled <> (disabled_because IS NOT NULL)", name="disabled_for_a_reason"),
+        CheckConstraint(
+            "(former_salt IS NULL) = (former_until IS NULL)", name="former_salt_has_an_end"
+        ),
+    )
+
+
+class DeliveryRow(Row):
+    """The sending of one event to one webhook, with what became of it."""
+
+    __tablename__ = "deliveries"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    webhook_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    subject_id: Mapped[UUID]
+    """What its order is kept within: the event's plan, else its patient, else itself."""
+    status: Mapped[str]
+    attempts: Mapped[int]
+    """How often it was tried since it was queued, or replayed."""
+    next_at: Mapped[datetime | None]
+    """When it may be tried next; while somebody is trying, when another may take it over."""
+    log: Mapped[JsonList]
+    """The latest attempts."""
+    queued_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of("webhooks", "webhook_id"),
+        _of("events", "event_number", key=("number",)),
+        _one_of("status", DELIVERY_STATUSES),
+        CheckConstraint("(status = 'waiting') = (next_at IS NOT NULL)", name="waits_for_a_time"),
+        Index(None, "clinic_id", "webhook_id", "status", "event_number"),
+        _where(
+            "ix_deliveries_in_order",
+            "status = 'waiting'",
+            "webhook_id",
+            "subject_id",
+            "event_number",
+        ),
+        _where("ix_deliveries_next", "status = 'waiting'", "webhook_id", "next_at"),
     )

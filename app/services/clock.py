@@ -38,4 +38,4 @@ async def set_clock(ctx: Context, at: datetime | None) -> datetime:
     Gives the time it shows now. Raises ClockNotSettable.
     """
     await ClinicRepository(ctx.connection, ctx.clinic_id).set_clock(at)
-    return at or ctx.ordinary_now or ctx.now
+    return at or ctx.real_now

@@ -27,13 +27,18 @@ class Context:
     sandbox: bool = False
     ordinary_now: datetime | None = None
 
+    @property
+    def real_now(self) -> datetime:
+        """What the ordinary clock says, in a sandbox too."""
+        return self.ordinary_now or self.now
+
     def today(self, zone: str) -> date:
         """Today in this time zone, the name of which was checked when it was stored."""
         return local_date(self.now, ZoneInfo(zone))
 
     def new_id(self) -> UUID:
         """A new id (UUID version 7): ids sort by the moment at which their request began."""
-        moment = (self.ordinary_now or self.now).timestamp()
+        moment = self.real_now.timestamp()
         milliseconds, fraction = divmod(int(moment * 1_000_000), 1000)
         high = milliseconds << 16 | 0x7000 | fraction << 2
         low = 0x8000_0000_0000_0000 | secrets.randbits(62)

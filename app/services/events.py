@@ -64,6 +64,11 @@ class EventType(StrEnum):
     DECISION_TAKEN = "decision_taken"
     BREACH_FOUND = "breach_found"
     BREACH_CLEARED = "breach_cleared"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_REMOVED = "webhook_removed"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_TESTED = "webhook_tested"
 
 
 def new_event(
@@ -96,12 +101,12 @@ async def append(
     patient_id: UUID | None = None,
     revision: int | None = None,
     data: Mapping[str, str | int] | None = None,
-) -> None:
-    """Note what happened, last of all in its transaction."""
+) -> int:
+    """Note what happened, last of all in its transaction; gives its number."""
     event = new_event(
         ctx, type, plan_id=plan_id, patient_id=patient_id, revision=revision, data=data
     )
-    await EventRepository(ctx.connection, ctx.clinic_id).append([event])
+    return await EventRepository(ctx.connection, ctx.clinic_id).append([event])
 
 
 async def read_events(ctx: Context, which: EventFilter, *, after: int, limit: int) -> EventsRead:

@@ -19,6 +19,7 @@ from app.persistence.patients import PatientRecord, PatientRepository
 from app.persistence.plans.records import PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionRecord
+from app.persistence.webhooks import WebhookRecord
 
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 OTHER_CLINIC_ID = UUID("01938a5e-0000-7000-8000-00000000000f")
@@ -153,6 +154,27 @@ def an_event(number: int = 1, **fields: Any) -> NewEvent:
     """A plan was created."""
     event = NewEvent(id=uid(50_000 + number), type="plan.created", at=NOW, actor="local", data={})
     return replace(event, **fields)
+
+
+def a_webhook(number: int = 60, **fields: Any) -> WebhookRecord:
+    """A webhook that wants every event."""
+    webhook = WebhookRecord(
+        id=uid(number),
+        url="https://hooks.example.org/regimen",
+        title=None,
+        event_types=None,
+        enabled=True,
+        disabled_because=None,
+        failing_since=None,
+        queued_until=0,
+        salt=b"salt",
+        former_salt=None,
+        former_until=None,
+        revision=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(webhook, **fields)
 
 
 async def other_clinic(database: Database) -> None:

@@ -17,6 +17,7 @@ from app.domain.plans.steps import PlannedStep
 from app.persistence.batches import BatchRecord, BatchRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
 from app.persistence.database import open_database
+from app.persistence.deliveries import DeliveryRepository
 from app.persistence.idempotency import IdempotencyRepository
 from app.persistence.locations import ClosureRepository
 from app.persistence.migrate import MIGRATIONS, downgrade, require_no_difference, revisions, upgrade
@@ -28,6 +29,7 @@ from app.persistence.patient_reports import (
 from app.persistence.patients import Identifier
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.tables import PlannedStepRow, Row
+from app.persistence.webhooks import WebhookRepository
 from tests.persistence.given import (
     NOW,
     PATIENT,
@@ -35,6 +37,7 @@ from tests.persistence.given import (
     a_plan,
     a_revision,
     a_step,
+    a_webhook,
     an_event,
     surroundings,
     uid,
@@ -182,6 +185,9 @@ async def populate(url: str, **fields: Any) -> None:
             created_by="local",
         )
         await BatchRepository(connection, clinic).add(batch, [plan.id])
+        await WebhookRepository(connection, clinic).add(a_webhook())
+        deliveries = DeliveryRepository(connection, clinic, a_webhook().id)
+        assert await deliveries.queue_new(now=NOW, limit=10)
     await database.dispose()
 
 

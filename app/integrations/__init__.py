@@ -1,0 +1,1 @@
+"""Mapping between the domain and foreign formats, and calls to other people's servers."""

@@ -1,0 +1,323 @@
+"""Webhooks are sent to a real receiver: signed, at least once, in order in a plan, in good time."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.delivering import AT_ONCE
+from app.persistence.clinics import ClinicRepository
+from tests.given_sender import (
+    HOUR,
+    Sender,
+    a_sender,
+    fail_first,
+    in_order,
+    receiver,
+    revisions,
+    sender,
+)
+from tests.persistence.given import uid
+from tests.receivers import DRIP, HANG, RESET, RUBBISH, Receiver, receiving
+
+__all__ = ["receiver", "sender"]
+
+
+async def test_a_message_is_signed_as_receivers_libraries_verify(
+    sender: Sender, receiver: Receiver
+) -> None:
+    webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+    secret = (await sender.ask("GET", f"/v1/webhooks/{webhook['id']}/secret"))["secret"]
+    await sender.happen()
+
+    await sender.send()
+
+    (message,) = receiver.accepted
+    verified = Webhook(secret).verify(message.body, message.headers)
+    assert verified["type"] == "step_moved"
+    assert verified["data"]["plan_id"] == str(uid(0))
+    tampered = message.body.replace(b"step_moved", b"step_added")
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(tampered, message.headers)
+
+
+async def test_a_message_has_ids_and_nothing_else(sender: Sender, receiver: Receiver) -> None:
+    await sender.webhook(receiver.url, event_types=["step_moved"])
+    await sender.happen()
+
+    await sender.send()
+
+    (message,) = receiver.accepted
+    assert message.data == {
+        "event_id": message.id,
+        "number": 2,
+        "plan_id": str(uid(0)),
+        "revision": 1,
+        "step_id": str(uid(7)),
+    }
+
+
+async def test_a_message_of_a_sandbox_says_so(sender: Sender, receiver: Receiver) -> None:
+    async with sender.app.state.database.writing() as connection:
+        await ClinicRepository(connection, sender.app.state.clinic_id).make_sandbox()
+    await sender.webhook(receiver.url, event_types=["step_moved"])
+    await sender.happen()
+
+    await sender.send()
+
+    assert [message.data["sandbox"] for message in receiver.accepted] == [True]
+
+
+async def test_only_chosen_types_are_sent_and_only_from_the_making_on(
+    sender: Sender, receiver: Receiver
+) -> None:
+    await sender.happen(3)
+    await sender.webhook(f"{receiver.url}/moved", event_types=["step_moved", "step_missed"])
+    await sender.webhook(f"{receiver.url}/all")
+    await sender.happen()
+    await sender.happen(kind="step_booked")
+
+    await sender.send()
+
+    paths = [(message.path, message.data.get("revision")) for message in receiver.accepted]
+    assert [revision for path, revision in paths if path == "/moved"] == [4]
+    assert [revision for path, revision in paths if path == "/all"][-2:] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "behaviour, status, failure",
+    [
+        pytest.param(503, 503, None, id="fails"),
+        pytest.param(302, 302, None, id="redirects"),
+        pytest.param(HANG, None, "timed_out", id="hangs"),
+        pytest.param(DRIP, None, "timed_out", id="drips"),
+        pytest.param(RESET, None, "broken_off", id="resets"),
+        pytest.param(RUBBISH, None, "broken_off", id="answers rubbish"),
+    ],
+)
+async def test_what_did_not_arrive_is_tried_again_with_the_same_id(
+    sender: Sender, behaviour: int, status: int | None, failure: str | None
+) -> None:
+    async with receiving(fail_first(1, behaviour)) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen()
+
+        await sender.send()
+        (waiting,) = await sender.deliveries(webhook)
+        await sender.send(later=2 * HOUR)
+
+    (delivery,) = await sender.deliveries(webhook)
+    assert (waiting["status"], waiting["attempts"]) == ("waiting", 1)
+    assert [message.id for message in receiver.received] == [delivery["event_id"]] * 2
+    assert (delivery["status"], delivery["next_at"]) == ("delivered", None)
+    first, second = delivery["log"]
+    assert (first["status_code"], first["failure"]) == (status, failure)
+    assert second["status_code"] == 200
+
+
+async def test_a_receiver_that_is_away_is_tried_again(sender: Sender) -> None:
+    webhook = await sender.webhook("http://127.0.0.1:1/", event_types=["step_moved"])
+    await sender.happen()
+
+    await sender.send()
+
+    (delivery,) = await sender.deliveries(webhook, status="waiting")
+    assert [attempt["failure"] for attempt in delivery["log"]] == ["not_connected"]
+
+
+async def test_what_follows_in_a_plan_waits_and_other_plans_do_not(sender: Sender) -> None:
+    async with receiving(lambda it: 503 if it.data["revision"] == 2 else 200) as receiver:
+        await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(6, plans=2)
+
+        await sender.send()
+        first = revisions(receiver.accepted)
+        receiver.behave = lambda _: 200
+        await sender.send(later=2 * HOUR)
+
+    assert first == [1, 3, 5]
+    assert revisions(receiver.accepted) == [1, 3, 5, 2, 4, 6]
+
+
+async def test_after_the_last_attempt_a_delivery_is_dead_and_the_next_goes_on(
+    sender: Sender,
+) -> None:
+    async with receiving(lambda it: 500 if it.data["revision"] == 1 else 200) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(2)
+        for _ in range(3):
+            await sender.send(later=2 * HOUR)
+
+        (dead,) = await sender.deliveries(webhook, status="dead")
+        assert (dead["attempts"], len(dead["log"])) == (3, 3)
+        assert revisions(receiver.accepted) == [2]
+        receiver.behave = lambda _: 200
+        path = f"/v1/webhooks/{webhook['id']}/replay"
+        replayed = await sender.ask("POST", path, json={"after": 0, "dead_only": True})
+        await sender.send()
+
+    assert replayed == {"queued": 1}
+    assert revisions(receiver.accepted) == [2, 1]
+    assert await sender.deliveries(webhook, status="dead") == []
+
+
+async def test_one_delivery_is_replayed_with_its_id(sender: Sender, receiver: Receiver) -> None:
+    webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+    await sender.happen(2)
+    await sender.send()
+    number = (await sender.deliveries(webhook))[0]["event_number"]
+
+    path = f"/v1/webhooks/{webhook['id']}/deliveries/{number}"
+    replayed = await sender.ask("POST", f"{path}/replay")
+    await sender.send()
+
+    assert (replayed["status"], replayed["attempts"]) == ("waiting", 0)
+    assert revisions(receiver.accepted) == [1, 2, 1]
+    assert receiver.accepted[0].id == receiver.accepted[2].id
+    assert (await sender.ask("GET", path))["status"] == "delivered"
+
+
+async def test_everything_since_a_number_is_replayed_in_order(
+    sender: Sender, receiver: Receiver
+) -> None:
+    await sender.happen(3)
+    webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+    await sender.happen(2)
+    await sender.send()
+
+    path = f"/v1/webhooks/{webhook['id']}/replay"
+    replayed = await sender.ask("POST", path, json={"after": 1})
+    await sender.send()
+
+    assert replayed == {"queued": 4}
+    assert revisions(receiver.accepted) == [4, 5, 2, 3, 4, 5]
+
+
+async def test_a_test_is_sent_to_one_webhook_whatever_it_wants(
+    sender: Sender, receiver: Receiver
+) -> None:
+    webhook = await sender.webhook(f"{receiver.url}/one", event_types=["step_moved"])
+    await sender.webhook(f"{receiver.url}/other", event_types=["step_moved", "webhook_tested"])
+
+    delivery = await sender.ask("POST", f"/v1/webhooks/{webhook['id']}/test")
+    await sender.send()
+
+    (message,) = receiver.accepted
+    assert (message.path, message.id) == ("/one", delivery["event_id"])
+    assert message.data["webhook_id"] == webhook["id"]
+
+
+async def test_during_a_rotation_both_secrets_sign(sender: Sender, receiver: Receiver) -> None:
+    webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+    path = f"/v1/webhooks/{webhook['id']}/secret"
+    former = (await sender.ask("GET", path))["secret"]
+    await sender.ask("POST", f"{path}/rotate", json={"former_valid_hours": 2})
+    secret = (await sender.ask("GET", path))["secret"]
+
+    await sender.happen()
+    await sender.send()
+    await sender.happen()
+    sender.clock.ahead = timedelta(hours=2, minutes=1)
+    await sender.send()
+
+    during, after = receiver.accepted
+    assert secret != former
+    for known in (former, secret):
+        Webhook(known).verify(during.body, during.headers)
+    assert len(after.headers["webhook-signature"].split()) == 1
+
+
+async def test_nothing_is_sent_while_disabled_and_nothing_is_missing_then(
+    sender: Sender, receiver: Receiver
+) -> None:
+    webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+    disabled = await sender.change(webhook, enabled=False)
+    await sender.happen(2)
+    await sender.send()
+    before = len(receiver.received)
+
+    enabled = await sender.change(webhook, enabled=True)
+    await sender.send()
+
+    assert (disabled["enabled"], disabled["disabled_because"], before) == (False, "by_hand", 0)
+    assert (enabled["enabled"], enabled["disabled_because"]) == (True, None)
+    assert revisions(receiver.accepted) == [1, 2]
+
+
+async def test_a_webhook_that_fails_for_days_is_disabled_and_loses_nothing(
+    database_url: str,
+) -> None:
+    async with (
+        a_sender(database_url, waits=(HOUR,) * 99, seconds=1) as sender,
+        receiving(lambda _: 500) as receiver,
+    ):
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(2)
+        await sender.send()
+        await sender.send(later=timedelta(days=2))
+        failing = await sender.ask("GET", f"/v1/webhooks/{webhook['id']}")
+
+        await sender.send(later=timedelta(days=1, minutes=1))
+
+        disabled = await sender.ask("GET", f"/v1/webhooks/{webhook['id']}")
+        events = (await sender.ask("GET", "/v1/events?type=webhook_disabled"))["items"]
+        receiver.behave = lambda _: 200
+        await sender.change(webhook, enabled=True)
+        await sender.send()
+    assert (failing["enabled"], failing["failing_since"] is None) == (True, False)
+    assert (disabled["enabled"], disabled["disabled_because"]) == (False, "failing")
+    assert [event["data"]["because"] for event in events] == ["failing"]
+    assert revisions(receiver.accepted) == [1, 2]
+
+
+async def test_one_success_is_enough_to_stay_enabled(sender: Sender) -> None:
+    async with receiving(fail_first(1)) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen()
+        await sender.send()
+        await sender.send(later=timedelta(days=4))
+
+    assert (await sender.ask("GET", f"/v1/webhooks/{webhook['id']}"))["failing_since"] is None
+
+
+async def test_a_receiver_that_is_gone_is_left_alone(sender: Sender) -> None:
+    async with receiving(lambda _: 410) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(2)
+        await sender.send()
+        await sender.send(later=2 * HOUR)
+
+    found = await sender.ask("GET", f"/v1/webhooks/{webhook['id']}")
+    assert (found["disabled_because"], len(receiver.received)) == ("gone", 1)
+
+
+async def test_a_receiver_is_not_flooded(sender: Sender, receiver: Receiver) -> None:
+    await sender.webhook(receiver.url, event_types=["step_moved"])
+    await sender.happen(5 * AT_ONCE, plans=5 * AT_ONCE)
+
+    await sender.send()
+
+    assert len(receiver.accepted) == 5 * AT_ONCE
+    assert receiver.most_at_once <= AT_ONCE
+
+
+async def test_receivers_that_hang_delay_no_other(database_url: str, receiver: Receiver) -> None:
+    async with (
+        a_sender(database_url, waits=(HOUR,), seconds=30) as sender,
+        receiving(lambda _: HANG) as hanging,
+    ):
+        for number in range(3):
+            await sender.webhook(f"{hanging.url}/{number}", event_types=["step_moved"])
+        await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(40, plans=10)
+
+        receiver.expect(40)
+        working = asyncio.create_task(sender.deliverer.run())
+        await asyncio.wait_for(receiver.enough.wait(), 20)
+        sender.deliverer.stop()
+        hanging.hang_up()
+        await working
+
+    assert hanging.accepted == []
+    in_order(receiver.accepted)
