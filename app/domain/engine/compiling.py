@@ -26,9 +26,22 @@ NOTHING: LeftOut = frozenset()
 
 
 class Frame:
-    """The stretch of days a problem is looked at on, with the location's open days as bitsets."""
+    """The stretch of days a problem is looked at on, with the location's open days as bitsets.
 
-    __slots__ = ("_elements", "_known", "absences", "base", "floor", "problem", "size", "today")
+    ``rules`` are in the order of their ids: how a protocol lists them says nothing.
+    """
+
+    __slots__ = (
+        "_elements",
+        "_known",
+        "absences",
+        "base",
+        "floor",
+        "problem",
+        "rules",
+        "size",
+        "today",
+    )
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -39,6 +52,7 @@ class Frame:
         days = [day.toordinal() for day in _given_days(problem)]
         self.base = max(LOWEST, min(days) - extent)
         self.size = min(HIGHEST, max(days) + extent) - self.base + 1
+        self.rules = sorted(problem.protocol.rules, key=lambda rule: rule.id)
         self.absences = [absence for absence in problem.absences if absence.steps is not None]
         self._elements = frozenset(
             {"weekdays"}

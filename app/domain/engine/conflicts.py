@@ -145,7 +145,7 @@ def _counted(offset: Offset, unit: Unit, label: str, *, edge: str) -> str:
 
 
 def _rules(question: Question, texts: Texts) -> None:
-    for rule in question.problem.protocol.rules:
+    for rule in question.frame.rules:
         if rule.severity is Severity.BLOCK and not isinstance(rule, Readiness):
             texts[f"rule:{rule.id}"] = rule_in_words(rule)
 

@@ -12,6 +12,7 @@ from app.domain.engine.restrictions import (
     other_steps,
     pairs_between,
     pairs_of_kinds,
+    pairs_of_spans,
     washed_out,
     washout_targets,
 )
@@ -52,7 +53,7 @@ def spoken_day(ordinal: int) -> str:
 def breaches(compilation: Compilation, days: Days) -> tuple[Breach, ...]:
     """Rules to review or warn of which these days break, and findings nobody has cleared."""
     found = []
-    for rule in compilation.problem.protocol.rules:
+    for rule in compilation.frame.rules:
         if rule.severity is Severity.BLOCK and not isinstance(rule, Readiness):
             continue
         if compilation.omits(f"rule:{rule.id}"):
@@ -183,17 +184,16 @@ def _apart_from_others(
 
 
 def _overlaps(compilation: Compilation, rule: NoOverlap, days: Days) -> Iterator[Violation]:
-    for begin, end in combinations(rule.steps, 2):
-        pairs = pairs_between(compilation.expansion, begin, end)
-        for one, other in _judged(compilation, days, pairs):
-            first, second = sorted((one, other), key=lambda o: days[o.index])
-            last = value(first.span or 0, days[first.index])
-            if days[second.index] <= last:
-                text = (
-                    f"{second.label} begins on {spoken_day(days[second.index])}, before "
-                    f"{first.label} has ended on {spoken_day(last)}"
-                )
-                yield Violation((first.index, second.index), text)
+    pairs = pairs_of_spans(compilation.expansion, rule)
+    for one, other in _judged(compilation, days, pairs):
+        first, second = sorted((one, other), key=lambda o: days[o.index])
+        last = value(first.span or 0, days[first.index])
+        if days[second.index] <= last:
+            text = (
+                f"{second.label} begins on {spoken_day(days[second.index])}, before "
+                f"{first.label} has ended on {spoken_day(last)}"
+            )
+            yield Violation((first.index, second.index), text)
 
 
 def _washouts(compilation: Compilation, rule: Washout, days: Days) -> Iterator[Violation]:
@@ -211,7 +211,7 @@ def _washouts(compilation: Compilation, rule: Washout, days: Days) -> Iterator[V
 
 
 def _findings(compilation: Compilation, rule: Readiness, days: Days) -> Iterator[Violation]:
-    for event in compilation.problem.reported:
+    for event in sorted(compilation.problem.reported, key=lambda event: event.id):
         if event.finding not in rule.findings or event.cleared_on is not None:
             continue
         for occurrence in washout_targets(compilation.expansion, rule):

@@ -226,7 +226,7 @@ class _Finder:
                     element = f"{link.name}.{edge}"
                     if element in self._named:
                         yield from self._widened(element, min(most, _room(link, edge)), WAIVER_ROLE)
-        for rule in self._problem.protocol.rules:
+        for rule in self._question.frame.rules:
             # An order given way by days would put a step on the other side of its reference.
             if f"rule:{rule.id}" in self._named and not isinstance(rule, OrderRule):
                 role = rule.waiver_role or WAIVER_ROLE

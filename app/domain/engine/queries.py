@@ -73,12 +73,11 @@ def _freed(
 ) -> Iterator[Compilation]:
     if (last - first).days >= MAX_RANGE_DAYS:
         raise RangeTooLong(f"days are listed for at most {MAX_RANGE_DAYS} days at once")
-    others = tuple(kept for kept in problem.kept if kept.occurrence != occurrence)
-    question = Question(replace(problem, kept=others))
-    free = frozenset({f"pin:{occurrence}", f"anchor:{occurrence}"})
-    for compilation in question.networks(free):
-        index = occurrence_index(compilation, occurrence)
-        if index is not None and index not in compilation.given:
+    if any(fact.occurrence == occurrence for fact in problem.performed):
+        return
+    free = frozenset({f"{kind}:{occurrence}" for kind in ("pin", "anchor", "fact")})
+    for compilation in Question(problem).networks(free):
+        if occurrence_index(compilation, occurrence) is not None:
             yield compilation
 
 

@@ -134,7 +134,7 @@ class Explainer:
 
     def _ruled_out(self, occurrence: Occurrence, day: int) -> Reason | None:
         days = {**self._days, occurrence.index: day}
-        for rule in self._problem.protocol.rules:
+        for rule in self._compilation.frame.rules:
             if rule.severity is not Severity.BLOCK or self._compilation.omits(f"rule:{rule.id}"):
                 continue
             for violation in violations(self._compilation, rule, days):
@@ -190,14 +190,15 @@ def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason
     if plain.isoweekday() not in calendar.open_weekdays and "weekdays" not in left_out:
         weekday = WEEKDAYS[plain.weekday()]
         return Reason("weekday", f"the location is closed on {weekday}", "weekdays")
-    for closure in calendar.closures:
+    for closure in sorted(calendar.closures, key=lambda closure: closure.id):
         if closure.first <= plain <= closure.last and f"closure:{closure.id}" not in left_out:
             named = closure.title or closure.id
             text = f"the location is closed on {spoken_day(day)} ({named})"
             return Reason("closure", text, f"closure:{closure.id}")
-    for absence in compilation.problem.absences:
+    for absence in sorted(compilation.problem.absences, key=lambda absence: absence.id):
         concerns = absence.steps is None or occurrence.step.key in absence.steps
-        if concerns and absence.first <= plain <= absence.last:
+        waived = f"unavailable:{absence.id}" in left_out
+        if concerns and not waived and absence.first <= plain <= absence.last:
             text = f"{_who(absence.steps)} away {_from_to(absence.first, absence.last)}"
             return Reason("unavailable", text, f"unavailable:{absence.id}")
     return None

@@ -49,7 +49,7 @@ def compile_network(
     compilation = Compilation(frame, expansion, left_out)
     if not compilation.place_steps():
         return compilation, False
-    for rule in frame.problem.protocol.rules:
+    for rule in frame.rules:
         if rule.severity is Severity.BLOCK and not compilation.omits(f"rule:{rule.id}"):
             _add_rule(compilation, rule)
     return compilation, compilation.net.start(compilation.present)
@@ -78,13 +78,19 @@ def pairs_between(
                 yield i, j
 
 
+def pairs_of_spans(expansion: Expansion, rule: NoOverlap) -> Iterator[tuple[int, int]]:
+    """Every two occurrences the rule speaks of, also two of one repeated step."""
+    named = {i for selector in rule.steps for i in expansion.selected(selector)}
+    yield from combinations(sorted(named), 2)
+
+
 def other_steps(
     problem: Problem, rule: MinGapOfKinds, left_out: LeftOut
 ) -> Iterator[tuple[OtherPlan, OtherStep]]:
     """Steps of other plans which a patient-wide gap looks at."""
     if rule.scope is not Scope.PATIENT:
         return
-    for plan in problem.other_plans:
+    for plan in sorted(problem.other_plans, key=lambda plan: plan.id):
         if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
             continue
         for step in plan.steps:
@@ -117,12 +123,12 @@ def agent_days(
     problem: Problem, rule: Washout, left_out: LeftOut = NOTHING
 ) -> Iterator[tuple[str, int]]:
     """The elements and days on which the agent of a washout was given."""
-    for event in problem.reported:
+    for event in sorted(problem.reported, key=lambda event: event.id):
         element = f"event:{event.id}"
         here = not rule.same_site or same_site(problem, event.body_site, event.laterality)
         if event.agent == rule.agent and here and element not in left_out:
             yield element, event.on.toordinal()
-    for plan in problem.other_plans:
+    for plan in sorted(problem.other_plans, key=lambda plan: plan.id):
         if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
             continue
         for step in plan.steps:
@@ -165,9 +171,8 @@ def _add_rule(compilation: Compilation, rule: Rule) -> None:
         case MinGapOfKinds():
             _keep_kinds_apart(compilation, rule)
         case NoOverlap():
-            for one, other in combinations(rule.steps, 2):
-                for i, j in pairs_between(expansion, one, other):
-                    _apart(compilation, i, j, _after_end(expansion, i), _after_end(expansion, j))
+            for i, j in pairs_of_spans(expansion, rule):
+                _apart(compilation, i, j, _after_end(expansion, i), _after_end(expansion, j))
         case Washout():
             _wash_out(compilation, rule)
         case Cluster():

@@ -27,7 +27,7 @@ def standing_breaches(problem: Problem) -> tuple[Breach, ...]:
 
 def _broken_rules(compilation: Compilation, days: dict[int, int]) -> list[Breach]:
     found = []
-    for rule in compilation.problem.protocol.rules:
+    for rule in compilation.frame.rules:
         if compilation.omits(f"rule:{rule.id}"):
             continue
         for violation in violations(compilation, rule, days):

@@ -14,9 +14,13 @@ WEIGHTS = {Commitment.BOOKED: 4, Commitment.ACTIVE: 2, Commitment.DRAFT: 0}
 
 @dataclass(frozen=True)
 class Link:
-    """One timing of an occurrence, its reference resolved: a day, an occurrence, or nothing yet."""
+    """One timing of an occurrence, its reference resolved: a day, an occurrence, or nothing yet.
+
+    ``hangs_on`` is the occurrence it names, also where a frozen day or nothing yet is counted from.
+    """
 
     reference: OccurrenceId | date | None
+    hangs_on: OccurrenceId | None
     at_end: bool
     bounds: Bounds
     name: str
@@ -64,6 +68,12 @@ class Reading:
     def __post_init__(self) -> None:
         self.clock = Clock(self.problem)
         self._waived = {waiver.element: waiver.days for waiver in self.problem.waivers}
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The alternatives of steps that exist."""
+        there = {occurrence.step for occurrence in self.nodes}
+        return {step: option for step, option in self.options.items() if step in there}
 
     def active(self, *elements: str) -> bool:
         """Whether all these elements are there: neither waived nor left out."""

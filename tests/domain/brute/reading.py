@@ -88,7 +88,7 @@ def _count(problem: Problem, count: Count) -> int:
     if by_value:
         return by_value.get(str(value), count.default)
     assert isinstance(value, int)
-    return max(0, value - count.less)
+    return max(0, min(value - count.less, count.maximum))
 
 
 def _existing(problem: Problem) -> dict[str, list[OccurrenceId]]:
@@ -158,12 +158,13 @@ def _node(
     for number, timing in enumerate(timings, 1):
         name = f"timing:{occurrence}" + (f"[{number}]" if number > 1 else "")
         reference = _resolve(problem, timing.reference, existing)
-        if isinstance(reference, OccurrenceId) and reference is not _LEFT_OUT:
-            reference = _followed(problem, reference, timing)
+        hangs_on = reference if isinstance(reference, OccurrenceId) else None
+        if hangs_on is not None and hangs_on is not _LEFT_OUT:
+            reference = _followed(problem, hangs_on, timing)
         at_end = isinstance(timing.reference, StepReference) and (
             timing.reference.point is Point.END
         )
-        links.append(Link(reference, at_end, timing.bounds, name))
+        links.append(Link(reference, hangs_on, at_end, timing.bounds, name))
     return Node(occurrence, step, step.importance, step.any_day, links)
 
 
@@ -226,9 +227,9 @@ def _drop_what_hangs_on_the_left_out(reading: Reading) -> None:
             node.id
             for node in reading.nodes.values()
             if any(
-                isinstance(link.reference, OccurrenceId)
-                and link.reference not in reading.nodes
-                and link.reference not in skipped
+                link.hangs_on is not None
+                and link.hangs_on not in reading.nodes
+                and link.hangs_on not in skipped
                 for link in node.links
             )
         ]
@@ -279,9 +280,9 @@ def _mark_undated(reading: Reading) -> None:
     while changed:
         changed = False
         for node in reading.nodes.values():
-            if node.undated or node.performed or node.asked is not None:
+            if node.undated or node.performed or node.asked_element:
                 continue
-            rootless = not node.links and node.asked_element == "" and node.id != reading.ignoring
+            rootless = not node.links and node.id != reading.ignoring
             postponed = (
                 reading.problem.postponed and anchor is not None and anchor.occurrence == node.id
             )

@@ -174,7 +174,9 @@ class Relations:
                 self._add_rule_of_two(rule)
             case MinGapOfKinds():
                 self._add_kinds(rule)
-            case SameDay() | NoOverlap() | Cluster():
+            case SameDay():
+                self._add_same_day(rule)
+            case NoOverlap() | Cluster():
                 self._add_rule_of_several(rule)
             case Washout():
                 self._add_washout(rule)
@@ -221,7 +223,13 @@ class Relations:
             case _:
                 return self.horizon.turned_round(self._two(rule))
 
-    def _add_rule_of_several(self, rule: SameDay | NoOverlap | Cluster) -> None:
+    def _add_same_day(self, rule: SameDay) -> None:
+        for first, second in combinations(rule.steps, 2):
+            for one in self._selected(first):
+                for other in self._selected(second):
+                    self._relate(one, other, self.horizon.day, self.horizon.day)
+
+    def _add_rule_of_several(self, rule: NoOverlap | Cluster) -> None:
         members = list({n.id: n for s in rule.steps for n in self._selected(s)}.values())
         if isinstance(rule, Cluster) and any(
             node.performed or node.held or node.kept is None for node in members
@@ -229,8 +237,6 @@ class Relations:
             return
         for one, other in combinations(members, 2):
             match rule:
-                case SameDay():
-                    self._relate(one, other, self.horizon.day, self.horizon.day)
                 case NoOverlap():
                     self._relate(one, other, self._clear_of(one, other), self._clear_of(other, one))
                 case Cluster():

@@ -46,6 +46,8 @@ def days_by_trial(
     found: set[int] = set()
     for reading in readings(problem, ignoring=occurrence):
         relations = Relations(reading)
+        if occurrence not in relations.domains:
+            continue
         asked = relations.horizon.between(first.toordinal(), last.toordinal())
         for day in relations.horizon.members(asked & relations.domains[occurrence]):
             domains = dict(relations.domains)
@@ -394,4 +396,4 @@ def _answer(relations: Relations, days: Days, binding: set[OccurrenceId]) -> Ans
         for node in reading.nodes.values()
         if node.kept is not None and not node.performed and shown[node.id] != node.kept.day
     }
-    return Answer(shown, windows, ends, reading.options, moves, deviations, cost)
+    return Answer(shown, windows, ends, reading.chosen, moves, deviations, cost)
