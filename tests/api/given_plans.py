@@ -199,8 +199,9 @@ async def store_protocol(
             )
         )
         if status != "draft":
+            approval = {"name": "Dr Example", "confirmed": []}
             await protocols.activate(
-                document.key, version, revision=1, approval={"name": "Dr Example"}, now=_MADE
+                document.key, version, revision=1, approval=approval, now=_MADE
             )
         if status == "retired":
             await protocols.retire(document.key, version, now=_MADE)

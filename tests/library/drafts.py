@@ -22,8 +22,11 @@ DRAFTS = {
     "achilles-prp": "07-achilles-prp",
     "knee-bmac-three-part": "09-knee-bmac-three-part",
     "knee-prp-series": "10-knee-prp-series",
+    "custom-orthotics": "11-module-custom-orthotics",
     "outcomes-12m": "12-module-outcomes-12m",
 }
+# Of its figures only those are its own which tie the two sides together.
+BILATERAL = ("ankle-bilateral", "08-ankle-bilateral-staged")
 needs_drafts = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no clinical drafts in {FOLDER}")
 
 

@@ -1,5 +1,6 @@
 """The built-in protocols: sound, sourced, faithful to the drafts, and right in the told stories."""
 
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ from app.domain.documents import (
     clinic_rules_schema,
     clinic_rules_to_data,
     document_to_data,
+    expand,
     parse_clinic_rules,
     parse_protocol,
     protocol_schema,
@@ -23,10 +25,11 @@ from app.domain.protocols import Step, StepKind
 from app.services.library import (
     library_clinic_rules,
     library_keys,
+    library_parts,
     library_protocol,
     library_protocols,
 )
-from tests.library.drafts import DRAFTS
+from tests.library.drafts import BILATERAL, DRAFTS
 
 MONDAY_TO_FRIDAY = Calendar(frozenset({1, 2, 3, 4, 5}))
 PROTOCOLS = library_protocols()
@@ -38,8 +41,8 @@ def file_data(name: str) -> object:
     return read_yaml(files("app.library").joinpath(f"{name}.yaml").read_bytes())
 
 
-def test_the_library_has_ten_protocols() -> None:
-    assert library_keys() == tuple(sorted(DRAFTS))
+def test_the_library_has_ten_protocols_and_two_modules() -> None:
+    assert library_keys() == tuple(sorted([*DRAFTS, BILATERAL[0]]))
 
 
 @each_protocol
@@ -82,12 +85,18 @@ def test_a_file_keeps_to_the_published_schema(document: ProtocolDocument) -> Non
 
 @each_protocol
 def test_a_file_is_read_alike_by_the_library_and_the_api(document: ProtocolDocument) -> None:
-    assert parse_protocol(file_data(document.key)) == document
+    data = file_data(document.key)
+
+    assert expand(data, library_parts(data)).document == document
 
 
 @each_protocol
 def test_a_protocol_is_written_back_without_loss(document: ProtocolDocument) -> None:
-    assert parse_protocol(document_to_data(document)) == document
+    alone = replace(document, written_as=None)
+
+    assert parse_protocol(document_to_data(document)) == alone
+    if document.written_as is not None:
+        assert document.written_as.data == file_data(document.key)
 
 
 def test_mortons_ladder_keeps_its_decisions() -> None:
