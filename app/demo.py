@@ -23,7 +23,7 @@ from app.migrating import migrate
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from app.printing import console
 from app.serving import address, listening, serve_on
-from app.settings import Settings
+from app.settings import LogLevel, Settings
 
 # Written into the file's header, so that no other file is ever replaced.
 MARK = int.from_bytes(b"Rgmn", "big")
@@ -35,7 +35,8 @@ def run(settings: Settings, *, file: Path, serve: bool) -> None:
     settings = replace(settings, database_url=url)
     # The port first: who cannot serve shall not lose the database of the demo that is running.
     with listening(settings.host, settings.port) if serve else nullcontext() as sock:
-        configure_logs(settings)
+        # A line for each request would stand between the lines of the story.
+        configure_logs(replace(settings, log_level=LogLevel.WARNING))
         start_afresh(file)
         migrate(settings)
         app, out = create_app(settings), console()

@@ -1,4 +1,7 @@
-"""How log lines look, for people or for machines. They never hold the text of an exception."""
+"""How log lines look, for people or for machines. They never hold the text of an exception.
+
+What is logged while a request is served has the request's id.
+"""
 
 import json
 import logging
@@ -7,7 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from traceback import walk_tb
 from types import MappingProxyType, TracebackType
+from typing import TextIO
 
+from app.api.edge import REQUEST_ID
+from app.api.watching import fields_of
 from app.settings import LogFormat, LogLevel, Settings
 
 _LEVELS: Mapping[LogLevel, int] = MappingProxyType(
@@ -21,6 +27,9 @@ _LEVELS: Mapping[LogLevel, int] = MappingProxyType(
 # They say at this level what only concerns themselves.
 _TALKATIVE = ("aiosqlite", "alembic", "asyncio", "uvicorn")
 
+# Made once: `json.dumps` makes another for every line.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 _Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 _Exception = _Raised | tuple[None, None, None]
 
@@ -31,8 +40,10 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The entry as a line for people."""
         entry = _entry(record)
-        line = f"{entry['at']} {record.levelname.lower()} {record.name}: {entry['text']}"
-        return line if "error" not in entry else f"{line} ({entry['error']})"
+        line = f"{entry.pop('at')} {record.levelname.lower()} {record.name}: {entry.pop('text')}"
+        error = entry.pop("error", None)
+        told = "".join(f" {name}={value}" for name, value in entry.items())
+        return f"{line}{told}" if error is None else f"{line}{told} ({error})"
 
 
 class JsonLines(logging.Formatter):
@@ -41,12 +52,12 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The entry as a line for machines."""
         level, logger = record.levelname.lower(), record.name
-        return json.dumps({"level": level, "logger": logger, **_entry(record)}, ensure_ascii=False)
+        return _encode({"level": level, "logger": logger, **_entry(record)})
 
 
-def configure_logs(settings: Settings) -> None:
+def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send every log line of this process to standard error, as the settings say."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else Lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -56,9 +67,13 @@ def configure_logs(settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
-def _entry(record: logging.LogRecord) -> dict[str, str]:
+def _entry(record: logging.LogRecord) -> dict[str, object]:
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    entry = {"at": at.replace("+00:00", "Z"), "text": record.getMessage()}
+    entry: dict[str, object] = {"at": at.replace("+00:00", "Z"), "text": record.getMessage()}
+    request_id = REQUEST_ID.get()
+    if request_id:
+        entry["request_id"] = request_id
+    entry.update(fields_of(record))
     if record.exc_info:
         entry["error"] = _where(record.exc_info)
     return entry

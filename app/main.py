@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
@@ -19,6 +20,7 @@ from app.api import (
     handlers,
     health,
     locations,
+    metrics,
     openapi,
     patient_lives,
     patient_reports,
@@ -27,9 +29,11 @@ from app.api import (
     worklist,
 )
 from app.api.edge import Edge
+from app.api.limits import InFlight, RateLimit
 from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
 from app.api.protocols import routes as protocols
+from app.api.watching import Watch
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.settings import Settings
@@ -56,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     clinic.router,
     clock.router,
     health.router,
+    metrics.router,
     docs.router,
 )
 
@@ -87,9 +92,22 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
     handlers.install(app)
-    _let_browsers_call(app, settings.allowed_origins)
-    app.add_middleware(Edge, hosts=settings.allowed_hosts)
+    app.state.figures = CollectorRegistry()
+    app.state.watch = Watch(app.state.figures, app.state.database.pool_use)
+    _add_layers(app, settings)
     return app
+
+
+def _add_layers(app: FastAPI, settings: Settings) -> None:
+    """What a request passes before any route, the innermost first.
+
+    Browsers may read refusals, too, so what may refuse comes after what lets them call.
+    """
+    if settings.rate_limit:
+        app.add_middleware(RateLimit, per_minute=settings.rate_limit)
+    app.add_middleware(InFlight, most=settings.max_in_flight)
+    _let_browsers_call(app, settings.allowed_origins)
+    app.add_middleware(Edge, hosts=settings.allowed_hosts, watch=app.state.watch)
 
 
 @asynccontextmanager
@@ -121,5 +139,13 @@ def _let_browsers_call(app: FastAPI, origins: tuple[str, ...]) -> None:
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
+            expose_headers=[
+                "ETag",
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Request-Id",
+            ],
         )

@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from app.api.connections import Connection
+from app.api.metrics import SHARED_FIGURES
 from app.databases import described, require_tables, sqlite_file
 from app.failures import CommandFailed
 from app.logs import configure_logs
@@ -20,6 +23,8 @@ from app.settings import Settings
 MAX_WORKERS = 64
 # Requests under way get this long to end after the signal to stop.
 STOP_SECONDS = 20
+# Longer than proxies keep idle connections: else they would now and then use one just closed.
+IDLE_SECONDS = 75
 
 
 def serve(settings: Settings, *, workers: int = 1) -> None:
@@ -60,7 +65,9 @@ def serve_on(sock: socket.socket, app: FastAPI) -> None:
 def serve_in_workers(sock: socket.socket, workers: int) -> None:
     """Serve in processes of their own, each with an application made by `application`."""
     config = _config("app.serving:application", factory=True, workers=workers)
-    Multiprocess(config, sockets=[sock]).run()
+    with TemporaryDirectory(prefix="regimen-figures-") as folder:
+        os.environ[SHARED_FIGURES] = folder
+        Multiprocess(config, sockets=[sock]).run()
 
 
 def application() -> FastAPI:
@@ -102,7 +109,7 @@ def _config(app: FastAPI | str, **options: int | bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         # Access logs would hold addresses with queries; our own set-up is kept.
@@ -111,6 +118,7 @@ def _config(app: FastAPI | str, **options: int | bool) -> uvicorn.Config:
         server_header=False,
         # Nobody is believed about whom they forward for.
         proxy_headers=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         **options,  # type: ignore[arg-type] # a few of many, passed on by name
     )

@@ -81,6 +81,11 @@ class Settings:
 
     webhook_loopback: bool = False
     """Whether webhooks may be of this machine, also without TLS: `yes` or `no`; for development."""
+    max_in_flight: int = 64
+    """Requests that a process works on at once, 1 to 10000; more are answered 503."""
+
+    rate_limit: int = 6000
+    """Requests a minute from one caller and process, to 1000000; 0 for any number."""
 
     log_level: LogLevel = LogLevel.INFO
     """`debug`, `info`, `warning` or `error`."""
@@ -197,6 +202,8 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "webhook_retry_seconds": _whole_numbers(0, 604800),
         "webhook_timeout_seconds": _whole_number(1, 30),
         "webhook_loopback": _yes_or_no,
+        "max_in_flight": _whole_number(1, 10_000),
+        "rate_limit": _whole_number(0, 1_000_000),
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),
     }

@@ -20,7 +20,7 @@ Client = AsyncClient
 Answer = Response
 
 PROBLEM = "application/problem+json"
-_UNDOCUMENTED = re.compile(r"/(openapi\.json|docs.*|redoc|guide.*)?$")
+_UNDOCUMENTED = re.compile(r"/(openapi\.json|docs.*|redoc|guide.*|metrics)?$")
 
 
 class Document:

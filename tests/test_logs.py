@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.logs import configure_logs
+from app.logs import JsonLines, Lines, configure_logs
 from app.settings import LogFormat, LogLevel, Settings
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    level = root.level
     yield
-    root.handlers[:] = handlers
+    # The test runner has put in others of its own meanwhile.
+    root.handlers[:] = [
+        handler for handler in root.handlers if not isinstance(handler.formatter, Lines | JsonLines)
+    ]
     root.setLevel(level)
 
 

@@ -38,6 +38,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "REGIMEN_WEBHOOK_RETRY_SECONDS": "0, 10,600",
             "REGIMEN_WEBHOOK_TIMEOUT_SECONDS": "5",
             "REGIMEN_WEBHOOK_LOOPBACK": "no",
+            "REGIMEN_MAX_IN_FLIGHT": "32",
+            "REGIMEN_RATE_LIMIT": "0",
             "REGIMEN_LOG_LEVEL": "warning",
             "REGIMEN_LOG_FORMAT": "json",
         }
@@ -55,6 +57,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         webhook_retry_seconds=(0, 10, 600),
         webhook_timeout_seconds=5,
         webhook_loopback=False,
+        max_in_flight=32,
+        rate_limit=0,
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
     )
@@ -74,6 +78,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("REGIMEN_WEBHOOK_RETRY_SECONDS", "5,soon", "whole number from 0 to 604800"),
         ("REGIMEN_WEBHOOK_TIMEOUT_SECONDS", "31", "whole number from 1 to 30"),
         ("REGIMEN_WEBHOOK_LOOPBACK", "true", "must be yes or no"),
+        ("REGIMEN_MAX_IN_FLIGHT", "0", "whole number from 1 to 10000"),
+        ("REGIMEN_RATE_LIMIT", "-1", "whole number from 0 to 1000000"),
         ("REGIMEN_ENVIRONMENT", "staging", "development, production"),
         ("REGIMEN_SECRET", "short", "at least 32 characters"),
         ("REGIMEN_LOG_LEVEL", "loud", "debug, info, warning, error"),

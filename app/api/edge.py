@@ -1,11 +1,13 @@
 """The outermost layer, pure ASGI: request ids, security headers, limits of headers, last resort.
 
-It reads no body and knows no route.
+It reads no body and knows no route; what became of each request it tells a watcher.
 """
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from time import perf_counter
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -24,6 +26,12 @@ from app.api.refusals import (
 MAX_ADDRESS = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADERS_SIZE = 32 * 1024
+
+# The id of the request that is being served; empty where none is.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+
+# Told the request, the status of its answer (0: none was sent) and the seconds it took.
+Watcher = Callable[[Scope, int, float], None]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
@@ -45,9 +53,10 @@ class Edge:
     name below a domain, ``*`` any name.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], watch: Watcher) -> None:
         names = [host.lower() for host in hosts]
         self._app = app
+        self._watch = watch
         self._hosts = frozenset(name for name in names if not name.startswith("*."))
         self._is_open = "*" in names
         self._domains = tuple(name[1:] for name in names if name.startswith("*."))
@@ -57,21 +66,29 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        begin = perf_counter()
         answer = _Answer(send)
         host, refusal = _look_over(scope, answer)
-        scope["request_id"] = answer.request_id.decode("ascii")
+        token = REQUEST_ID.set(answer.request_id.decode("ascii"))
         if refusal is None and not self._serves(host):
             refusal = HostRefused("the Host header does not name this service")
-        if refusal is not None:
-            await problem_response(refusal)(scope, receive, answer.send)
-            return
+        try:
+            if refusal is None:
+                await self._served(scope, receive, answer)
+            else:
+                await problem_response(refusal)(scope, receive, answer.send)
+        finally:
+            self._watch(scope, answer.status, perf_counter() - begin)
+            REQUEST_ID.reset(token)
+
+    async def _served(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception as error:  # the last resort: no error leaves the service
-            response: Response = unexpected_response(scope["request_id"], error)
-            if answer.started:
+            response: Response = unexpected_response(error)
+            if answer.status:
                 raise  # the server cuts the connection: half an answer must not look whole
             await response(scope, receive, answer.send)
 
@@ -86,24 +103,32 @@ class Edge:
 class _Answer:
     """Sends an answer on with the headers that every answer has."""
 
-    __slots__ = ("_send", "request_id", "started")
+    __slots__ = ("_send", "request_id", "status")
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.started = False
+        self.status = 0
         self.request_id = b""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
-            headers = message["headers"]
-            present = {name for name, _ in headers}
-            message["headers"] = [
-                *headers,
-                (b"x-request-id", self.request_id),
-                *(header for header in _SECURITY_HEADERS if header[0] not in present),
-            ]
+            self.status = message["status"]
+            message["headers"] = with_headers_of_every_answer(message["headers"], self.request_id)
         await self._send(message)
+
+
+def with_headers_of_every_answer(
+    headers: Iterable[tuple[bytes, bytes]], request_id: bytes | None = None
+) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, completed."""
+    own = [*headers, (b"x-request-id", request_id or new_request_id())]
+    present = {name for name, _ in own}
+    return [*own, *(header for header in _SECURITY_HEADERS if header[0] not in present)]
+
+
+def new_request_id() -> bytes:
+    """An id for a request that brings none."""
+    return secrets.token_hex(8).encode("ascii")
 
 
 def _look_over(scope: Scope, answer: _Answer) -> tuple[bytes, Refusal | None]:
@@ -116,7 +141,7 @@ def _look_over(scope: Scope, answer: _Answer) -> tuple[bytes, Refusal | None]:
             hosts.append(value)
         elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             answer.request_id = value
-    answer.request_id = answer.request_id or secrets.token_hex(8).encode("ascii")
+    answer.request_id = answer.request_id or new_request_id()
     if len(hosts) != 1:
         return b"", RequestRefused("exactly one Host header is needed")
     if size > MAX_HEADERS_SIZE or len(scope["headers"]) > MAX_HEADERS:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.deps import OpenContext, ReadContextsDep
 from app.api.fields import Instant, Out
+from app.api.limits import STOPPING, place_given_up
 from app.api.routing import Route
 from app.services import events
 from app.services.events import EventFilter, EventRecord, EventsRead, EventType
@@ -112,13 +113,16 @@ async def _awaited(
     limit: int,
     wait: int,
 ) -> EventsRead:
-    """Look until something fits, the time is over or the client is gone."""
+    """Look until something fits, the time is over, the client is gone or the service stops."""
     end = anyio.current_time() + wait
     while True:
         async with contexts() as ctx:
             found = await events.read_events(ctx, which, after=after, limit=limit)
         left = end - anyio.current_time()
-        if found.items or left <= 0 or await request.is_disconnected():
+        if found.items or left <= 0 or STOPPING in request.scope or await request.is_disconnected():
             return found
         after = found.last
-        await anyio.sleep(min(POLL_SECONDS, left))
+        async with place_given_up(request.scope) as is_room:
+            if not is_room:
+                return found
+            await anyio.sleep(min(POLL_SECONDS, left))

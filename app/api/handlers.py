@@ -53,7 +53,7 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
     refusal = refusal_by_database(error)
     if refusal is not None:
         return problem_response(refusal)
-    return unexpected_response(request.scope.get("request_id", ""), error)
+    return unexpected_response(error)
 
 
 def refusal_by_database(error: Exception) -> refusals.Refusal | None:
@@ -75,16 +75,16 @@ def _is_contention(error: DBAPIError) -> bool:
     return "database is locked" in str(error.orig)
 
 
-def unexpected_response(request_id: str, error: Exception) -> Response:
+def unexpected_response(error: Exception) -> Response:
     """Log where an unexpected error arose, and answer without detail."""
-    note_unexpected(request_id, error)
+    note_unexpected(error)
     return problem_response(refusals.Unexpected())
 
 
-def note_unexpected(request_id: str, error: Exception) -> None:
+def note_unexpected(error: Exception) -> None:
     """Log where an unexpected error arose, never its text."""
     where = " < ".join(reversed(_frames(error)))
-    _log.error("unexpected %s in request %s at %s", type(error).__name__, request_id, where)
+    _log.error("unexpected %s at %s", type(error).__name__, where)
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from fastapi import Response
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from app.api import refusals
 from app.api.documents import MalformedDocument
@@ -74,14 +75,16 @@ from app.services.worklist import DaysNotCountable
 
 MEDIA_TYPE = "application/problem+json"
 BODY = "regimen.body"
+# Where a request keeps the kind of problem it was answered with.
+SLUG = "regimen.problem"
 MAX_ERRORS_SIZE = 16 * 1024
 
 
 class Kind(NamedTuple):
     """How one class of errors is answered.
 
-    ``members`` gives further members of the document from the error and the request's body, for
-    a ``model`` that has them.
+    ``closes`` says that what is left of the request is not read; ``members`` gives further
+    members of the document from the error and the request's body, for a ``model`` that has them.
     """
 
     status: int
@@ -89,6 +92,7 @@ class Kind(NamedTuple):
     title: str
     model: type[BaseModel] = Problem
     retry_after: int | None = None
+    closes: bool = False
     members: Callable[[Any, Any], Mapping[str, Any]] | None = None
 
 
@@ -105,7 +109,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.HeadersTooLarge: Kind(431, "headers-too-large", "The headers are too large"),
     refusals.AddressNotFound: Kind(404, "no-such-address", "Nothing is found here"),
     refusals.MethodNotAllowed: Kind(405, "method-not-allowed", "The method is not allowed"),
-    refusals.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
+    refusals.BodyTooLarge: Kind(413, "body-too-large", "The body is too large", closes=True),
+    refusals.HeadersTooSlow: Kind(408, "headers-too-slow", "The headers were too slow"),
+    refusals.BodyTooSlow: Kind(408, "body-too-slow", "The body was too slow", closes=True),
+    refusals.RateExceeded: Kind(429, "rate-exceeded", "Too many requests"),
     refusals.MediaTypeRefused: Kind(
         415, "unsupported-media-type", "The body's media type is not read"
     ),
@@ -182,6 +189,18 @@ KINDS: Mapping[type[Exception], Kind] = {
 }
 
 
+class ProblemResponse(Response):
+    """A problem document; the request remembers its kind."""
+
+    media_type = MEDIA_TYPE
+    slug = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope[SLUG] = self.slug
+        await super().__call__(scope, receive, send)
+
+
 def kind_of(error: type[Exception]) -> Kind:
     """How errors of this class are answered."""
     return next(KINDS[parent] for parent in error.__mro__ if parent in KINDS)
@@ -248,12 +267,13 @@ def _example(kind: Kind, error: type[Exception]) -> dict[str, Any]:
 def problem_response(error: Exception, body: Any = None) -> Response:
     """The answer to an error of the table; ``body`` is what was read from the request."""
     kind = kind_of(type(error))
-    return Response(
+    response = ProblemResponse(
         json.dumps(problem_data(error, body), ensure_ascii=False, separators=(",", ":")),
         status_code=kind.status,
-        media_type=MEDIA_TYPE,
         headers=_headers(kind, error),
     )
+    response.slug = kind.slug
+    return response
 
 
 def problem_data(error: Exception, body: Any = None) -> dict[str, Any]:
@@ -273,6 +293,10 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     headers = {}
     if kind.retry_after is not None:
         headers["Retry-After"] = str(kind.retry_after)
+    if kind.closes:
+        headers["Connection"] = "close"
+    if isinstance(error, refusals.RateExceeded):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, refusals.MethodNotAllowed):
         headers["Allow"] = error.allow
     return headers

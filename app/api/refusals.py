@@ -63,8 +63,24 @@ class IdempotencyKeyRefused(Refusal):
     """The Idempotency-Key header is not 1 to 255 printable ASCII characters."""
 
 
+class HeadersTooSlow(Refusal):
+    """The request's headers did not come within 10 seconds."""
+
+
+class BodyTooSlow(Refusal):
+    """The body did not come within 20 seconds."""
+
+
+class RateExceeded(Refusal):
+    """The caller sends too many requests; try again after the seconds in Retry-After."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("the caller's requests of this minute are used up")
+        self.retry_after = retry_after
+
+
 class Overloaded(Refusal):
-    """All database connections stayed busy; try again after the seconds in Retry-After."""
+    """The service has as much to do as it can; try again after the seconds in Retry-After."""
 
 
 class Contended(Refusal):

@@ -1,5 +1,6 @@
 """The route class of every operation: strict bodies, repeatable POSTs, 304, documented refusals."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, get_origin
 
@@ -19,6 +20,7 @@ from app.api.deps import (
 )
 from app.api.documents import MalformedDocument, pointer_to, read_json, read_yaml
 from app.api.etags import is_unchanged, not_modified
+from app.api.limits import ALWAYS_SERVED
 from app.api.paging import read_page
 from app.api.problems import BODY, merged, problems
 from app.domain.errors import Fault
@@ -26,6 +28,7 @@ from app.services.idempotency import KeyInUse, KeyReused
 
 MAX_BODY = 1024 * 1024
 MAX_YAML = 256 * 1024
+BODY_SECONDS = 20
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -63,9 +66,13 @@ class StrictRequest(Request):
     async def load(self, media_types: tuple[str, ...]) -> None:
         """Read the body, if there is one, within the limits of its media type.
 
-        Raises BodyTooLarge, MediaTypeRefused or MalformedDocument.
+        Raises BodyTooLarge, BodyTooSlow, MediaTypeRefused or MalformedDocument.
         """
-        raw = await self._read()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                raw = await self._read()
+        except TimeoutError:
+            raise refusals.BodyTooSlow("the body took too long") from None
         if not raw:
             return
         media_type = media_type_of(self.headers.get("content-type"), media_types)
@@ -218,8 +225,11 @@ def _refusals_of(route: APIRoute) -> list[type[Exception]]:
     """What every operation of this form may answer, whatever it does."""
     calls = _calls(route.dependant)
     found: list[type[Exception]] = [*_ALWAYS, refusals.FieldsRefused]
+    if not route.path.startswith(ALWAYS_SERVED):
+        found += [refusals.RateExceeded]
     if route.body_field is not None:
         found += [MalformedDocument, refusals.BodyTooLarge, refusals.MediaTypeRefused]
+        found += [refusals.BodyTooSlow]
     if if_match in calls:
         found += [refusals.PreconditionMissing, refusals.IfMatchRefused]
     if read_page in calls:

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from app.persistence.columns import encode_json
 from app.persistence.sqlite_driver import SqliteConnection
@@ -59,6 +59,27 @@ class UnsuitableDatabase(Exception):
     """A database that cannot be used as it is; the text says what to change."""
 
 
+class CountingPool(AsyncAdaptedQueuePool):
+    """A pool that knows how many wait for one of its connections."""
+
+    waiting = 0
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        self.waiting += 1
+        try:
+            return super()._do_get()
+        finally:
+            self.waiting -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """How many connections are in use, and how many requests wait for one."""
+
+    in_use: int
+    waiting: int
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """One database, open for writing and for reading.
@@ -85,6 +106,15 @@ class Database:
         What must agree is read in one statement.
         """
         return self.read.connect()
+
+    def pool_use(self) -> PoolUse:
+        """What the connections of this process do now."""
+        # Two on SQLite; on PostgreSQL both engines have the same one.
+        pools = {id(engine.pool): engine.pool for engine in (self.write, self.read)}.values()
+        counted = [pool for pool in pools if isinstance(pool, CountingPool)]
+        return PoolUse(
+            sum(pool.checkedout() for pool in counted), sum(pool.waiting for pool in counted)
+        )
 
     async def check(self) -> None:
         """Connect both ways once; raises UnsuitableDatabase when a needed setting does not hold."""
@@ -128,6 +158,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         return _open_sqlite(parsed, pool_size)
     engine = create_async_engine(
         parsed,
+        poolclass=CountingPool,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
@@ -159,6 +190,7 @@ def _sqlite_engine(url: URL, pragmas: dict[str, tuple[str, object]], **options: 
     engine = create_async_engine(
         url,
         async_creator=connect,
+        poolclass=CountingPool,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         json_serializer=encode_json,

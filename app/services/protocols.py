@@ -39,7 +39,7 @@ from app.persistence.protocols import (
     VersionRecord,
     VersionSummary,
 )
-from app.services import events
+from app.services import engine_time, events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.including import (
@@ -284,9 +284,10 @@ async def check_protocol(
     checked = await to_thread.run_sync(check_data, data, await load_parts(ctx, data))
     if checked.document is None or checked.faults:
         return CheckResult(checked, None)
-    start_days = await to_thread.run_sync(
-        simulate_start_days, checked.document.protocol, calendar, first_day or ctx.today(zone)
-    )
+    with engine_time.measured():
+        start_days = await to_thread.run_sync(
+            simulate_start_days, checked.document.protocol, calendar, first_day or ctx.today(zone)
+        )
     return CheckResult(checked, start_days)
 
 

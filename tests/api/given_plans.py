@@ -285,7 +285,7 @@ def plans_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 async def plans_app(plans_url: str) -> AsyncIterator[FastAPI]:
     """The application of the shared clinic."""
-    app = create_app(Settings(database_url=plans_url, pool_size=4))
+    app = create_app(Settings(database_url=plans_url, pool_size=4, rate_limit=0))
     await make_shared_clinic(app)
     yield app
     await app.state.database.dispose()

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.edge import Edge
+from app.api.edge import REQUEST_ID, Edge, Watcher
 
 HOSTS = ("localhost", "[::1]", "*.clinic.example")
 SECRET = "Jane Doe"
@@ -46,11 +46,16 @@ class Answer:
         return json.loads(self.body)
 
 
+def unwatched(scope: Scope, status: int, seconds: float) -> None:
+    """Nobody looks."""
+
+
 async def call(
     app: ASGIApp = plain,
     headers: list[tuple[bytes, bytes]] | None = None,
     path: str = "/",
     hosts: tuple[str, ...] = HOSTS,
+    watch: Watcher = unwatched,
 ) -> Answer:
     """One request through the edge."""
     sent: list[Message] = []
@@ -68,7 +73,7 @@ async def call(
         "query_string": b"",
         "headers": [(b"host", b"localhost")] if headers is None else headers,
     }
-    await Edge(app, hosts)(scope, receive, send)
+    await Edge(app, hosts, watch)(scope, receive, send)
     return Answer(sent)
 
 
@@ -188,7 +193,6 @@ async def test_a_defect_is_answered_without_detail_and_logged_without_its_text(
 
     assert (answer.status, answer.problem["type"]) == (500, "unexpected-error")
     assert "detail" not in answer.problem
-    assert answer.headers["x-request-id"] in caplog.text
     assert "RuntimeError" in caplog.text
     assert "test_edge.py" in caplog.text
     assert SECRET not in caplog.text
@@ -209,9 +213,39 @@ async def test_a_client_that_is_gone_is_no_defect(caplog: pytest.LogCaptureFixtu
         sent.append(message)
 
     scope = {"type": "http", "path": "/", "query_string": b"", "headers": [(b"host", b"localhost")]}
-    await Edge(app, HOSTS)(scope, None, send)  # type: ignore[arg-type] # nothing is received
+    await Edge(app, HOSTS, unwatched)(scope, None, send)  # type: ignore[arg-type] # nothing is received
 
     assert (sent, caplog.text) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "app, path, status",
+    [
+        pytest.param(plain, "/", 204, id="answered"),
+        pytest.param(broken, "/", 500, id="failed"),
+        pytest.param(plain, "/" + "a" * 9000, 414, id="refused at the edge"),
+    ],
+)
+async def test_every_request_is_watched_under_its_id(app: ASGIApp, path: str, status: int) -> None:
+    seen = []
+
+    def watch(scope: Scope, answered: int, seconds: float) -> None:
+        seen.append((answered, REQUEST_ID.get()))
+        assert 0 < seconds < 60
+
+    answer = await call(app, path=path, watch=watch)
+
+    assert seen == [(status, answer.headers["x-request-id"])]
+    assert REQUEST_ID.get() == ""
+
+
+async def test_half_an_answer_is_watched_too() -> None:
+    seen = []
+
+    with pytest.raises(RuntimeError):
+        await call(breaking, watch=lambda *told: seen.append(told[1]))
+
+    assert seen == [200]
 
 
 async def test_other_connections_pass_through() -> None:
@@ -220,6 +254,6 @@ async def test_other_connections_pass_through() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    await Edge(app, HOSTS)({"type": "lifespan"}, None, None)  # type: ignore[arg-type] # unused
+    await Edge(app, HOSTS, unwatched)({"type": "lifespan"}, None, None)  # type: ignore[arg-type] # unused
 
     assert seen == ["lifespan"]

@@ -1,10 +1,12 @@
 """What any body or address may hold: refused with the right status, nothing stored, no echo."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 
+from app.api import routing
 from tests.client import Client
 
 SECRET = "Jane-Doe-1975"
@@ -90,6 +92,22 @@ async def test_a_body_that_does_not_say_its_length_is_stopped(api: Client) -> No
     answer = await api.post("/v1/patients", content=_chunks(20), headers=JSON)
 
     assert (answer.status_code, answer.json()["type"]) == (413, "body-too-large")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "BODY_SECONDS", 0.05)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"name": "Jane '
+        await asyncio.Event().wait()
+
+    answer = await api.post("/v1/patients", content=slow(), headers=JSON)
+
+    assert (answer.status_code, answer.json()["type"]) == (408, "body-too-slow")
+    assert answer.headers["connection"] == "close"
+    assert (await api.get("/v1/patients")).json()["items"] == []
 
 
 async def test_a_body_of_one_mebibyte_is_read(api: Client) -> None:

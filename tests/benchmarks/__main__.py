@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from tests.benchmarks import engine, serving
+from tests.benchmarks import edge, engine, serving
 from tests.benchmarks.figures import Figure, table
 from tests.postgres import PostgresUnavailable, running_postgres
 
-PARTS = ("engine", "postgresql", "sqlite")
+PARTS = ("engine", "edge", "postgresql", "sqlite")
 ROUNDS = 9
 
 
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
 def _figures(parts: Sequence[str], rounds: int) -> Iterator[Figure]:
     if "engine" in parts:
         yield from engine.figures()
+    if "edge" in parts:
+        yield from edge.figures()
     if "postgresql" in parts:
         try:
             with running_postgres(os.environ) as server:

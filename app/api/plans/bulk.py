@@ -172,7 +172,6 @@ async def _results(
 ) -> AsyncIterator[bytes]:
     """The results of each chunk once it is committed, then the summary."""
     counts: Counter[str] = Counter()
-    name = request.scope["request_id"]
     while lines := await reader.read():
         asked = await to_thread.run_sync(_read_all, lines, request.scope)
         while asked:
@@ -180,9 +179,7 @@ async def _results(
             async with request.app.state.bulk_turn:
                 made = await _make(contexts, [one for one in asked if isinstance(one, AskedPlan)])
             results = list(_in_order(asked, made))
-            told = [
-                _told(line.number, one, name) for line, one in zip(lines, results, strict=False)
-            ]
+            told = [_told(line.number, one) for line, one in zip(lines, results, strict=False)]
             counts.update(_sort(one) for one in results)
             yield b"".join(told)
             lines, asked = lines[len(results) :], asked[len(results) :]
@@ -265,12 +262,12 @@ def _sort(result: MadePlan | Exception) -> str:
     return "replayed" if result.replayed else "created"
 
 
-def _told(number: int, result: MadePlan | Exception, request_id: str) -> bytes:
+def _told(number: int, result: MadePlan | Exception) -> bytes:
     if isinstance(result, MadePlan):
         told = {"status": result.answer.status, **from_json(result.answer.body)}
         return to_json({"line": number, **told, "replayed": result.replayed}) + b"\n"
     if not isinstance(result, DomainError):
-        note_unexpected(request_id, result)
+        note_unexpected(result)
         result = Unexpected()
     problem = problem_data(result)
     return to_json({"line": number, "status": problem["status"], "problem": problem}) + b"\n"

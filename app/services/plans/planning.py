@@ -24,7 +24,7 @@ from app.persistence.events import NewEvent
 from app.persistence.patients import Identifier
 from app.persistence.plans.records import PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
-from app.services import events
+from app.services import engine_time, events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.fitting import request_faults
@@ -179,9 +179,10 @@ async def answer(problem: Problem) -> Schedule:
 
     Raises ScheduleConflict with its ways out.
     """
-    if _occurrences(problem.protocol) <= SMALL_PLAN:
-        return _solved(problem)
-    return await to_thread.run_sync(_solved, problem)
+    with engine_time.measured():
+        if _occurrences(problem.protocol) <= SMALL_PLAN:
+            return _solved(problem)
+        return await to_thread.run_sync(_solved, problem)
 
 
 def _solved(problem: Problem) -> Schedule:

@@ -11,6 +11,7 @@ from app.domain.errors import DomainError
 from app.domain.offsets import LAST_DAY
 from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Schedule
+from app.services import engine_time
 from app.services.context import Context
 from app.services.plans.loading import Basis, load_basis
 from app.services.plans.planning import InvalidPlan, PlannedPlan, planned_plan, problem_for
@@ -86,7 +87,8 @@ async def _proposed(
     first, last = days
     asked = replace(request, anchor=AskedAnchor(earliest_from=first, until=last))
     problem = problem_for(asked, basis).problem
-    found, schedules = await to_thread.run_sync(_ranked, problem, first, last, rank, limit)
+    with engine_time.measured():
+        found, schedules = await to_thread.run_sync(_ranked, problem, first, last, rank, limit)
     proposals = tuple(
         Proposal(
             day.day,

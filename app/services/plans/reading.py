@@ -13,6 +13,7 @@ from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Conflict, Schedule
 from app.persistence.plans.records import PlanFilter, PlanSummary, PlanView, StepView
 from app.persistence.plans.repository import PlanRepository
+from app.services import engine_time
 from app.services.context import Context
 from app.services.listing import Listed, page_of
 from app.services.plans.changing import standing_problem, with_basis
@@ -81,7 +82,8 @@ async def list_step_days(
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
-    days = await to_thread.run_sync(bookable_days, problem, occurrence, first, last)
+    with engine_time.measured():
+        days = await to_thread.run_sync(bookable_days, problem, occurrence, first, last)
     return StepDays(plan, days)
 
 
@@ -94,7 +96,8 @@ async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) 
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
-    return JudgedDay(plan, occurrence, why_not(problem, occurrence, day))
+    with engine_time.measured():
+        return JudgedDay(plan, occurrence, why_not(problem, occurrence, day))
 
 
 async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:

@@ -23,6 +23,7 @@ from app.domain.protocols import Protocol
 from app.domain.schedules import Move, Offer, Reason, Schedule
 from app.domain.states import PlanStatus, StepStatus
 from app.persistence.plans.records import PlanRecord
+from app.services import engine_time
 from app.services.plans.loading import Basis
 from app.services.plans.planning import ScheduleConflict, answer
 from app.services.plans.posting import InvalidChange, Made
@@ -107,7 +108,8 @@ def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
         if step.latest is not None and step.latest < first and not step.deadline
     }
     kept = (k for k in problem.kept if k.day >= problem.as_of or k.occurrence in late)
-    found = solve(replace(problem, kept=tuple(kept)))
+    with engine_time.measured():
+        found = solve(replace(problem, kept=tuple(kept)))
     return found if isinstance(found, Schedule) else None
 
 

@@ -1,0 +1,48 @@
+"""Figures for Prometheus, at /metrics: those of this process, or of all that `serve` started."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from app.services import health
+
+# Where processes that were started together keep their figures; set by whoever starts them.
+SHARED_FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue(Collector):
+    """What waits in the database, which is nobody's own."""
+
+    depth: int
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """As Prometheus reads it."""
+        yield GaugeMetricFamily("regimen_queue_depth", "Plans that wait for a worker.", self.depth)
+
+
+@router.get("/metrics")
+async def read_metrics(request: Request) -> Response:
+    """What operators watch. It holds no patient data; still, let no stranger read it."""
+    state = request.app.state
+    state.watch.look()
+    queue = CollectorRegistry()
+    queue.register(_Queue(await health.count_waiting_work(state.database)))
+    text = generate_latest(_figures(state.figures)) + generate_latest(queue)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _figures(own: CollectorRegistry) -> CollectorRegistry:
+    if not os.environ.get(SHARED_FIGURES):
+        return own
+    everybodys = CollectorRegistry()
+    MultiProcessCollector(everybodys)  # type: ignore[no-untyped-call] # the package has no types here
+    return everybodys

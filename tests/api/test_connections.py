@@ -1,0 +1,222 @@
+"""Heads of requests that are slow, huge or no HTTP, over real connections."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from app.api.connections import MAX_HEAD, Connection
+from app.api.limits import STOPPING
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+class Impatient(Connection):
+    """A connection that does not wait long."""
+
+    head_seconds = 0.2
+
+
+class Service:
+    """A server on a port of its own."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.stopped: list[bool] = []
+        self.connections: list[Impatient] = []
+        self.port = 0
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Answer, when it is time."""
+        self.asked.set()
+        if scope["path"] == "/wait":
+            await self.go_on.wait()
+        self.stopped.append(STOPPING in scope)
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    def connect(self) -> Impatient:
+        """What serves one client."""
+        config = uvicorn.Config(self, log_config=None, lifespan="off")
+        made = Impatient(config, ServerState(), {})
+        self.connections.append(made)
+        return made
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A running server."""
+    made = Service()
+    server = await asyncio.get_running_loop().create_server(made.connect, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    yield made
+    server.close()
+    await server.wait_closed()
+
+
+class Client:
+    """One connection to it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def say(self, data: bytes) -> None:
+        """Send something."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def hear(self) -> tuple[int, dict[str, str], bytes]:
+        """One answer."""
+        async with asyncio.timeout(5):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            pairs = [line.partition(": ") for line in head[1:-2]]
+            headers = {name.lower(): value for name, _, value in pairs}
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        return int(head[0].split()[1]), headers, body
+
+    async def is_closed(self) -> bool:
+        """Whether the server has hung up."""
+        async with asyncio.timeout(5):
+            try:
+                return await self.reader.read() == b""
+            except ConnectionError:
+                return True
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[Client]:
+    """A client of the server."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    yield Client(reader, writer)
+    writer.close()
+
+
+def refused(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, Any]:
+    """Status and kind of a problem document that ends the connection."""
+    status, headers, body = answer
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["connection"] == "close"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-request-id"]
+    return status, json.loads(body)["type"]
+
+
+async def test_ordinary_requests_are_answered_one_after_another(client: Client) -> None:
+    for _ in range(3):
+        await client.say(GET + b"\r\n")
+
+        assert (await client.hear())[0] == 200
+
+
+async def test_requests_sent_at_once_are_answered_in_turn(client: Client) -> None:
+    await client.say((GET + b"\r\n") * 3)
+
+    assert [(await client.hear())[0] for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET / HT", id="half a line"),
+        pytest.param(GET, id="headers without an end"),
+        pytest.param(b"\r\n", id="an empty line"),
+    ],
+)
+async def test_a_head_that_does_not_end_is_refused_in_time(client: Client, said: bytes) -> None:
+    await client.say(said)
+
+    assert refused(await client.hear()) == (408, "headers-too-slow")
+    assert await client.is_closed()
+
+
+async def test_a_byte_now_and_then_does_not_put_it_off(client: Client) -> None:
+    began = asyncio.get_running_loop().time()
+    await client.say(GET)
+    hearing = asyncio.create_task(client.hear())
+    while not hearing.done():
+        await client.say(b"X-A: b\r\n")
+        await asyncio.sleep(0.05)
+
+    assert refused(await hearing) == (408, "headers-too-slow")
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_the_second_head_has_its_time_too(client: Client) -> None:
+    await client.say(GET + b"\r\n")
+    await client.hear()
+    await client.say(b"GET /")
+
+    assert refused(await client.hear()) == (408, "headers-too-slow")
+
+
+async def test_a_head_without_end_is_stopped(client: Client) -> None:
+    await client.say(GET)
+    line = b"X-Long: " + b"a" * 1000 + b"\r\n"
+    for _ in range(MAX_HEAD // len(line) + 2):
+        await client.say(line)
+
+    assert refused(await client.hear()) == (431, "headers-too-large")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01", id="TLS"),
+        pytest.param(b"HELLO\r\n\r\n", id="not HTTP"),
+        pytest.param(GET + b"Content-Length: x\r\n\r\n", id="a length that is none"),
+        pytest.param(
+            GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", id="two lengths"
+        ),
+        pytest.param(GET + b"Na me: x\r\n\r\n", id="a name with a blank"),
+        pytest.param(GET + b"X: a\x00b\r\n\r\n", id="NUL in a header"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\n folded: x\r\n\r\n", id="a folded line"),
+    ],
+)
+async def test_what_is_not_http_is_refused_as_everything_is(client: Client, said: bytes) -> None:
+    await client.say(said)
+
+    assert refused(await client.hear()) == (400, "bad-request")
+    assert await client.is_closed()
+
+
+async def test_an_answer_under_way_is_never_mixed_with_a_refusal(
+    client: Client, service: Service
+) -> None:
+    await client.say(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\nGET / ")
+    await client.say(b"nonsense" * 20_000)
+
+    assert await client.is_closed()
+    service.go_on.set()
+
+
+async def test_a_request_under_way_hears_that_the_service_stops(
+    client: Client, service: Service
+) -> None:
+    await client.say(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await service.asked.wait()
+
+    service.connections[0].shutdown()
+    service.go_on.set()
+
+    assert (await client.hear())[0] == 200
+    assert service.stopped == [True]
+    assert await client.is_closed()
+
+
+async def test_an_idle_connection_ends_when_the_service_stops(
+    client: Client, service: Service
+) -> None:
+    await client.say(GET + b"\r\n")
+    await client.hear()
+
+    service.connections[0].shutdown()
+
+    assert await client.is_closed()

@@ -1,0 +1,94 @@
+"""Measures what every request pays beside its route: the edge, limits, figures and its log line."""
+
+import asyncio
+import gc
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Scope
+
+from app.logs import configure_logs
+from app.main import create_app
+from app.persistence.migrate import upgrade
+from app.settings import LogFormat, Settings
+from tests.benchmarks.figures import Figure
+
+ROUNDS = 9
+REQUESTS = 2000
+
+_HEADERS = [
+    (b"host", b"localhost"),
+    (b"accept", b"application/json"),
+    (b"user-agent", b"benchmark"),
+    (b"accept-encoding", b"gzip"),
+    (b"authorization", b"Bearer " + b"x" * 40),
+]
+
+
+def figures() -> Iterator[Figure]:
+    """The whole application and one without layers around its routes, in turns."""
+    with tempfile.TemporaryDirectory(prefix="regimen-bench-") as folder:
+        url = f"sqlite:///{folder}/regimen.db"
+        upgrade(url)
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            configure_logs(Settings(log_format=LogFormat.JSON), nowhere)
+            yield asyncio.run(_measured(url))
+
+
+async def _measured(url: str) -> Figure:
+    whole, bare = (create_app(Settings(database_url=url, rate_limit=1_000_000)) for _ in range(2))
+    bare.user_middleware.clear()
+    for app in (whole, bare):
+        app.router.routes.insert(0, Route("/v1/nothing", _nothing))
+    differences = []
+    gc.disable()
+    for _ in range(ROUNDS + 1):
+        alone = await _cpu(bare)
+        differences.append((await _cpu(whole) - alone) * 1_000_000)
+    gc.enable()
+    for app in (whole, bare):
+        await app.state.database.dispose()
+    warm = tuple(differences[1:])
+    assert median(warm) > 0
+    return Figure("CPU of the edge, one request", warm, 60, 40, most=True, unit=" µs")
+
+
+async def _nothing(_: Request) -> Response:
+    return Response(b"{}", media_type="application/json")
+
+
+async def _cpu(app: ASGIApp) -> float:
+    """Seconds of this process for one request."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200
+
+    begin = process_time()
+    for _ in range(REQUESTS):
+        scope: Scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "GET",
+            "path": "/v1/nothing",
+            "raw_path": b"/v1/nothing",
+            "root_path": "",
+            "scheme": "http",
+            "query_string": b"",
+            "headers": list(_HEADERS),
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+            "state": {},
+        }
+        await app(scope, receive, send)
+    return (process_time() - begin) / REQUESTS
