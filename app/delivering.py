@@ -25,6 +25,8 @@ from app.services.webhooks import WebhookRecord
 IDLE_SECONDS = 0.5
 # To one webhook at a time, so that a receiver is not flooded, and a slow one holds few.
 AT_ONCE = 8
+# So many times as long as an attempt may take, nobody else tries; then who did is dead.
+CLAIMED_FOR_CALLS = 4
 
 _log = logging.getLogger(__name__)
 
@@ -90,8 +92,11 @@ class Deliverer:
         free = AT_ONCE - self._under_way[webhook_id]
         if free <= 0 or self._stopping:
             return False
+        kept_for = timedelta(seconds=CLAIMED_FOR_CALLS * self.caller.seconds)
         async with self._context(clinic_id) as ctx:
-            claimed = await deliveries.claim_deliveries(ctx, webhook_id, limit=free)
+            claimed = await deliveries.claim_deliveries(
+                ctx, webhook_id, limit=free, kept_for=kept_for
+            )
         if claimed is None:
             return False
         for delivery in claimed.deliveries:

@@ -54,6 +54,7 @@ class Receiver:
     most_at_once: int = 0
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     _expected: int = 0
+    _ids: set[str] = field(default_factory=set)
     _at_once: int = 0
     _writers: set[StreamWriter] = field(default_factory=set)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -73,8 +74,14 @@ class Receiver:
             writer.close()
 
     def expect(self, messages: int) -> None:
-        """Set `enough` when so many different messages were accepted."""
+        """Set `enough` as soon as so many different messages were accepted."""
+        self.enough.clear()
         self._expected = messages
+        self._look()
+
+    def _look(self) -> None:
+        if 0 < self._expected <= len(self._ids):
+            self.enough.set()
 
     def hang_up(self) -> None:
         """Break off every connection, those that hang among them."""
@@ -95,8 +102,8 @@ class Receiver:
         status = self.behave(message)
         if 200 <= status < 300:
             self.accepted.append(message)
-            if len({one.id for one in self.accepted}) == self._expected:
-                self.enough.set()
+            self._ids.add(message.id)
+            self._look()
         await self._reply(status, reader, writer)
 
     async def _reply(self, status: int, reader: StreamReader, writer: StreamWriter) -> None:

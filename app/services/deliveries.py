@@ -35,8 +35,6 @@ __all__ = [
 
 # How many numbers of the log are queued in one transaction.
 AT_ONCE = 1000
-# Longer than any attempt takes: then whoever was trying is dead.
-CLAIMED_FOR = timedelta(seconds=90)
 # A webhook where nothing arrived for so long is disabled.
 PATIENCE = timedelta(days=3)
 LOGGED_ATTEMPTS = 20
@@ -134,10 +132,12 @@ async def queue_events(ctx: Context, webhook_id: UUID) -> bool:
     return await _deliveries(ctx, webhook_id).queue_new(now=ctx.real_now, limit=AT_ONCE)
 
 
-async def claim_deliveries(ctx: Context, webhook_id: UUID, *, limit: int) -> Claimed | None:
+async def claim_deliveries(
+    ctx: Context, webhook_id: UUID, *, limit: int, kept_for: timedelta
+) -> Claimed | None:
     """Take deliveries to try, which others leave alone for a while; None where there are none."""
     claimed = await _deliveries(ctx, webhook_id).claim(
-        now=ctx.real_now, until=ctx.real_now + CLAIMED_FOR, limit=limit
+        now=ctx.real_now, until=ctx.real_now + kept_for, limit=limit
     )
     if not claimed:
         return None
