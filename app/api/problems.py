@@ -19,7 +19,7 @@ from app.api.problem_model import MAX_ERRORS, Problem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
 from app.integrations.outbound import UrlRefused
-from app.services.batches import BatchNotFound
+from app.services.batches import BatchNotFound, InvalidAmendment
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
 from app.services.deliveries import DeliveryNotFound, WebhookDisabled
@@ -158,6 +158,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     PlanNotFound: Kind(404, "plan-not-found", "There is no such plan"),
     PlanChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
     PatientNotMergeable: Kind(422, "patient-not-mergeable", "The patients cannot be merged"),
+    InvalidAmendment: Kind(422, "invalid-amendment", "The amendment has faults"),
     BatchNotFound: Kind(404, "batch-not-found", "There is no such batch"),
     WebhookNotFound: Kind(404, "webhook-not-found", "There is no such webhook"),
     WebhookChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),

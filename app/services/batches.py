@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.domain.calendars import Closure
 from app.domain.documents.usual import usual_any_day
-from app.domain.errors import DomainError, Faults
+from app.domain.errors import DomainError, Fault, Faults
 from app.domain.plans.changes import Amend
 from app.domain.plans.records import move_to_data
 from app.domain.protocols import StepKind
@@ -25,7 +25,7 @@ from app.persistence.events import EventRepository
 from app.services.context import Context
 from app.services.events import EventType, new_event
 from app.services.listing import Listed, page_of
-from app.services.locations import ClosureRecord, create_closure, delete_closure
+from app.services.locations import ClosureRecord, create_closure, delete_closure, get_location
 from app.services.plans import PlanChangedMeanwhile
 from app.services.plans.changing import load_plan, store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
@@ -37,6 +37,10 @@ from app.services.plans.redating import ChangedPlan
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 
 MAX_PLANS = 100_000
+
+
+class InvalidAmendment(Faults):
+    """The versions named give nothing to amend; each fault by its JSON pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +125,38 @@ async def open_location(ctx: Context, closure_id: UUID) -> None:
         await _start(ctx, "closure", request, flagged)
 
 
-async def amend_plans(
-    ctx: Context, key: str, *, old: str, new: str, location_id: UUID | None
-) -> Progress:
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Which plans go on by which version: those of one version, perhaps of one location."""
+
+    protocol: str
+    old: str
+    new: str
+    location_id: UUID | None = None
+
+
+async def amend_plans(ctx: Context, wanted: Amendment, *, tried: bool = False) -> Progress:
     """A batch that moves living plans of one protocol version to another, which is active.
 
-    Raises ProtocolNotFound, VersionNotFound or VersionNotUsable.
+    One that is only ``tried`` says what would become of each plan, and changes none. Raises
+    ProtocolNotFound, VersionNotFound, VersionNotUsable, LocationNotFound or InvalidAmendment.
     """
+    key, old, new = wanted.protocol, wanted.old, wanted.new
+    if new == old:
+        fault = Fault("/to", "not-another", "must be another version")
+        raise InvalidAmendment((fault,))
     await load_version(ctx, key, old)
     version, _ = await load_version(ctx, key, new)
     if version.status != VersionStatus.ACTIVE:
         raise VersionNotUsable(f"version '{new}' is {version.status}, not active")
     batches = BatchRepository(ctx.connection, ctx.clinic_id)
-    plans = await batches.plans_of_version(key, old, location_id=location_id, limit=MAX_PLANS)
-    request = {"protocol": key, "from": old, "to": new, "reason": f"amended to {new}"}
+    if wanted.location_id is not None:
+        await get_location(ctx, wanted.location_id)
+    plans = await batches.plans_of_version(
+        key, old, location_id=wanted.location_id, limit=MAX_PLANS
+    )
+    request: dict[str, Any] = {"protocol": key, "from": old, "to": new}
+    request |= {"reason": f"amended to {new}", "tried": tried}
     return await _start(ctx, "amendment", request, plans)
 
 
@@ -211,12 +233,13 @@ async def give_up(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
 
 
 async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dict[str, Any]]:
-    posted = _posted(batch)
+    posted, tried = _posted(batch), bool(batch.request.get("tried"))
     try:
         stored = await load_plan(ctx, plan_id, hold=True)
         worked_out = await work_out(ctx, stored, posted)
     except ScheduleConflict as conflict:
-        await recheck_plan(ctx, plan_id)
+        if not tried:
+            await recheck_plan(ctx, plan_id)
         elements = [{"id": e.id, "text": e.text} for e in conflict.conflict.elements]
         options = [option.text for option in conflict.options]
         return "conflict", {"conflict": {"elements": elements}, "options": options}
@@ -227,7 +250,8 @@ async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dic
     if batch.kind == "closure" and not worked_out.plan.moves:
         await recheck_plan(ctx, plan_id)
         return "unchanged", {"moves": []}
-    await store(ctx, stored, worked_out, reason=posted.reason)
+    if not tried:
+        await store(ctx, stored, worked_out, reason=posted.reason)
     return "changed", _result(worked_out.plan)
 
 

@@ -8,7 +8,7 @@ import pytest
 from app.persistence.protocols import ProtocolRepository
 from app.worker import Worker
 from tests.api.given_changes import Living, did, living, moved
-from tests.api.given_plans import NOBODY, Data, Desk, good, store_protocol
+from tests.api.given_plans import ANKLE, NOBODY, Data, Desk, good, store_protocol
 from tests.client import Answer
 
 WORKS: Data = {"title": "Works", "key": "works", "from": "2027-03-24", "to": "2027-03-26"}
@@ -287,7 +287,8 @@ LATER: Data = {
 }
 
 
-async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
+async def amendable(desk: Desk) -> tuple[Data, list[Living], Living]:
+    """The body of an amendment, two plans that follow it and one that cannot."""
     key = f"batched-{desk.patient_id[-8:]}"
     await store_protocol(desk.app, {**COURSE, "key": key})
     fields: Data = {"protocol": {"key": key}, "parameters": ..., "laterality": ...}
@@ -298,7 +299,11 @@ async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
         versions = ProtocolRepository(connection, desk.app.state.clinic_id)
         await versions.retire(key, "1.0.0", now=datetime(2027, 1, 1, tzinfo=UTC))
     await store_protocol(desk.app, {**LATER, "key": key}, version="2.0.0")
-    body = {"protocol": key, "from": "1.0.0", "to": "2.0.0"}
+    return {"protocol": key, "from": "1.0.0", "to": "2.0.0"}, plans, pinned
+
+
+async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
+    body, plans, pinned = await amendable(desk)
 
     answer = await desk.api.post("/v1/plans/amendments", json=body)
     await work(desk)
@@ -317,18 +322,55 @@ async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
     assert (await read(pinned)).plan["protocol"]["version"] == "1.0.0"
 
 
+async def test_what_a_new_version_would_do_is_previewed_and_changes_nothing(desk: Desk) -> None:
+    body, plans, pinned = await amendable(desk)
+    before = [plan.plan for plan in (*plans, pinned)]
+
+    answer = await desk.api.post("/v1/plans/amendments/preview", json=body)
+    await work(desk)
+
+    batch = answer.json()
+    assert (answer.status_code, batch["total"], batch["request"]["tried"]) == (202, 3, True)
+    assert [(await read(plan)).plan for plan in (*plans, pinned)] == before
+    tried = await results(desk, batch)
+    again = await desk.api.post("/v1/plans/amendments", json=body)
+    await work(desk)
+    done = await results(desk, again.json())
+    assert {id_: (item["status"], item["result"]) for id_, item in tried.items()} == {
+        id_: (item["status"], item["result"]) for id_, item in done.items()
+    }
+
+
+async def test_an_amendment_of_one_location_leaves_the_others_alone(desk: Desk) -> None:
+    body, plans, pinned = await amendable(desk)
+
+    answer = await good(
+        desk.api.post("/v1/plans/amendments", json={**body, "location_id": await desk.location()})
+    )
+
+    assert (answer["total"], answer["status"]) == (0, "done")
+    assert {(await read(p)).plan["protocol"]["version"] for p in (*plans, pinned)} == {"1.0.0"}
+
+
 @pytest.mark.parametrize(
     "body, status, type_",
     [
+        ({"protocol": "series", "from": "1.0.0", "to": "1.0.0"}, 422, "invalid-amendment"),
+        (
+            {"protocol": ANKLE, "from": "0.9.0", "to": "1.0.0", "location_id": NOBODY},
+            404,
+            "location-not-found",
+        ),
         ({"protocol": "nothing", "from": "1.0.0", "to": "2.0.0"}, 404, "protocol-not-found"),
         ({"protocol": "series", "from": "1.0.0", "to": "9.0.0"}, 404, "version-not-found"),
-        ({"protocol": "drafted", "from": "1.0.0", "to": "1.0.0"}, 409, "version-not-active"),
+        ({"protocol": ANKLE, "from": "1.0.0", "to": "0.9.0"}, 409, "version-not-active"),
         ({"protocol": "series", "from": "1.0.0"}, 422, "invalid-request"),
     ],
 )
 async def test_an_amendment_names_versions_there_are(
     desk: Desk, body: Data, status: int, type_: str
 ) -> None:
-    answer = await desk.api.post("/v1/plans/amendments", json=body)
+    for part in ("", "/preview"):
+        answer = await desk.api.post(f"/v1/plans/amendments{part}", json=body)
 
-    assert (answer.status_code, answer.json()["type"]) == (status, type_)
+        assert (answer.status_code, answer.json()["type"]) == (status, type_)

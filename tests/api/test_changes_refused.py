@@ -132,6 +132,18 @@ REFUSED = [
     invalid("not a decision", {**DECIDE, "step": "session"}, "/step", "not-a-decision"),
     invalid("nothing to put off", {**DECIDE, "shift": "P2W"}, "/shift", "not-allowed"),
     invalid("put off by months", {**DECIDE, "shift": "P1M"}, "", "not-in-days"),
+    invalid("put off to an earlier day", {**DECIDE, "shift": "-P1W"}, "", "not-later"),
+    invalid(
+        "booked for two days",
+        {
+            "type": "book",
+            "step": "session",
+            "starts_at": "2027-03-10T09:00:00-07:00",
+            "ends_at": "2027-03-12T09:00:00-07:00",
+        },
+        "",
+        "contradiction",
+    ),
     invalid("put off by rubbish", {**DECIDE, "shift": SECRET}, "", "not-an-offset"),
     invalid(
         "a report tomorrow",

@@ -179,6 +179,8 @@ def _days(text: str) -> int:
     days = Offset.parse(text).fixed_days
     if days is None:
         raise fault("not-in-days", "must be in weeks or days, such as P2W")
+    if days < 0:
+        raise fault("not-later", "puts off, and brings nothing forward")
     return days
 
 

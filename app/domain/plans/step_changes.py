@@ -17,6 +17,8 @@ from app.domain.facts import (
 )
 from app.domain.plans.state import Booking, PlanState
 
+LONGEST_VISIT = timedelta(hours=24)
+
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -125,6 +127,8 @@ class Book:
         """The step has the booking's day, which is kept before planned ones."""
         if self.booking.ends_at <= self.booking.starts_at:
             raise ContradictoryChange("the booking ends before it begins")
+        if self.booking.ends_at - self.booking.starts_at > LONGEST_VISIT:
+            raise ContradictoryChange("the booking lasts longer than a day")
         if self.day < as_of:
             raise ContradictoryChange("a booking cannot lie before today")
         state = asked_for(state, self.occurrence, self.day)
