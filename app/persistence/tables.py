@@ -64,8 +64,9 @@ _OF_LIVING_PLAN = (
 )
 WAITING = f"status IN ('planned', 'booked', 'missed') AND {_OF_LIVING_PLAN}"
 DONE = f"status = 'performed' AND {_OF_LIVING_PLAN}"
+STRAY = f"{WAITING} AND (day < due_from OR day > due_until)"
 LOOSE = f"{WAITING} AND loose"
-# How far a window may reach from its step's day without being loose.
+# How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
 # In the order of the list; what is due is found by the days alone, without looking at the step.
 _BY_DAY = ("day", "due_until", "id", "due_from")
@@ -451,7 +452,7 @@ class PlannedStepRow(Row):
     due_until: Mapped[date] = mapped_column(server_default="2200-12-31")
     """The days between which it is due while undone; what has no bound ends with the calendar."""
     loose: Mapped[bool] = mapped_column(server_default=true())
-    """Those days reach further than a month from its own day, or do not have it between them."""
+    """Some of those days are further than ``NEAR_DAYS`` from its own day."""
     announced: Mapped[str | None]
     """Whether an event said already that it is due, or overdue, on the day it has now."""
 
@@ -468,7 +469,10 @@ class PlannedStepRow(Row):
         _where("ix_planned_steps_worklist", WAITING, *_BY_DAY),
         _where("ix_planned_steps_worklist_location", WAITING, "location_id", *_BY_DAY),
         _where("ix_planned_steps_worklist_practitioner", WAITING, "practitioner", *_BY_DAY),
+        _where("ix_planned_steps_worklist_stray", STRAY, *_BY_DAY),
         _where("ix_planned_steps_worklist_loose", LOOSE, *_BY_DAY),
+        _where("ix_planned_steps_worklist_loose_location", LOOSE, "location_id", *_BY_DAY),
+        _where("ix_planned_steps_worklist_loose_practitioner", LOOSE, "practitioner", *_BY_DAY),
         _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
     )
 

@@ -15,21 +15,25 @@ OF_LIVING_PLAN = (
 )
 WAITING = f"status IN ('planned', 'booked', 'missed') AND {OF_LIVING_PLAN}"
 DONE = f"status = 'performed' AND {OF_LIVING_PLAN}"
-STRAY = f"{WAITING} AND (day < window_earliest OR day > window_latest)"
+STRAYS = f"{WAITING} AND (day < window_earliest OR day > window_latest)"
+STRAY = f"{WAITING} AND (day < due_from OR day > due_until)"
 LOOSE = f"{WAITING} AND loose"
 BY_DAY = ["day", "due_until", "id", "due_from"]
 BEFORE = {
     "ix_planned_steps_worklist": (WAITING, ["day", "id"]),
     "ix_planned_steps_worklist_location": (WAITING, ["location_id", "day", "id"]),
     "ix_planned_steps_worklist_practitioner": (WAITING, ["practitioner", "day", "id"]),
-    "ix_planned_steps_worklist_strays": (STRAY, ["day", "id"]),
+    "ix_planned_steps_worklist_strays": (STRAYS, ["day", "id"]),
     "ix_planned_steps_worklist_done": (DONE, ["day", "id"]),
 }
 AFTER = {
     "ix_planned_steps_worklist": (WAITING, BY_DAY),
     "ix_planned_steps_worklist_location": (WAITING, ["location_id", *BY_DAY]),
     "ix_planned_steps_worklist_practitioner": (WAITING, ["practitioner", *BY_DAY]),
+    "ix_planned_steps_worklist_stray": (STRAY, BY_DAY),
     "ix_planned_steps_worklist_loose": (LOOSE, BY_DAY),
+    "ix_planned_steps_worklist_loose_location": (LOOSE, ["location_id", *BY_DAY]),
+    "ix_planned_steps_worklist_loose_practitioner": (LOOSE, ["practitioner", *BY_DAY]),
     "ix_planned_steps_worklist_done": (DONE, BY_DAY),
 }
 

@@ -27,8 +27,7 @@ def upgrade() -> None:
     later = LATER[op.get_bind().dialect.name]
     op.execute(
         "UPDATE planned_steps SET loose = false"  # noqa: S608 - all of it is written above
-        " WHERE day BETWEEN due_from AND due_until"
-        f" AND due_from >= {later.format('day', -31)} AND due_until <= {later.format('day', 31)}"
+        f" WHERE due_from >= {later.format('day', -31)} AND due_until <= {later.format('day', 31)}"
     )
 
 

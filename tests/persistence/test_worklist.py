@@ -329,7 +329,7 @@ async def test_another_clinics_steps_are_not_listed(database: Database, known: l
         pytest.param({}, {"ix_planned_steps_worklist"}, id="everything"),
         pytest.param(
             {"states": frozenset({"overdue"})},
-            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_loose"},
+            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_stray"},
             id="overdue",
         ),
         pytest.param(
@@ -339,7 +339,7 @@ async def test_another_clinics_steps_are_not_listed(database: Database, known: l
         ),
         pytest.param(
             {"states": frozenset({"upcoming"})},
-            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_loose"},
+            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_stray"},
             id="upcoming",
         ),
         pytest.param(

@@ -130,7 +130,7 @@ def _due_values(step: PlannedStep, plan: PlanStatus) -> Values:
         window = Window(step.earliest, step.target, step.latest)
     due = due_window(window, day, plan)
     first, last = due.earliest or FIRST_DAY, due.latest or LAST_DAY
-    loose = not day - near <= first <= day <= last <= day + near
+    loose = first < day - near or last > day + near
     return {"due_from": first, "due_until": last, "loose": loose}
 
 

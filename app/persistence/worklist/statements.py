@@ -19,7 +19,6 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    not_,
     or_,
     select,
     text,
@@ -32,6 +31,7 @@ from app.persistence.tables import (
     DONE,
     LOOSE,
     NEAR_DAYS,
+    STRAY,
     WAITING,
     LocationRow,
     PlannedStepRow,
@@ -76,14 +76,21 @@ _NEAR: Mapping[str, ColumnElement[bool]] = {
     "near_from": PlannedStepRow.day >= _given("near_from", Date()),
     "near_until": PlannedStepRow.day <= _given("near_until", Date()),
 }
-
+_FAR: Mapping[str, ColumnElement[bool]] = {
+    "near_from": PlannedStepRow.day < _given("near_from", Date()),
+    "near_until": PlannedStepRow.day > _given("near_until", Date()),
+}
 
 GIVEN = frozenset({*_OPTIONAL, *_NEAR})
 """What a statement may be given, or not."""
 
 
 def near_days(states: frozenset[str], todays: Collection[date]) -> tuple[date | None, date | None]:
-    """Between which days all steps lie that have one of the states, unless they are loose."""
+    """Between which days all steps lie that have one of the states, but for stray or loose ones.
+
+    What is upcoming lies ahead and what is overdue behind, unless it strayed from the days on
+    which it is due; what is due lies near, unless those days are loose.
+    """
     first, last, near = min(todays), max(todays), timedelta(NEAR_DAYS)
     lower = {"upcoming": first, "due": first - near}
     upper = {"due": last + near, "overdue": last}
@@ -152,7 +159,7 @@ def count_steps(shape: Shape) -> Prepared:
 def _branches(shape: Shape) -> Iterator[list[_Condition]]:
     """The parts of a query that an index serves, each in the order of the list.
 
-    A state bounds the days to be read, but for loose steps, which are looked up apart.
+    States bound the days to be read; beyond them only what is stray or loose is looked at.
     """
     waiting: list[_Condition] = [text(WAITING), *_filters(shape)]
     if not shape.states:
@@ -163,12 +170,10 @@ def _branches(shape: Shape) -> Iterator[list[_Condition]]:
         return
     states = _states(shape)
     waiting.append(or_(*(states[state] for state in sorted(shape.states))))
-    near = [_NEAR[name] for name in ("near_from", "near_until") if name in shape.given]
-    if near:
-        yield [*waiting, *near]
-        yield [*waiting, text(LOOSE), not_(and_(*near))]
-    else:
-        yield waiting
+    bounds = [name for name in _NEAR if name in shape.given]
+    yield [*waiting, *(_NEAR[name] for name in bounds)]
+    for name in bounds:
+        yield [*waiting, text(LOOSE if "due" in shape.states else STRAY), _FAR[name]]
 
 
 def _filters(shape: Shape) -> Iterator[_Condition]:
