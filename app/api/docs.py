@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from markdown_it import MarkdownIt
 
 from app.api.refusals import AddressNotFound
 
@@ -126,6 +125,8 @@ def _guide_pages() -> frozenset[str]:
 def _rendered(page: str) -> str:
     text = (_GUIDE / f"{page}.md").read_text("utf-8")
     title = text.partition("\n")[0].lstrip("# ")
+    from markdown_it import MarkdownIt
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     body = f"<main>\n{markdown.render(text)}</main>"
     head = '<link rel="stylesheet" href="/docs/assets/guide.css">'

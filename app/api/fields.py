@@ -33,9 +33,9 @@ class In(BaseModel):
 
 
 class Out(BaseModel):
-    """What a client is given."""
+    """What a client is given. Most answers are built as plain data: few models are ever used."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 def absent(description: str) -> Any:

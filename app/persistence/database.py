@@ -3,6 +3,7 @@
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import event, text
@@ -105,7 +106,7 @@ class Database:
 
         What must agree is read in one statement.
         """
-        return self.read.connect()
+        return _Reading(self.read)
 
     def pool_use(self) -> PoolUse:
         """What the connections of this process do now."""
@@ -126,6 +127,34 @@ class Database:
         """Close every connection; aiosqlite's threads would keep the process alive."""
         await self.write.dispose()
         await self.read.dispose()
+
+
+class _Reading:
+    """A connection lent out for reading.
+
+    SQLAlchemy gives it back in a task of its own, to wait for whatever a cancelled caller left
+    behind; where nothing went wrong there is nothing to wait for.
+    """
+
+    __slots__ = ("_connection", "_engine")
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def __aenter__(self) -> AsyncConnection:
+        self._connection = await self._engine.connect()
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            await self._connection.close()
+        else:
+            await self._connection.__aexit__(kind, error, traceback)
 
 
 def driver_url(url: str) -> str:

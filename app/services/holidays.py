@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from holidays import country_holidays, list_supported_countries
-
 from app.domain.calendars import Closure
 from app.domain.errors import DomainError
 
@@ -23,6 +21,8 @@ class HolidayRegion:
     subdivision: str | None = None
 
     def __post_init__(self) -> None:
+        from holidays import list_supported_countries
+
         parts = list_supported_countries(include_aliases=True).get(self.country)
         if parts is None:
             raise UnknownHolidays("the holidays of this country are not known")
@@ -32,6 +32,8 @@ class HolidayRegion:
 
 def expand(region: HolidayRegion, first_year: int, last_year: int) -> Iterator[Closure]:
     """Each public holiday of these years, with its observed day where that is another one."""
+    from holidays import country_holidays
+
     found = country_holidays(
         region.country,
         subdiv=region.subdivision,

@@ -13,7 +13,6 @@ from app.domain.protocols import Bounds, Protocol, Step, StepKind, StepReference
 from app.domain.rules import MinGap, StepSelector
 from tests.domain.given_vectors import problem_of, vectors
 
-NOW = "2026-03-01T16:00:00Z"
 TODAY = date(2026, 3, 1)
 ANCHOR_DAY = date(2026, 5, 20)
 STEPS = 8
@@ -106,12 +105,12 @@ LOCATION: dict[str, Any] = {
 }
 
 
-def plan_body(patient_id: str) -> dict[str, Any]:
+def plan_body(patient_id: str, session: date) -> dict[str, Any]:
     """What a client posts to have the plan of eight steps."""
     return {
         "protocol": {"key": PROTOCOL["key"]},
         "patient": {"id": patient_id},
-        "anchor": {"date": ANCHOR_DAY.isoformat()},
+        "anchor": {"date": session.isoformat()},
         "laterality": "right",
         "condition": "Chronic ankle pain",
     }

@@ -1,13 +1,13 @@
 """Makes the clinic that is measured: migrated, with a location, protocol, patients and plans.
 
-Everything comes in through the API, except what it has no way for (a sandbox, an active
-protocol of our own) and the many patients, who are copies of one.
+Everything comes in through the API, except what it has no way for (an active protocol of our own)
+and the many patients, who are copies of one. The clinic is an ordinary one, so its days are real.
 """
 
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from app.domain.documents import (
     parse_protocol,
 )
 from app.main import create_app
-from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRulesRepository
 from app.persistence.database import Database
 from app.persistence.migrate import upgrade
 from app.persistence.protocols import ProtocolRepository, VersionRecord
@@ -44,6 +44,7 @@ class Prepared:
 
     url: str
     patient_ids: list[str]
+    session: date
     captures: Captures
 
 
@@ -59,17 +60,31 @@ async def _fill(url: str, patients: int) -> Prepared:
     try:
         await _make_clinic(database)
         async with client_of(app) as client:
-            await _put(client, "/v1/clock", {"now": given.NOW})
             await _post(client, "/v1/locations", given.LOCATION)
             patient = await _post(client, "/v1/patients", _patient())
             patient_ids = await _copy(database, UUID(patient["id"]), patients)
+            session = await _session(client, patient["id"])
             for _ in range(PLANS_ON_A_PAGE):
-                plan = await _plan(client, patient_ids.pop())
-            captures = await _capture(client, url, patient_ids.pop(), plan["id"])
+                plan = await _plan(client, patient_ids.pop(), session)
+            captures = await _capture(client, url, patient_ids.pop(), session, plan["id"])
         await _analyze(database)
     finally:
         await database.dispose()
-    return Prepared(url, patient_ids, captures)
+    return Prepared(url, patient_ids, session, captures)
+
+
+async def _session(client: Client, patient_id: str) -> date:
+    """The first day for a session, some weeks from now, that has every step on its target."""
+    day = datetime.now(UTC).date() + timedelta(weeks=10)  # noqa: TID251 # its days are real
+    while True:
+        answer = await client.post("/v1/plans/preview", json=given.plan_body(patient_id, day))
+        if answer.status_code == 200 and _is_on_target(answer.json()):
+            return day
+        day += timedelta(days=1)
+
+
+def _is_on_target(plan: dict[str, Any]) -> bool:
+    return all(step["deviation_days"] in {0, None} for step in plan["steps"])
 
 
 async def _make_clinic(database: Database) -> None:
@@ -77,7 +92,6 @@ async def _make_clinic(database: Database) -> None:
     now = datetime.now(UTC)  # noqa: TID251 # of rows nobody looks at
     rules = parse_clinic_rules(yaml.safe_load(CLINIC_RULES.read_text(encoding="utf-8")))
     async with database.writing() as connection:
-        await ClinicRepository(connection, DEFAULT_CLINIC_ID).make_sandbox()
         await ClinicRulesRepository(connection, DEFAULT_CLINIC_ID).save(
             clinic_rules_to_data(rules), revision=0, now=now
         )
@@ -134,12 +148,14 @@ async def _copy(database: Database, sample: UUID, count: int) -> list[str]:
     return [str(id_) for id_ in ids]
 
 
-async def _capture(client: Client, url: str, patient_id: str, plan_id: str) -> Captures:
+async def _capture(
+    client: Client, url: str, patient_id: str, session: date, plan_id: str
+) -> Captures:
     created, listed = Capture(), Capture()
     with captured(created):
-        created.answer = await _plan(client, patient_id)
+        created.answer = await _plan(client, patient_id, session)
     assert len(created.answer["steps"]) == given.STEPS
-    assert all(step["deviation_days"] in {0, None} for step in created.answer["steps"])
+    assert _is_on_target(created.answer)
     with captured(listed):
         answer = await client.get(PAGE)
     assert len(answer.json()["items"]) == PLANS_ON_A_PAGE
@@ -153,8 +169,8 @@ async def _analyze(database: Database) -> None:
             await connection.execute(text("VACUUM ANALYZE"))
 
 
-async def _plan(client: Client, patient_id: str) -> dict[str, Any]:
-    return await _post(client, "/v1/plans", given.plan_body(patient_id))
+async def _plan(client: Client, patient_id: str, session: date) -> dict[str, Any]:
+    return await _post(client, "/v1/plans", given.plan_body(patient_id, session))
 
 
 async def _post(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -164,11 +180,6 @@ async def _post(client: Client, path: str, body: dict[str, Any]) -> dict[str, An
     return found
 
 
-async def _put(client: Client, path: str, body: dict[str, Any]) -> None:
-    answer = await client.put(path, json=body)
-    assert answer.status_code == 200, answer.text
-
-
-def body_bytes(patient_id: str) -> bytes:
+def body_bytes(patient_id: str, session: date) -> bytes:
     """A plan's body as a client sends it."""
-    return json.dumps(given.plan_body(patient_id), separators=(",", ":")).encode()
+    return json.dumps(given.plan_body(patient_id, session), separators=(",", ":")).encode()

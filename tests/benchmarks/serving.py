@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
@@ -78,12 +79,12 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         bare = stack.enter_context(_yardstick("postgresql", given))
         plain = stack.enter_context(_yardstick("fastapi", given))
         patients = iter(prepared.patient_ids)
-        plan_ids = _make_plans(product, patients)
+        plan_ids = _make_plans(product, patients, prepared.session)
         # As a server does by itself when tables have grown: plans made for empty ones are not kept.
         asyncio.run(_execute(url, "VACUUM ANALYZE"))
 
         def creating(count: int) -> Sequence[bytes]:
-            return _creating(patients, count)
+            return _creating(patients, prepared.session, count)
 
         def reading(count: int) -> Sequence[bytes]:
             return [get(f"/v1/plans/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
@@ -115,7 +116,7 @@ def sqlite_figures(rounds: int) -> Iterator[Figure]:
         patients = iter(prepared.patient_ids)
 
         def creating(count: int) -> Sequence[bytes]:
-            return _creating(patients, count)
+            return _creating(patients, prepared.session, count)
 
         found = _in_turns(product, inline, creating, CREATES, rounds, expect=201)
         yield from found.figures("POST /v1/plans on SQLite", "inline sqlite3", 0.35, 0.7)
@@ -125,9 +126,9 @@ def _creates(rounds: int) -> int:
     return CREATES * rounds + int(CREATES * WARM_UP)
 
 
-def _creating(patients: Iterator[str], count: int) -> Sequence[bytes]:
+def _creating(patients: Iterator[str], session: date, count: int) -> Sequence[bytes]:
     """Requests for as many plans, each of a patient who has none yet."""
-    found = [post("/v1/plans", body_bytes(patient)) for patient in islice(patients, count)]
+    found = [post("/v1/plans", body_bytes(patient, session)) for patient in islice(patients, count)]
     assert len(found) == count, "too few patients were prepared"
     return found
 
@@ -148,9 +149,9 @@ def _in_turns(
     return Measured(ours, theirs)
 
 
-def _make_plans(product: Server, patients: Iterator[str]) -> Sequence[str]:
+def _make_plans(product: Server, patients: Iterator[str], session: date) -> Sequence[str]:
     """Plans to be read, made through the server, and their ids."""
-    run(product.port, _creating(patients, PLANS_READ), expect=201)
+    run(product.port, _creating(patients, session, PLANS_READ), expect=201)
     ids: list[str] = []
     path: str | None = "/v1/plans?limit=200"
     connection = http.client.HTTPConnection("localhost", product.port)

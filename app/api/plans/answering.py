@@ -1,6 +1,7 @@
 """What clients are given of a plan. Built as plain data and encoded once: this is a hot path."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,6 +22,8 @@ from app.services.plans import (
 )
 
 Data = dict[str, Any]
+
+_WINDOW = ("earliest", "target", "latest")
 
 
 def plan_response(
@@ -108,13 +111,7 @@ def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
 def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) -> Data:
     """A planned step in the shape of the API."""
     status = StepStatus(step.status)
-    window = None
-    if step.window_target is not None:
-        window = {
-            "earliest": step.window_earliest,
-            "target": step.window_target,
-            "latest": step.window_latest,
-        }
+    days = step.window_earliest, step.window_target, step.window_latest
     number = step.occurrence
     return {
         "id": step.id if stored else None,
@@ -132,9 +129,9 @@ def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) ->
         "duration_minutes": step.duration_minutes,
         "modes": step.modes,
         "appointment": step.appointment,
-        "window": window,
+        "window": None if days[1] is None else dict(zip(_WINDOW, days, strict=True)),
         "deadline": step.deadline,
-        "window_state": _state(step, status, plan, today),
+        "window_state": _state(days, step.day, status, plan, today),
         "deviation_days": step.deviation_days,
         "reasons": step.reasons,
         "instructions": step.instructions,
@@ -149,15 +146,20 @@ def _allowed(step: StepView, plan: PlanStatus) -> tuple[str, ...]:
     return allowed_changes(plan, StepStatus(step.status), is_decision=is_decision)
 
 
-def _state(step: StepView, status: StepStatus, plan: PlanStatus, today: date) -> str | None:
+# Clients read the same plans again and again, and plans of a protocol are alike.
+@lru_cache(maxsize=4096)
+def _state(
+    days: tuple[str | None, str | None, str | None],
+    day: str | None,
+    status: StepStatus,
+    plan: PlanStatus,
+    today: date,
+) -> str | None:
     window = None
-    if step.window_target is not None:
-        window = Window(
-            _day(step.window_earliest),
-            date.fromisoformat(step.window_target),
-            _day(step.window_latest),
-        )
-    state = planned_state(window, _day(step.day), status, plan, today)
+    earliest, target, latest = days
+    if target is not None:
+        window = Window(_day(earliest), date.fromisoformat(target), _day(latest))
+    state = planned_state(window, _day(day), status, plan, today)
     return None if state is None else state.value
 
 

@@ -113,13 +113,12 @@ class PlanRepository:
 
     async def view(self, plan_id: UUID) -> PlanView:
         """A plan as it is shown, all of one revision. Raises PlanNotFound."""
-        found = await read_plan(self._connection.dialect.name).run(
+        rows = await read_plan(self._connection.dialect.name).read(
             self._connection, {"clinic_id": self._clinic_id, "plan_id": plan_id}
         )
-        text = found.scalar_one_or_none()
-        if text is None:
+        if not rows:
             raise PlanNotFound("no such plan")
-        return view_of(text)
+        return view_of(rows[0][0])
 
     async def get(self, plan_id: UUID) -> PlanRecord:
         """A plan to decide about. Raises PlanNotFound."""
