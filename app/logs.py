@@ -25,7 +25,7 @@ _LEVELS: Mapping[LogLevel, int] = MappingProxyType(
     }
 )
 # They say at this level what only concerns themselves.
-_TALKATIVE = ("aiosqlite", "alembic", "asyncio", "uvicorn")
+_TALKATIVE = ("app.persistence.database.CountingPool", "aiosqlite", "alembic", "asyncio", "uvicorn")
 
 # Made once: `json.dumps` makes another for every line.
 _encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
@@ -33,6 +34,7 @@ from app.api.limits import InFlight, RateLimit
 from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
 from app.api.protocols import routes as protocols
+from app.api.spans import Spans
 from app.api.watching import Watch
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
@@ -107,6 +109,12 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(RateLimit, per_minute=settings.rate_limit)
     app.add_middleware(InFlight, most=settings.max_in_flight)
     _let_browsers_call(app, settings.allowed_origins)
+    app.state.tracer_provider = None
+    if settings.traces_endpoint:
+        from app.tracing import provider_for  # noqa: PLC0415 - slow, and few ask for it
+
+        app.state.tracer_provider = provider_for(settings.traces_endpoint)
+        app.add_middleware(Spans, provider=app.state.tracer_provider)
     app.add_middleware(Edge, hosts=settings.allowed_hosts, watch=app.state.watch)
 
 
@@ -124,6 +132,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         await database.dispose()
+        if app.state.tracer_provider is not None:
+            # It sends what is left, which may take a moment.
+            await to_thread.run_sync(app.state.tracer_provider.shutdown)
 
 
 def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:

@@ -1,12 +1,13 @@
 """What an operator can set, read once from the environment into one frozen object."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from app.persistence.database import UnsuitableDatabase, driver_url
+from app.persistence.database import UnsuitableDatabase, driver_url, is_guarded
 
 PREFIX = "REGIMEN_"
 DEFAULT_SECRET = "regimen-development-secret"  # noqa: S105 # refused in production
@@ -87,6 +88,9 @@ class Settings:
     rate_limit: int = 6000
     """Requests a minute from one caller and process, to 1000000; 0 for any number."""
 
+    traces_endpoint: str = ""
+    """Where spans are sent, as `http://collector:4318/v1/traces` (OTLP); empty for nowhere."""
+
     log_level: LogLevel = LogLevel.INFO
     """`debug`, `info`, `warning` or `error`."""
 
@@ -98,16 +102,21 @@ class Settings:
             self._refuse_what_is_only_for_trying_out()
 
     def _refuse_what_is_only_for_trying_out(self) -> None:
-        if self.secret == DEFAULT_SECRET:
-            raise WrongSetting("REGIMEN_SECRET must be set in production")
-        if "*" in self.allowed_hosts:
-            raise WrongSetting("REGIMEN_ALLOWED_HOSTS may not be * in production")
-        if "*" in self.allowed_origins:
-            raise WrongSetting("REGIMEN_ALLOWED_ORIGINS may not be * in production")
-        if self.webhook_loopback:
-            raise WrongSetting("REGIMEN_WEBHOOK_LOOPBACK may not be yes in production")
-        if self.log_level is LogLevel.DEBUG:
-            raise WrongSetting("REGIMEN_LOG_LEVEL may not be debug in production")
+        insecure = [one for one in self.allowed_origins if not one.startswith("https://")]
+        unsafe = {
+            "REGIMEN_SECRET must be set": self.secret == DEFAULT_SECRET,
+            "REGIMEN_ALLOWED_HOSTS may not be *": "*" in self.allowed_hosts,
+            "REGIMEN_ALLOWED_ORIGINS may not be *": "*" in self.allowed_origins,
+            "REGIMEN_ALLOWED_ORIGINS must begin with https://": bool(insecure),
+            "REGIMEN_DATABASE_URL must say ?sslmode=verify-full for a database elsewhere, which "
+            "`require` or `verify-ca` weaken": not is_guarded(self.database_url),
+            "REGIMEN_RATE_LIMIT may not be 0": self.rate_limit == 0,
+            "REGIMEN_WEBHOOK_LOOPBACK may not be yes": self.webhook_loopback,
+            "REGIMEN_LOG_LEVEL may not be debug": self.log_level is LogLevel.DEBUG,
+        }
+        for text, is_so in unsafe.items():
+            if is_so:
+                raise WrongSetting(f"{text} (in production)")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -138,6 +147,12 @@ def _database_url(field: str, value: str) -> str:
         return driver_url(value)
     except UnsuitableDatabase as error:
         raise WrongSetting(f"{variable(field)}: {error}") from None
+
+
+def _http_url(field: str, value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^/\s]+/\S*", value):
+        raise WrongSetting(f"{variable(field)} must look like http://host:4318/v1/traces")
+    return value
 
 
 def _text(field: str, value: str) -> str:
@@ -204,6 +219,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "webhook_loopback": _yes_or_no,
         "max_in_flight": _whole_number(1, 10_000),
         "rate_limit": _whole_number(0, 1_000_000),
+        "traces_endpoint": _http_url,
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),
     }

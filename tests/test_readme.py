@@ -24,7 +24,7 @@ from tests.processes import HOUSE, Running, environ, get, running
 
 README = (HOUSE / "README.md").read_text("utf-8")
 ADDRESS = "http://127.0.0.1:8000"
-DATABASE = "postgresql://regimen:password@db.example.org/regimen"
+DATABASE = "postgresql://regimen:password@db.example.org/regimen?sslmode=verify-full"
 SEPARATOR = "\x1e"
 CURL = (sys.executable, "-m", "tests.curl")
 

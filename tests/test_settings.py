@@ -27,7 +27,7 @@ def test_nothing_set_gives_a_file_in_the_working_directory() -> None:
 def test_every_setting_is_read_from_its_variable() -> None:
     settings = Settings.from_environ(
         {
-            "REGIMEN_DATABASE_URL": "postgresql://regimen@db/regimen",
+            "REGIMEN_DATABASE_URL": "postgresql://regimen@db/regimen?sslmode=require",
             "REGIMEN_HOST": " 0.0.0.0 ",
             "REGIMEN_PORT": "80",
             "REGIMEN_ENVIRONMENT": "production",
@@ -39,14 +39,15 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "REGIMEN_WEBHOOK_TIMEOUT_SECONDS": "5",
             "REGIMEN_WEBHOOK_LOOPBACK": "no",
             "REGIMEN_MAX_IN_FLIGHT": "32",
-            "REGIMEN_RATE_LIMIT": "0",
+            "REGIMEN_RATE_LIMIT": "600",
+            "REGIMEN_TRACES_ENDPOINT": "http://collector:4318/v1/traces",
             "REGIMEN_LOG_LEVEL": "warning",
             "REGIMEN_LOG_FORMAT": "json",
         }
     )
 
     assert settings == Settings(
-        database_url="postgresql+asyncpg://regimen@db/regimen",
+        database_url="postgresql+asyncpg://regimen@db/regimen?ssl=require",
         host="0.0.0.0",
         port=80,
         environment=Environment.PRODUCTION,
@@ -58,7 +59,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         webhook_timeout_seconds=5,
         webhook_loopback=False,
         max_in_flight=32,
-        rate_limit=0,
+        rate_limit=600,
+        traces_endpoint="http://collector:4318/v1/traces",
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
     )
@@ -80,6 +82,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("REGIMEN_WEBHOOK_LOOPBACK", "true", "must be yes or no"),
         ("REGIMEN_MAX_IN_FLIGHT", "0", "whole number from 1 to 10000"),
         ("REGIMEN_RATE_LIMIT", "-1", "whole number from 0 to 1000000"),
+        ("REGIMEN_TRACES_ENDPOINT", "collector:4318", "http://host:4318/v1/traces"),
         ("REGIMEN_ENVIRONMENT", "staging", "development, production"),
         ("REGIMEN_SECRET", "short", "at least 32 characters"),
         ("REGIMEN_LOG_LEVEL", "loud", "debug, info, warning, error"),
@@ -103,6 +106,10 @@ def test_a_misspelt_variable_is_refused_with_those_there_are() -> None:
     [
         {"REGIMEN_ALLOWED_HOSTS": "*"},
         {"REGIMEN_ALLOWED_ORIGINS": "*"},
+        {"REGIMEN_ALLOWED_ORIGINS": "https://desk.example.org,http://desk.example.org"},
+        {"REGIMEN_DATABASE_URL": "postgresql://regimen@db.example.org/regimen"},
+        {"REGIMEN_DATABASE_URL": "postgresql://regimen@10.0.0.1/regimen?sslmode=prefer"},
+        {"REGIMEN_RATE_LIMIT": "0"},
         {"REGIMEN_WEBHOOK_LOOPBACK": "yes"},
         {"REGIMEN_LOG_LEVEL": "debug"},
     ],
@@ -114,6 +121,21 @@ def test_production_refuses_what_is_only_for_trying_out(wrong: dict[str, str]) -
 
     with pytest.raises(WrongSetting, match=next(iter(wrong))):
         Settings.from_environ(good | wrong)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///regimen.db",
+        "postgresql://regimen@localhost/regimen",
+        "postgresql://regimen@/regimen?host=/run/postgresql",
+        "postgresql://regimen@db.example.org/regimen?sslmode=verify-full",
+    ],
+)
+def test_production_takes_a_database_to_which_nobody_can_listen(url: str) -> None:
+    good = {"REGIMEN_ENVIRONMENT": "production", "REGIMEN_SECRET": SECRET}
+
+    assert Settings.from_environ(good | {"REGIMEN_DATABASE_URL": url}).database_url
 
 
 def test_production_refuses_the_default_secret() -> None:

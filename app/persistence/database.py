@@ -180,6 +180,14 @@ def driver_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
+def is_guarded(url: str) -> bool:
+    """Whether nobody between here and the database can read what it is told."""
+    parsed = make_url(driver_url(url))
+    host = parsed.host or str(parsed.query.get("host", ""))
+    is_here = host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith("/")
+    return is_here or parsed.query.get("ssl") in {"require", "verify-ca", "verify-full"}
+
+
 def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Build the engines without connecting; the caller disposes the database."""
     parsed = make_url(driver_url(url))
