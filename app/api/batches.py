@@ -104,7 +104,10 @@ async def list_batch_items(
     ctx: ReadContextDep,
     status: Annotated[ItemStatus | None, Query(description="Only of this status.")] = None,
 ) -> BatchItemsOut:
-    """List what became of each plan of a batch: its moves and why, or why it could not be."""
+    """List what became of each plan of a batch: its moves and why, or why it could not be.
+
+    The ways out of a conflict are at `/v1/plans/{plan_id}/recheck`, to be posted as they are.
+    """
     found = await batches.list_batch_items(
         ctx, batch_id, status=status, after=uuid_of(page.after), limit=page.limit
     )

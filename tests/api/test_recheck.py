@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.given_changes import DONE, Living, did, living, moved
-from tests.api.given_plans import Data, Desk, good
+from tests.api.given_plans import NOBODY, Data, Desk, good
 
 STEROID: Data = {
     "agent": "corticosteroid_injection",
@@ -74,6 +74,54 @@ async def test_a_shot_elsewhere_is_flagged_in_the_plan_with_ways_out(desk: Desk)
     assert plan.plan["revision"] == 3
     last = (await plan.history())[-1]
     assert (last["reason"], last["changes"], last["moves"]) == ("looked at again", [], [])
+
+
+async def test_a_plan_can_be_looked_at_again_whenever_somebody_works_on_it(desk: Desk) -> None:
+    plan = await in_march(desk)
+    reported = await report(desk, **STEROID)
+    before = await plan.stored()
+
+    seen = await good(desk.api.get(f"{plan.url}/recheck"))
+
+    assert seen == reported["plans"][0]
+    assert await plan.stored() == before
+    await read(plan)
+    await take(plan, seen["options"][0]["request"])
+    again = await good(desk.api.get(f"{plan.url}/recheck"))
+    assert (again["breaches"], again["request"], again["conflict"]) == ([], None, None)
+
+
+async def test_after_a_closure_the_ways_out_are_there_to_be_posted(desk: Desk) -> None:
+    plan = await living(desk, unavailable=[])
+    closed = await desk.closure("2027-03-10", "2027-03-11", key=f"shut-{desk.patient_id}")
+
+    seen = await good(desk.api.get(f"{plan.url}/recheck"))
+
+    named = {element["id"] for element in seen["conflict"]["elements"]}
+    assert named == {"anchor:session", f"closure:{closed['key']}"}
+    await read(plan)
+    await take(plan, seen["options"][0]["request"])
+    assert plan.plan["breaches"] == []
+
+
+async def test_a_plan_that_is_over_has_nothing_to_put_right(desk: Desk) -> None:
+    plan = await in_march(desk)
+    await plan.change({"type": "revoke"})
+
+    seen = await good(desk.api.get(f"{plan.url}/recheck"))
+
+    assert (seen["breaches"], seen["moves"], seen["conflict"], seen["options"]) == (
+        [],
+        [],
+        None,
+        [],
+    )
+
+
+async def test_a_plan_that_is_not_there_is_not_looked_at(desk: Desk) -> None:
+    answer = await desk.api.get(f"/v1/plans/{NOBODY}/recheck")
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "plan-not-found")
 
 
 async def test_every_way_out_of_it_works_when_it_is_posted(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.api.fields import Out
 from app.api.plans.answering import conflict_data, move_data
@@ -11,9 +11,43 @@ from app.api.plans.models import BreachOut, ConflictOut, MoveOut, OptionOut
 from app.api.plans.refusing import options_data
 from app.services.plans import Rechecked
 
+_STEP_ID = "01920000-0000-7000-8000-000000000107"
+_EXAMPLE: dict[str, Any] = {
+    "plan_id": "01920000-0000-7000-8000-000000000100",
+    "breaches": [
+        {
+            "id": "steroid-before-session:booster",
+            "rule": "steroid-before-session",
+            "severity": "block",
+            "text": (
+                "booster on Wed 2027-05-12 is inside the washout of corticosteroid injection "
+                "given on Tue 2027-04-20"
+            ),
+            "step_ids": [_STEP_ID],
+            "acknowledged": False,
+        }
+    ],
+    "moves": [
+        {
+            "step_id": _STEP_ID,
+            "step": "booster",
+            "from": "2027-05-12",
+            "to": "2027-05-18",
+            "reasons": [
+                {"code": "nearest", "text": "Tue 2027-05-18 is the best day that works"},
+            ],
+        }
+    ],
+    "request": {"changes": [{"type": "move", "step_id": _STEP_ID, "to": "2027-05-18"}]},
+    "conflict": None,
+    "options": [],
+}
+
 
 class RecheckedOut(Out):
-    """A plan of the patient, looked at again. No day has moved."""
+    """A plan looked at again. No day has moved."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     plan_id: UUID = Field(description="The plan.")
     breaches: list[BreachOut] = Field(description="What its days break now, stored with it.")

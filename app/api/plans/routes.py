@@ -28,6 +28,7 @@ from app.api.plans.models import (
     PlanOut,
     ProposalsOut,
 )
+from app.api.plans.rechecked import RecheckedOut
 from app.api.problems import BODY, problems
 from app.api.routing import UNCHANGED, Route
 from app.services import plans
@@ -221,6 +222,17 @@ async def change_plan(
     """
     changed = await plans.change_plan(ctx, plan_id, body.to_domain(), revision=revision)
     return changed_response(changed)
+
+
+@router.get("/{plan_id}/recheck", operation_id="look_at_plan", responses=problems(PlanNotFound))
+async def look_at_plan(plan_id: UUID, ctx: ReadContextDep) -> RecheckedOut:
+    """Look at a plan again as it stands: what its days break, and what would make it right.
+
+    Nothing is stored and no day moves: `request`, or one of the options, is posted to the plan's
+    changes. This is what a plan that needs attention is worked on with, after a closure, a report
+    or an absence.
+    """
+    return RecheckedOut.from_domain(await plans.look_at_plan(ctx, plan_id))
 
 
 def _proposals(found: plans.Proposals, body: dict[str, Any]) -> dict[str, Any]:

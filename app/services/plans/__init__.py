@@ -45,7 +45,7 @@ from app.services.plans.reading import (
     list_step_days,
     read_plan,
 )
-from app.services.plans.rechecking import Rechecked, recheck_patient
+from app.services.plans.rechecking import Rechecked, look_at_plan, recheck_patient
 from app.services.plans.redating import ChangedPlan
 from app.services.plans.views import view_of_planned
 
@@ -90,6 +90,7 @@ __all__ = [
     "list_plans",
     "list_revisions",
     "list_step_days",
+    "look_at_plan",
     "preview_change",
     "preview_plan",
     "propose_plans",

@@ -11,6 +11,7 @@ from uuid import UUID
 from app.domain.engine import standing_breaches
 from app.domain.facts import OccurrenceId
 from app.domain.plans.steps import attention_of, breaches_of
+from app.domain.problem import Problem
 from app.domain.schedules import Move, Schedule
 from app.domain.states import PlanStatus
 from app.persistence.events import EventRepository, NewEvent
@@ -70,23 +71,48 @@ async def recheck_plan(ctx: Context, plan_id: UUID) -> Rechecked:
     return rechecked
 
 
+async def look_at_plan(ctx: Context, plan_id: UUID) -> Rechecked:
+    """One plan looked at as it stands; stores nothing. One that is over has nothing to put right.
+
+    Raises PlanNotFound.
+    """
+    stored = await load_plan(ctx, plan_id)
+    if stored.record.status not in LIVING:
+        return Rechecked(plan_id, tuple(stored.record.breaches), {})
+    problem = standing_problem(stored)
+    return await _put_right(stored, problem, _standing(stored, problem))
+
+
 async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEvent]]:
     stored = await load_plan(ctx, plan_id)
-    before, state = stored.record, state_of(stored.record)
     problem = standing_problem(stored)
-    ids = {step.occurrence: step.id for step in before.steps}
-    broken = Schedule(steps=(), breaches=standing_breaches(problem))
-    breaches = breaches_of(broken, ids, state.acknowledged)
+    breaches = _standing(stored, problem)
     events: list[NewEvent] = []
-    if _by_id(breaches) != _by_id(before.breaches):
+    if _by_id(breaches) != _by_id(stored.record.breaches):
         events = await _flag(ctx, stored, breaches)
-    found = Rechecked(plan_id, tuple(breaches), ids)
+    return await _put_right(stored, problem, breaches), events
+
+
+def _standing(stored: StoredPlan, problem: Problem) -> list[dict[str, Any]]:
+    """What the days of a stored plan break now."""
+    ids = {step.occurrence: step.id for step in stored.record.steps}
+    broken = Schedule(steps=(), breaches=standing_breaches(problem))
+    return breaches_of(broken, ids, state_of(stored.record).acknowledged)
+
+
+async def _put_right(
+    stored: StoredPlan, problem: Problem, breaches: list[dict[str, Any]]
+) -> Rechecked:
+    """The same with what solving the plan again would move, or why no schedule exists."""
+    before = stored.record
+    ids = {step.occurrence: step.id for step in before.steps}
+    found = Rechecked(before.id, tuple(breaches), ids)
     try:
         schedule = await answer(problem)
     except ScheduleConflict as conflict:
-        name_steps(conflict, before, state)
-        return replace(found, conflict=conflict), events
-    return replace(found, moves=moves_from(before, schedule)), events
+        name_steps(conflict, before, state_of(before))
+        return replace(found, conflict=conflict)
+    return replace(found, moves=moves_from(before, schedule))
 
 
 def _by_id(breaches: list[dict[str, Any]]) -> dict[str, Any]:
