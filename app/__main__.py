@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
-PROGRAM = "python -m app"
+from app.arguments import CLINICS, KEYS, PROGRAM, clinics_options, keys_options, whole_number
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 DESCRIPTION = """\
@@ -177,6 +178,13 @@ def _check(arguments: Namespace) -> int:
     return 0 if check(arguments.file, simulation) else 1
 
 
+def _administer(arguments: Namespace) -> int:
+    from app.administering import administer
+
+    administer(arguments)
+    return 0
+
+
 def _openapi(_arguments: Namespace) -> int:
     from app.api.openapi import rendered
     from app.databases import settings_with
@@ -193,6 +201,8 @@ COMMANDS: Mapping[str, Callable[[Namespace], int]] = MappingProxyType(
         "worker": _worker,
         "migrate": _migrate,
         "check": _check,
+        "clinics": _administer,
+        "keys": _administer,
         "openapi": _openapi,
     }
 )
@@ -212,6 +222,8 @@ def _parser() -> ArgumentParser:
     add("worker", "the work beside requests, on PostgreSQL", WORKER)
     add("migrate", "make or change the tables of the database", MIGRATE)
     _check_options(add("check", "faults, doubts and failing start days of a protocol", CHECK))
+    clinics_options(add("clinics", "make and list clinics", CLINICS))
+    keys_options(add("keys", "make, list, rotate and revoke keys of callers", KEYS))
     add("openapi", "print the OpenAPI document", OPENAPI)
     return parser
 
@@ -284,17 +296,11 @@ def _check_options(parser: ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    return _whole_number(text, 0, 65535)
+    return whole_number(text, 0, 65535)
 
 
 def _workers(text: str) -> int:
-    return _whole_number(text, 1, 64)
-
-
-def _whole_number(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and least <= int(text[:10]) <= most):
-        raise ArgumentTypeError(f"must be a whole number from {least} to {most}")
-    return int(text)
+    return whole_number(text, 1, 64)
 
 
 def _day(text: str) -> date:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.domain.permissions import UNRESTRICTED
 from app.integrations.outbound import Caller, NotSent
 from app.integrations.webhooks import body_of, derived_secret, headers_of
 from app.persistence.database import Database
@@ -158,6 +159,7 @@ class Deliverer:
                 connection,
                 clinic_id,
                 actor="worker",
+                grant=UNRESTRICTED,
                 now=self.now(),
                 ordinary=self._ordinary_clinics,
             )

@@ -3,11 +3,12 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
@@ -20,6 +21,7 @@ from app.api import (
     events,
     handlers,
     health,
+    keys,
     locations,
     metrics,
     openapi,
@@ -29,6 +31,8 @@ from app.api import (
     webhooks,
     worklist,
 )
+from app.api.authentication import Authentication, is_loopback
+from app.api.deps import read_clock
 from app.api.edge import Edge
 from app.api.limits import InFlight, RateLimit
 from app.api.plans import amending, bulk, history
@@ -38,7 +42,8 @@ from app.api.spans import Spans
 from app.api.watching import Watch
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
-from app.settings import Settings
+from app.services.callers import USE_NOTED_EVERY, Callers
+from app.settings import Environment, Settings
 from app.worker import working
 
 # The most wanted first: routes are looked through in their order.
@@ -60,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     webhooks.router,
     deliveries.router,
     clinic.router,
+    keys.router,
     clock.router,
     health.router,
     metrics.router,
@@ -88,6 +94,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = open_database(settings.database_url, pool_size=settings.pool_size)
     app.state.settings = settings
     app.state.clinic_id = DEFAULT_CLINIC_ID
+    app.state.callers = Callers(
+        app.state.database,
+        read_clock,
+        app.state.clinic_id if _is_for_trying_out(settings) else None,
+    )
     app.state.ordinary_clinics = set()
     # Chunks of many plans are made one at a time, so that single requests find room beside them.
     app.state.bulk_turn = asyncio.Lock()
@@ -107,6 +118,7 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
     """
     if settings.rate_limit:
         app.add_middleware(RateLimit, per_minute=settings.rate_limit)
+    app.add_middleware(Authentication, callers=app.state.callers)
     app.add_middleware(InFlight, most=settings.max_in_flight)
     _let_browsers_call(app, settings.allowed_origins)
     app.state.tracer_provider = None
@@ -129,12 +141,40 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             if database.is_one_file:
                 # Nobody else may work on it; a server's database has workers of its own.
                 await beside.enter_async_context(working(database, settings))
+            await beside.enter_async_context(_noting_uses(app.state.callers))
             yield
     finally:
         await database.dispose()
         if app.state.tracer_provider is not None:
             # It sends what is left, which may take a moment.
             await to_thread.run_sync(app.state.tracer_provider.shutdown)
+
+
+@asynccontextmanager
+async def _noting_uses(callers: Callers) -> AsyncIterator[None]:
+    """Store now and then, and at last, when keys were used."""
+
+    async def note() -> None:
+        while True:
+            await asyncio.sleep(USE_NOTED_EVERY.total_seconds())
+            await _note_uses(callers)
+
+    noting = asyncio.create_task(note())
+    try:
+        yield
+    finally:
+        noting.cancel()
+        await _note_uses(callers)
+
+
+async def _note_uses(callers: Callers) -> None:
+    with suppress(SQLAlchemyError, OSError):
+        await callers.note_uses()
+
+
+def _is_for_trying_out(settings: Settings) -> bool:
+    """Whether callers need no key until there is one: only where no other machine can call."""
+    return settings.environment is Environment.DEVELOPMENT and is_loopback(settings.host)
 
 
 def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
@@ -149,7 +189,14 @@ def _let_browsers_call(app: FastAPI, origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "X-API-Key",
+            ],
             expose_headers=[
                 "ETag",
                 "Link",

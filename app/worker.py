@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.delivering import Deliverer
+from app.domain.permissions import UNRESTRICTED
 from app.integrations.outbound import Caller, open_client
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
@@ -136,6 +137,7 @@ class Worker:
             connection,
             clinic_id,
             actor="worker",
+            grant=UNRESTRICTED,
             now=ordinary_now(),
             ordinary=self.ordinary_clinics,
         )

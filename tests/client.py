@@ -50,7 +50,7 @@ class Document:
                 return
         if method == "options" and response.is_success:
             return  # a browser asks before it calls
-        assert response.status_code in {400, 404, 405, 414, 431}, response.text
+        assert response.status_code in {400, 401, 404, 405, 414, 431}, response.text
         if method != "head":
             self._check("/components/schemas/Problem", response.json())
 
@@ -95,14 +95,16 @@ def _published() -> Document:
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[Client]:
+async def client_of(
+    app: FastAPI, *, came_from: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[Client]:
     """A client of the application, without a network; the lifespan does not run."""
 
     async def judge(response: Response) -> None:
         await response.aread()
         _published().judge(response)
 
-    transport = ASGITransport(app=app, raise_app_exceptions=True)
+    transport = ASGITransport(app=app, raise_app_exceptions=True, client=(came_from, 50_000))
     async with AsyncClient(
         transport=transport,
         base_url="http://localhost",

@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
+from app.domain.permissions import UNRESTRICTED
 from app.domain.plans.changes import SetParameter
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, open_database
 from app.persistence.tables import BatchItemRow, EventRow, PlanRevisionRow, PlanRow
 from app.services import clock
@@ -144,7 +146,12 @@ async def test_a_person_who_changes_the_plan_meanwhile_goes_first(
     one = PlanChange(lambda _: SetParameter("primer_count", 1))
     async with database.writing() as connection:
         ctx = await clock.open_context(
-            connection, desk.app.state.clinic_id, actor="a person", now=NOW, ordinary=set()
+            connection,
+            DEFAULT_CLINIC_ID,
+            actor="a person",
+            grant=UNRESTRICTED,
+            now=NOW,
+            ordinary=set(),
         )
         await change_plan(ctx, plan, PostedChanges((one,)), revision=1)
         working = asyncio.create_task(Worker(database).work())

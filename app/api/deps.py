@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
 from starlette.types import Scope
 
+from app.api.authentication import CALLER
 from app.api.etags import revision_in
 from app.api.refusals import IdempotencyKeyRefused
+from app.domain.permissions import Caller
 from app.services import clock, idempotency
 from app.services.context import Context
 from app.services.idempotency import Answer, Claim
@@ -58,6 +60,16 @@ async def open_read_context(request: Request) -> AsyncIterator[Context]:
         yield await _context(request, connection)
 
 
+async def open_keys_context(request: Request) -> AsyncIterator[Context]:
+    """The context of a change to keys, which holds in this process as soon as it is stored.
+
+    Its answer may show a secret, so it is never kept to be given again.
+    """
+    async with request.app.state.database.writing() as connection:
+        yield await _context(request, connection)
+    request.app.state.callers.forget()
+
+
 async def read_contexts(request: Request) -> OpenContext:
     """For a read that looks again and again, and holds nothing of the database in between."""
     return partial(asynccontextmanager(open_read_context), request)
@@ -92,19 +104,27 @@ async def if_match(
 
 
 ContextDep = Annotated[Context, Depends(open_context, scope="function")]
+KeysContextDep = Annotated[Context, Depends(open_keys_context, scope="function")]
 ReadContextDep = Annotated[Context, Depends(open_read_context, scope="function")]
 ReadContextsDep = Annotated[OpenContext, Depends(read_contexts)]
 WriteContextsDep = Annotated[OpenContext, Depends(write_contexts)]
 IfMatchDep = Annotated[int, Depends(if_match)]
 
 
+def read_clock() -> datetime:
+    """What the clock says."""
+    return datetime.now(UTC)
+
+
 async def _context(request: Request, connection: AsyncConnection) -> Context:
     state = request.app.state
+    caller: Caller = request.scope[CALLER]
     return await clock.open_context(
         connection,
-        state.clinic_id,
-        actor="local",
-        now=datetime.now(UTC),
+        caller.clinic_id,
+        actor=caller.actor,
+        grant=caller.grant,
+        now=read_clock(),
         ordinary=state.ordinary_clinics,
     )
 

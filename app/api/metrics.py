@@ -10,6 +10,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from app.api.authentication import require
+from app.domain.permissions import Scope
 from app.services import health
 
 # Where processes that were started together keep their figures; set by whoever starts them.
@@ -31,7 +33,8 @@ class _Queue(Collector):
 
 @router.get("/metrics")
 async def read_metrics(request: Request) -> Response:
-    """What operators watch. It holds no patient data; still, let no stranger read it."""
+    """What operators watch. It holds no patient data; still, no stranger reads it."""
+    require(Scope.METRICS_READ, request)
     state = request.app.state
     state.watch.look()
     queue = CollectorRegistry()

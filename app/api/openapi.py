@@ -9,7 +9,9 @@ from pydantic.json_schema import JsonSchemaMode
 
 from app.api import problems
 from app.api.plans.bulk import PlanLineIn
+from app.api.scopes import scope_of
 from app.domain.documents import clinic_rules_schema, protocol_schema
+from app.domain.permissions import Scope
 
 VERSION = "0.1.0"
 
@@ -50,6 +52,10 @@ TAGS = [
         "name": "clinic",
         "description": "Rules that hold for every plan of the clinic, beside the protocol's own.",
     },
+    {
+        "name": "keys",
+        "description": "Who may call: keys of the clinic's callers, their roles and scopes.",
+    },
     {"name": "clock", "description": "Today and now; in a sandbox clinic the clock can be set."},
     {"name": "health", "description": "Whether the service lives and is ready to serve."},
 ]
@@ -61,10 +67,28 @@ and every day has a reason.
 
 Every error is a problem document (RFC 9457) with a stable `type`; `422` names each fault by JSON
 pointer. Reads of one thing give an `ETag`, changes require it in `If-Match`. Every `POST` that
-stores takes an `Idempotency-Key`. Lists are paged by `next`. A 2xx answer means: stored.
+stores takes an `Idempotency-Key`, unless its answer shows a secret. Lists are paged by `next`. A
+2xx answer means: stored.
+
+Callers send a key, `Authorization: Bearer rgm_…`. Each operation needs one scope, which is named
+with it. What belongs to another clinic is not found.
 
 The [guide](/guide) has the words and how the engine decides.
 """
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key of the clinic, `Authorization: Bearer rgm_…`.",
+    },
+    "keyHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key in a header of its own.",
+    },
+}
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -98,9 +122,11 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _refer_to_documents(operation.get("requestBody", {}))
+            operation["security"] = _security(scope_of(operation["operationId"]))
             for response in operation["responses"].values():
                 _simplify(response)
                 _share_examples(response, examples)
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
     document["components"]["examples"] = dict(sorted(examples.items()))
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
@@ -112,6 +138,11 @@ def _add(model: type[BaseModel], mode: JsonSchemaMode, schemas: dict[str, Any]) 
     for name, part in schema.pop("$defs", {}).items():
         schemas.setdefault(name, part)
     schemas[model.__name__] = schema
+
+
+def _security(scope: Scope | None) -> list[dict[str, list[str]]]:
+    """Any of the ways to be known, with the scope that the operation needs."""
+    return [] if scope is None else [{name: [scope.value]} for name in SECURITY_SCHEMES]
 
 
 def _as_components(schemas: Any) -> Any:

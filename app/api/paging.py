@@ -13,6 +13,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
+from app.api.authentication import CALLER
 from app.api.refusals import CursorRefused
 
 Key = tuple[str | int, ...]
@@ -94,7 +95,7 @@ def key_in(cursor: str | None, request: Request, filters: Sequence[tuple[str, st
 
 
 def _binding(request: Request, filters: Sequence[tuple[str, str]]) -> bytes:
-    return binding_of(str(request.app.state.clinic_id), request.scope["path"], filters)
+    return binding_of(str(request.scope[CALLER].clinic_id), request.scope["path"], filters)
 
 
 async def read_page(

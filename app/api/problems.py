@@ -18,10 +18,12 @@ from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
 from app.api.problem_model import MAX_ERRORS, Problem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
+from app.domain.permissions import NotPermitted
 from app.integrations.outbound import UrlRefused
 from app.services.batches import BatchNotFound, InvalidAmendment
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
+from app.services.credentials import CallerExists, KeyNotFound, KeyNotRotatable
 from app.services.deliveries import DeliveryNotFound, WebhookDisabled
 from app.services.health import NotReady
 from app.services.idempotency import KeyInUse, KeyReused
@@ -113,6 +115,13 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.HeadersTooSlow: Kind(408, "headers-too-slow", "The headers were too slow"),
     refusals.BodyTooSlow: Kind(408, "body-too-slow", "The body was too slow", closes=True),
     refusals.RateExceeded: Kind(429, "rate-exceeded", "Too many requests"),
+    refusals.CredentialMissing: Kind(401, "credential-needed", "A credential is needed"),
+    refusals.CredentialRefused: Kind(401, "credential-refused", "The credential is not taken"),
+    refusals.ScopeMissing: Kind(403, "scope-missing", "The caller does not have the scope"),
+    NotPermitted: Kind(403, "not-permitted", "The caller may not do that"),
+    KeyNotFound: Kind(404, "key-not-found", "There is no such key"),
+    CallerExists: Kind(409, "caller-exists", "The caller's name is taken"),
+    KeyNotRotatable: Kind(409, "key-not-rotatable", "The key cannot be rotated"),
     refusals.MediaTypeRefused: Kind(
         415, "unsupported-media-type", "The body's media type is not read"
     ),
@@ -300,6 +309,12 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, refusals.MethodNotAllowed):
         headers["Allow"] = error.allow
+    if isinstance(error, refusals.CredentialRefused):
+        headers["WWW-Authenticate"] = 'Bearer realm="regimen", error="invalid_token"'
+    elif isinstance(error, refusals.CredentialMissing):
+        headers["WWW-Authenticate"] = 'Bearer realm="regimen"'
+    elif isinstance(error, refusals.ScopeMissing):
+        headers["WWW-Authenticate"] = 'Bearer realm="regimen", error="insufficient_scope"'
     return headers
 
 

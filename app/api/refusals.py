@@ -51,6 +51,18 @@ class PreconditionMissing(Refusal):
     """A change needs an If-Match header with the ETag that was read."""
 
 
+class CredentialMissing(Refusal):
+    """The request has no key or token, and this address is not open without."""
+
+
+class CredentialRefused(Refusal):
+    """The key or token is unknown or malformed, has expired or was revoked."""
+
+
+class ScopeMissing(Refusal):
+    """The caller is known and does not have the scope that this operation needs."""
+
+
 class IfMatchRefused(Refusal):
     """The If-Match header is not an ETag of this service."""
 

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 
 from app.api import refusals
+from app.api.authentication import require
 from app.api.deps import (
     IDEMPOTENCY_KEY,
     Replayed,
@@ -23,6 +24,7 @@ from app.api.etags import is_unchanged, not_modified
 from app.api.limits import ALWAYS_SERVED
 from app.api.paging import read_page
 from app.api.problems import BODY, merged, problems
+from app.api.scopes import scope_of
 from app.domain.errors import Fault
 from app.services.idempotency import KeyInUse, KeyReused
 
@@ -112,6 +114,7 @@ class Route(APIRoute):
     media_types: ClassVar[tuple[str, ...]] = (JSON,)
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.scope = scope_of(options.get("operation_id"))
         super().__init__(path, endpoint, **{**options, "strict_content_type": False})
         self.summary = self.summary or self.description.partition("\n")[0].rstrip(".")
         self.responses = merged(problems(*_refusals_of(self)), self.responses)
@@ -124,7 +127,10 @@ class Route(APIRoute):
         is_read = "GET" in (self.methods or ())
         parameters = _query_parameters(self.dependant)
 
+        needed = self.scope
+
         async def strict(request: Request) -> Response:
+            require(needed, request)
             strict_request = StrictRequest(request.scope, request.receive)
             if request.scope["query_string"]:
                 _check_query(strict_request, parameters)
@@ -221,12 +227,14 @@ _ALWAYS = (
 )
 
 
-def _refusals_of(route: APIRoute) -> list[type[Exception]]:
+def _refusals_of(route: Route) -> list[type[Exception]]:
     """What every operation of this form may answer, whatever it does."""
     calls = _calls(route.dependant)
     found: list[type[Exception]] = [*_ALWAYS, refusals.FieldsRefused]
     if not route.path.startswith(ALWAYS_SERVED):
         found += [refusals.RateExceeded]
+    if route.scope is not None:
+        found += [refusals.CredentialMissing, refusals.CredentialRefused, refusals.ScopeMissing]
     if route.body_field is not None:
         found += [MalformedDocument, refusals.BodyTooLarge, refusals.MediaTypeRefused]
         found += [refusals.BodyTooSlow]

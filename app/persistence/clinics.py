@@ -50,6 +50,15 @@ class ClinicRulesRecord:
     updated_at: datetime | None
 
 
+_COLUMNS = (
+    ClinicRow.clinic_id,
+    ClinicRow.name,
+    ClinicRow.sandbox,
+    ClinicRow.clock_at,
+    ClinicRow.created_at,
+)
+
+
 class ClinicRepository:
     """One clinic."""
 
@@ -89,6 +98,14 @@ class ClinicRepository:
         )
         if done.rowcount == 0:
             raise ClockNotSettable("only a sandbox clinic's clock can be set")
+
+
+async def every_clinic(connection: AsyncConnection) -> tuple[ClinicRecord, ...]:
+    """All clinics, the oldest first."""
+    rows = await connection.execute(
+        select(*_COLUMNS).order_by(ClinicRow.created_at, ClinicRow.clinic_id)
+    )
+    return tuple(ClinicRecord(*row) for row in rows)
 
 
 class ClinicRulesRepository:
@@ -133,9 +150,8 @@ class ClinicRulesRepository:
 
 @cache
 def _clinic(dialect: str) -> Prepared:
-    columns = (ClinicRow.name, ClinicRow.sandbox, ClinicRow.clock_at, ClinicRow.created_at)
     which = ClinicRow.clinic_id == parameter(ClinicRow.clinic_id)
-    return prepare(select(ClinicRow.clinic_id, *columns).where(which), dialect)
+    return prepare(select(*_COLUMNS).where(which), dialect)
 
 
 @cache

@@ -65,6 +65,7 @@ class VersionSummary:
     activated_at: datetime | None = None
     approval: JsonObject | None = None
     retired_at: datetime | None = None
+    written_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,7 @@ class ProtocolRepository:
         return await (self.get_active(key) if version is None else self.get_version(key, version))
 
     async def update_draft(self, draft: VersionRecord, *, revision: int) -> int:
-        """Replace a draft's title, mark, document and hash; gives the new revision.
+        """Replace a draft's title, mark, document, hash and author; gives the new revision.
 
         Raises VersionNotFound, VersionNotDraft or VersionChangedMeanwhile.
         """
@@ -171,6 +172,7 @@ class ProtocolRepository:
                 "written_as": draft.written_as,
                 "content_hash": draft.content_hash,
                 "updated_at": draft.updated_at,
+                "written_by": draft.written_by,
             },
         )
 

@@ -55,6 +55,7 @@ BATCH_ITEM_STATUSES = ("waiting", "changed", "unchanged", "conflict", "failed", 
 DELIVERY_STATUSES = ("waiting", "delivered", "dead")
 DISABLED_BECAUSE = ("by_hand", "failing", "gone")
 VERSION_STATUSES = ("draft", "active", "retired")
+ROLES = ("front-desk", "clinician", "approver", "read-only", "integration", "admin")
 LATERALITIES = ("left", "right", "bilateral")
 
 # What the worklist's indexes hold. Both databases use such an index for a query that says the same
@@ -183,6 +184,8 @@ class ProtocolVersionRow(Row):
     activated_at: Mapped[datetime | None]
     approval: Mapped[JsonObject | None]
     retired_at: Mapped[datetime | None]
+    written_by: Mapped[str | None]
+    """Who last wrote what it says, and so may not approve it; None came with the library."""
 
     __table_args__ = (
         _of("protocols", "protocol_key", key=("key",)),
@@ -683,4 +686,85 @@ class DeliveryRow(Row):
             "event_number",
         ),
         _where("ix_deliveries_next", "status = 'waiting'", "webhook_id", "next_at"),
+    )
+
+
+class ApiKeyRow(Row):
+    """A key by which a caller is known; of the key itself only a hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    prefix: Mapped[str]
+    """How the key begins, to be found by and recognised by people."""
+    secret_hash: Mapped[str]
+    """SHA-256 of the whole key, which has 256 random bits: no slow hash is needed."""
+    name: Mapped[str]
+    role: Mapped[str]
+    scopes: Mapped[JsonList | None]
+    """What of its role's scopes it has; None is all of them."""
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    rotated_from: Mapped[UUID | None]
+    """The key which this one replaces; both have the same name."""
+
+    __table_args__ = (
+        _of_clinic(),
+        _of("api_keys", "rotated_from"),
+        _one_of("role", ROLES),
+        UniqueConstraint("clinic_id", "prefix"),
+        UniqueConstraint("clinic_id", "rotated_from"),
+        Index(
+            "uq_api_keys_first_of_name",
+            "clinic_id",
+            "name",
+            unique=True,
+            sqlite_where=text("rotated_from IS NULL"),
+            postgresql_where=text("rotated_from IS NULL"),
+        ),
+    )
+
+
+class OauthClientRow(Row):
+    """A system that asks for tokens with assertions it signs; only its public keys are known."""
+
+    __tablename__ = "oauth_clients"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    scopes: Mapped[JsonList | None]
+    """What of its role's scopes it has; None is all of them."""
+    jwks: Mapped[JsonObject | None]
+    jwks_url: Mapped[str | None]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _of_clinic(),
+        _one_of("role", ROLES),
+        CheckConstraint("(jwks IS NULL) <> (jwks_url IS NULL)", name="jwks_by_value_or_url"),
+        UniqueConstraint("clinic_id", "name"),
+    )
+
+
+class OauthAssertionRow(Row):
+    """An assertion that was used: it is not taken a second time."""
+
+    __tablename__ = "oauth_assertions"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    jti_hash: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of("oauth_clients", "client_id"),
+        Index(None, "clinic_id", "expires_at"),
     )

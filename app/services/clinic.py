@@ -1,4 +1,4 @@
-"""A clinic's own rules, which hold for every plan beside its protocol's."""
+"""Clinics, and their own rules, which hold for every plan beside its protocol's."""
 
 import json
 from dataclasses import dataclass
@@ -9,13 +9,20 @@ from typing import Any
 from app.domain.documents import ClinicRules, clinic_rules_to_data, parse_clinic_rules
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.persistence.clinics import ClinicRulesChangedMeanwhile, ClinicRulesRepository
+from app.persistence import clinics
+from app.persistence.clinics import (
+    ClinicRecord,
+    ClinicRepository,
+    ClinicRulesChangedMeanwhile,
+    ClinicRulesRepository,
+)
+from app.persistence.database import Database
 from app.services import events
-from app.services.context import Context
+from app.services.context import Context, id_at
 from app.services.events import EventType
 from app.services.library import library_clinic_rules
 
-__all__ = ["ClinicRulesChangedMeanwhile"]
+__all__ = ["ClinicRecord", "ClinicRulesChangedMeanwhile"]
 
 MAX_REMEMBERED = 256
 
@@ -27,6 +34,23 @@ class StoredRules:
     document: dict[str, Any]
     revision: int
     updated_at: datetime | None
+
+
+async def create_clinic(
+    database: Database, name: str, *, sandbox: bool, now: datetime
+) -> ClinicRecord:
+    """A new clinic, in which there is nothing yet."""
+    clinic_id = id_at(now)
+    async with database.writing() as connection:
+        repository = ClinicRepository(connection, clinic_id)
+        await repository.add(name, sandbox=sandbox, now=now)
+        return await repository.get()
+
+
+async def every_clinic(database: Database) -> tuple[ClinicRecord, ...]:
+    """All clinics of the database, for whoever runs it."""
+    async with database.reading() as connection:
+        return await clinics.every_clinic(connection)
 
 
 async def get_clinic_rules(ctx: Context) -> StoredRules:

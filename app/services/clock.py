@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.permissions import Grant
 from app.persistence.clinics import ClinicRepository, ClockNotSettable
 from app.services.context import Context
 
@@ -16,6 +17,7 @@ async def open_context(
     clinic_id: UUID,
     *,
     actor: str,
+    grant: Grant,
     now: datetime,
     ordinary: set[UUID],
 ) -> Context:
@@ -25,11 +27,12 @@ async def open_context(
     clinic that becomes a sandbox is seen as one after the next start.
     """
     if clinic_id in ordinary:
-        return Context(connection, clinic_id, actor, now)
+        return Context(connection, clinic_id, actor, now, grant=grant)
     clinic = await ClinicRepository(connection, clinic_id).get()
     if not clinic.sandbox:
         ordinary.add(clinic_id)
-    return Context(connection, clinic_id, actor, clinic.clock_at or now, clinic.sandbox, now)
+    shown = clinic.clock_at or now
+    return Context(connection, clinic_id, actor, shown, clinic.sandbox, now, grant)
 
 
 async def set_clock(ctx: Context, at: datetime | None) -> datetime:

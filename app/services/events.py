@@ -19,6 +19,9 @@ __all__ = ["EventFilter", "EventRecord", "EventsRead"]
 class EventType(StrEnum):
     """Everything that is noted; past tense, stable for ever."""
 
+    KEY_CREATED = "key_created"
+    KEY_ROTATED = "key_rotated"
+    KEY_REVOKED = "key_revoked"
     CLINIC_RULES_CHANGED = "clinic_rules_changed"
     CLOCK_SET = "clock_set"
     CLOSURE_ADDED = "closure_added"

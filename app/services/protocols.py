@@ -23,6 +23,7 @@ from app.domain.documents import (
 )
 from app.domain.documents.approval import Approval, approval_faults
 from app.domain.errors import DomainError, Fault, Faults
+from app.domain.permissions import NotPermitted, Right
 from app.domain.states import VersionStatus
 from app.persistence.locations import LocationNotFound, LocationRepository
 from app.persistence.protocols import (
@@ -126,9 +127,15 @@ async def create_protocol(ctx: Context, posted: ProtocolDocument | Unexpanded) -
 
     Raises InvalidProtocol for faults of what it includes, ProtocolExists.
     """
+    return await _add_protocol(ctx, posted, written_by=ctx.actor)
+
+
+async def _add_protocol(
+    ctx: Context, posted: ProtocolDocument | Unexpanded, *, written_by: str | None
+) -> StoredVersion:
     repository, document = _repository(ctx), await whole_document(ctx, posted)
     await repository.add(document.key, document.title, now=ctx.now)
-    stored = await _add_version(ctx, document)
+    stored = await _add_version(ctx, document, written_by=written_by)
     await _note(ctx, EventType.PROTOCOL_ADDED, stored)
     return stored
 
@@ -151,7 +158,7 @@ async def create_version(
     else:
         written = {**record.written_as["document"], "version": version}
         document = await whole_document(ctx, Unexpanded(written))
-    stored = await _add_version(ctx, document)
+    stored = await _add_version(ctx, document, written_by=ctx.actor)
     await _note(ctx, EventType.VERSION_ADDED, stored)
     return stored
 
@@ -172,7 +179,8 @@ async def edit_version(
     repository, document = _repository(ctx), await whole_document(ctx, posted)
     record = await repository.get_version(key, version)
     _refuse_another(document, record)
-    edited = replace(record, **content_of(document), updated_at=ctx.now)
+    content = content_of(document)
+    edited = replace(record, **content, updated_at=ctx.now, written_by=ctx.actor)
     new_revision = await repository.update_draft(edited, revision=revision)
     stored = await _stored(ctx, replace(edited, revision=new_revision))
     await _note(ctx, EventType.VERSION_CHANGED, stored)
@@ -198,7 +206,8 @@ async def activate_version(
     """Let new plans be made by a draft which a clinician has approved.
 
     In a sandbox clinic an example needs nothing confirmed; its mark stays. Of what it includes
-    the figures need no confirming which the approval of that version has confirmed. Raises
+    the figures need no confirming which the approval of that version has confirmed. Who wrote it
+    may not approve it. Raises NotPermitted,
     ProtocolNotFound, VersionNotFound, VersionNotDraft, ContentChanged, ApprovalIncomplete,
     AnotherVersionActive or VersionChangedMeanwhile.
     """
@@ -206,6 +215,7 @@ async def activate_version(
     record = await repository.get_version(key, version)
     if record.status != VersionStatus.DRAFT:
         raise VersionNotDraft(f"version '{version}' of '{key}' is {record.status}")
+    _refuse_its_author(ctx, record)
     draft = await _stored(ctx, record)
     await _refuse_incomplete(ctx, draft, approval)
     if retire_active:
@@ -258,7 +268,7 @@ async def install_library(ctx: Context) -> tuple[VersionSummary, ...]:
     installed = []
     for document in library_protocols():
         try:
-            installed.append((await create_protocol(ctx, document)).record)
+            installed.append((await _add_protocol(ctx, document, written_by=None)).record)
         except ProtocolExists:
             continue
     return tuple(installed)
@@ -291,6 +301,16 @@ async def check_protocol(
     return CheckResult(checked, start_days)
 
 
+def _refuse_its_author(ctx: Context, record: VersionRecord) -> None:
+    """Four eyes: who wrote what a version says does not approve it."""
+    if ctx.grant.unrestricted:
+        return
+    if not ctx.grant.may(Right.APPROVE):
+        raise NotPermitted("only an approver may let plans be made by a protocol")
+    if record.written_by == ctx.actor:
+        raise NotPermitted("whoever wrote a version may not approve it")
+
+
 def _refuse_another(document: ProtocolDocument, record: VersionRecord) -> None:
     """A draft keeps its key, its version and the mark of an example."""
     kept = {
@@ -316,7 +336,9 @@ async def _stored(ctx: Context, record: VersionRecord) -> StoredVersion:
     return StoredVersion(record, document, await taken_over_figures(ctx, document))
 
 
-async def _add_version(ctx: Context, document: ProtocolDocument) -> StoredVersion:
+async def _add_version(
+    ctx: Context, document: ProtocolDocument, *, written_by: str | None
+) -> StoredVersion:
     record = VersionRecord(
         protocol_key=document.key,
         version=document.version,
@@ -325,6 +347,7 @@ async def _add_version(ctx: Context, document: ProtocolDocument) -> StoredVersio
         revision=1,
         created_at=ctx.now,
         updated_at=ctx.now,
+        written_by=written_by,
         **content_of(document),
     )
     await _repository(ctx).add_version(record)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import insert, select, text, update
 
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import IdempotencyKeyRow
 from app.settings import Settings
 from tests.client import Answer, Client, client_of
@@ -145,7 +146,7 @@ async def test_who_waits_too_long_is_asked_to_come_back(postgresql_url: str) -> 
     async with client_of(app) as api, app.state.database.writing() as connection:
         await connection.execute(
             insert(IdempotencyKeyRow).values(
-                clinic_id=app.state.clinic_id,
+                clinic_id=DEFAULT_CLINIC_ID,
                 key=KEY["Idempotency-Key"],
                 fingerprint="x",
                 created_at=await _now(connection),

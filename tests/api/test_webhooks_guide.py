@@ -1,4 +1,4 @@
-"""The guide's page on webhooks says what is so: its code verifies, its figures are the real ones."""
+"""The guide tells of webhooks what is so: its code verifies, its figures are the real ones."""
 
 import json
 import re

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.plans.steps import PlannedStep
 from app.persistence.batches import BatchRecord, BatchRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
+from app.persistence.credentials import KeyRecord, KeyRepository
 from app.persistence.database import open_database
 from app.persistence.deliveries import DeliveryRepository
 from app.persistence.idempotency import IdempotencyRepository
@@ -188,7 +190,30 @@ async def populate(url: str, **fields: Any) -> None:
         await WebhookRepository(connection, clinic).add(a_webhook())
         deliveries = DeliveryRepository(connection, clinic, a_webhook().id)
         assert await deliveries.queue_new(now=NOW, limit=10)
+        await know_callers(connection)
     await database.dispose()
+
+
+async def know_callers(connection: AsyncConnection) -> None:
+    """Put a row into each table that is about callers."""
+    tables = Row.metadata.tables
+    ours = {"clinic_id": DEFAULT_CLINIC_ID, "role": "clinician", "name": "one", "created_at": NOW}
+    key = KeyRecord(
+        id=uid(60),
+        prefix="rgm_a",
+        name="one",
+        role="admin",
+        scopes=None,
+        created_at=NOW,
+        created_by="local",
+    )
+    await KeyRepository(connection, DEFAULT_CLINIC_ID).add(key, secret_hash="0")
+    client = {**ours, "id": uid(61), "jwks": {"keys": []}, "created_by": "local"}
+    await connection.execute(tables["oauth_clients"].insert(), client)
+    used = {"client_id": uid(61), "jti_hash": "0", "expires_at": NOW}
+    await connection.execute(
+        tables["oauth_assertions"].insert(), {"clinic_id": DEFAULT_CLINIC_ID, **used}
+    )
 
 
 async def report(reports: PatientReportRepository) -> None:

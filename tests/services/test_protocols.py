@@ -9,6 +9,7 @@ import pytest
 from app.domain.documents import parse_protocol
 from app.domain.documents.approval import Approval
 from app.domain.documents.figures import to_confirm
+from app.domain.permissions import UNRESTRICTED
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database
 from app.persistence.events import EventRepository
@@ -25,7 +26,7 @@ NOW = datetime(2027, 1, 4, 16, 0, tzinfo=UTC)
 async def ctx(database: Database) -> AsyncIterator[Context]:
     """The surroundings of one change."""
     async with database.writing() as connection:
-        yield Context(connection, DEFAULT_CLINIC_ID, "local", NOW)
+        yield Context(connection, DEFAULT_CLINIC_ID, "local", NOW, grant=UNRESTRICTED)
 
 
 async def noted(ctx: Context) -> list[tuple[str, dict[str, Any], int | None]]:

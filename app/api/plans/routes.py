@@ -31,6 +31,7 @@ from app.api.plans.models import (
 from app.api.plans.rechecked import RecheckedOut
 from app.api.problems import BODY, problems
 from app.api.routing import UNCHANGED, Route
+from app.domain.permissions import NotPermitted
 from app.services import plans
 from app.services.locations import LocationNotFound
 from app.services.patients import PatientErased, PatientNotFound
@@ -55,6 +56,7 @@ from app.services.plans import (
 )
 
 _CHANGE = (
+    NotPermitted,
     PlanNotFound,
     ScheduleConflict,
     InvalidChange,
@@ -65,6 +67,7 @@ _CHANGE = (
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 
 _BASIS = (
+    NotPermitted,
     ProtocolNotFound,
     VersionNotFound,
     NoActiveVersion,

@@ -27,6 +27,7 @@ from app.api.protocols.models import (
 from app.api.routing import JSON, UNCHANGED, DocumentRoute, Route, document_in
 from app.domain.documents import InvalidProtocol, ProtocolDocument, protocol_schema
 from app.domain.engine import PlanTooLarge
+from app.domain.permissions import NotPermitted
 from app.services import protocols
 from app.services.including import Unexpanded
 from app.services.protocols import (
@@ -245,6 +246,7 @@ async def compare_versions(
     "/{key}/versions/{version}/activate",
     operation_id="activate_version",
     responses=problems(
+        NotPermitted,
         ProtocolNotFound,
         VersionNotFound,
         VersionNotDraft,
@@ -264,7 +266,8 @@ async def activate_version(
     """Approve a draft: from now on plans are made by it, and it never changes again.
 
     A clinician names themself, the content that was read, that the evidence note was read, and
-    every default that holds for this clinic. Software data is no medical advice.
+    every default that holds for this clinic. Only an approver may,
+    and not who wrote the draft. Software data is no medical advice.
     """
     stored = await protocols.activate_version(
         ctx, key, version, body.to_domain(), retire_active=body.retire_active

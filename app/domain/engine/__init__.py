@@ -2,7 +2,7 @@
 
 from app.domain.engine.conflicts import waivable_elements
 from app.domain.engine.occurrences import PlanTooLarge
-from app.domain.engine.options import find_options
+from app.domain.engine.options import find_options, waiver_role
 from app.domain.engine.queries import (
     RangeTooLong,
     bookable_days,
@@ -25,5 +25,6 @@ __all__ = [
     "solve",
     "standing_breaches",
     "waivable_elements",
+    "waiver_role",
     "why_not",
 ]

@@ -1,6 +1,6 @@
 """Ways out of a conflict, each tried before it is offered: dates first, waivers last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from app.domain.engine.conflicts import minimal_conflict
@@ -14,7 +14,7 @@ from app.domain.facts import OccurrenceId
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import ParameterType, Step
-from app.domain.rules import OrderRule
+from app.domain.rules import OrderRule, Rule
 from app.domain.schedules import (
     AskAnchor,
     AskParameter,
@@ -30,6 +30,14 @@ from app.domain.schedules import (
 NEAR_DAYS = 60
 WAIVER_ROLE = "physician"
 CLOSURE_ROLE = "manager"
+
+
+def waiver_role(element: str, rules: Iterable[Rule]) -> str:
+    """Who may set an element aside: whom the rule names, for a closed day who runs the place."""
+    if element.startswith("closure:"):
+        return CLOSURE_ROLE
+    named = (rule.waiver_role for rule in rules if element == f"rule:{rule.id}")
+    return next(named, None) or WAIVER_ROLE
 
 
 def find_options(problem: Problem, conflict: Conflict) -> tuple[Option, ...]:
@@ -229,8 +237,8 @@ class _Finder:
         for rule in self._question.frame.rules:
             # An order given way by days would put a step on the other side of its reference.
             if f"rule:{rule.id}" in self._named and not isinstance(rule, OrderRule):
-                role = rule.waiver_role or WAIVER_ROLE
-                yield from self._widened(f"rule:{rule.id}", most, role)
+                element = f"rule:{rule.id}"
+                yield from self._widened(element, most, waiver_role(element, (rule,)))
         asked = any(element.startswith(("anchor:", "pin:")) for element in self._named)
         for element in sorted(self._named):
             if asked and element.startswith("closure:"):

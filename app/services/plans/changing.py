@@ -45,6 +45,7 @@ from app.services.plans.posting import (
     version_faults,
 )
 from app.services.plans.redating import ChangedPlan, Redating, kept_days, redated
+from app.services.plans.waiving import refuse_unpermitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ async def change_plan(
 ) -> ChangedPlan:
     """Apply facts and choices to a plan, all or none, and say why each day moved.
 
-    Raises PlanNotFound, PlanChangedMeanwhile, ScheduleConflict, InvalidChange, VersionNotFound or
-    VersionNotUsable.
+    Raises PlanNotFound, PlanChangedMeanwhile, ScheduleConflict, InvalidChange, NotPermitted,
+    VersionNotFound or VersionNotUsable.
     """
     stored = await load_plan(ctx, plan_id, hold=True)
     if stored.record.revision != revision:
@@ -173,6 +174,7 @@ async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> W
     state = _applied(begun.state, made, stored.basis)
     basis = await _amended(ctx, stored, state.version, made)
     protocol = extended_by(basis.document, state, made)
+    refuse_unpermitted(ctx.grant, (one.change for one in made), protocol.rules)
     faults = version_faults(made, protocol, state)
     if faults:
         raise InvalidChange(tuple(faults))

@@ -19,6 +19,7 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import record_of, view_from_data
 from app.services.context import Context
 from app.services.plans.posting import InvalidChange
+from app.services.plans.waiving import refuse_unpermitted
 
 Entry = Mapping[str, Any]
 
@@ -35,22 +36,24 @@ async def corrected(ctx: Context, plan: PlanRecord, corrections: Mapping[int, UU
     """The plan from its making on, without some changes; the places of these are the keys.
 
     The days given out last bind; where the last revision is what is taken back, those before it.
-    Raises InvalidChange.
+    Raises InvalidChange or NotPermitted.
     """
     posted = await PlanRepository(ctx.connection, ctx.clinic_id).posted(plan.id)
     wanted = {str(id_) for id_ in corrections.values()}
     before = {id_ for entry in posted for id_ in entry.get("corrects", ())}
     _refuse_unknown(corrections, posted, before)
+    undone = (c for entry in posted for c in entry["changes"] if c["id"] in wanted)
+    refuse_unpermitted(ctx.grant, map(change_from_data, undone), ())
     try:
         state = replay(posted, wanted | before)
     except ContradictoryChange as error:
         text = f"what was posted later does not hold without it: {error}"
         at = f"/changes/{next(iter(corrections))}/change_id"
         raise InvalidChange((Fault(at, "needed-later", text),)) from error
-    undone = _undone_revision(posted, wanted)
-    if undone is None:
+    revision = _undone_revision(posted, wanted)
+    if revision is None:
         return Corrected(state, plan.steps)
-    return Corrected(state, await _steps_before(ctx, plan, undone))
+    return Corrected(state, await _steps_before(ctx, plan, revision))
 
 
 def replay(posted: Iterable[Entry], without: Iterable[str] = ()) -> PlanState:

@@ -31,7 +31,7 @@ from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
 from app.services.plans.posting import own_sets, own_shifts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
-from app.services.plans.waiving import waiver_faults
+from app.services.plans.waiving import refuse_unpermitted, waiver_faults
 
 SMALL_PLAN = 40
 
@@ -87,7 +87,7 @@ async def preview_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
 async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     """Date and store a new plan with its first revision and event.
 
-    Raises ScheduleConflict, InvalidPlan and what ``load_basis`` raises.
+    Raises ScheduleConflict, InvalidPlan, NotPermitted and what ``load_basis`` raises.
     """
     await hold_patient(ctx, request)
     basis = await load_basis(ctx, request)
@@ -203,6 +203,7 @@ def _occurrences(protocol: Protocol) -> int:
 
 async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
     asked = problem_for(request, basis)
+    refuse_unpermitted(ctx.grant, asked.changes, basis.document.protocol.rules)
     schedule = await answer(asked.problem)
     return planned_plan(ctx, request, basis, asked, schedule)
 

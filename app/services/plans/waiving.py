@@ -1,11 +1,13 @@
-"""Whether what a person waives can be waived at all."""
+"""Whether what a person waives can be waived at all, and who may waive and decide."""
 
 from collections.abc import Iterable
 
-from app.domain.engine import waivable_elements
+from app.domain.engine import waivable_elements, waiver_role
 from app.domain.errors import Fault
-from app.domain.plans.changes import Change, Waive
+from app.domain.permissions import Grant, NotPermitted, Right
+from app.domain.plans.changes import Change, Decide, Waive
 from app.domain.problem import Problem
+from app.domain.rules import Rule
 
 
 def waiver_faults(changes: Iterable[Change | None], problem: Problem) -> list[Fault]:
@@ -20,3 +22,15 @@ def waiver_faults(changes: Iterable[Change | None], problem: Problem) -> list[Fa
         for number, change in enumerate(changes)
         if isinstance(change, Waive) and change.element not in known
     ]
+
+
+def refuse_unpermitted(grant: Grant, changes: Iterable[Change], rules: Iterable[Rule]) -> None:
+    """Raise NotPermitted for a decision or waiver which whoever acts may not take."""
+    rules = tuple(rules)
+    for change in changes:
+        match change:
+            case Decide() if not grant.may(Right.DECIDE):
+                raise NotPermitted("only a clinician may take a decision")
+            case Waive(element) if not grant.may_waive_as(waiver_role(element, rules)):
+                role = waiver_role(element, rules)
+                raise NotPermitted(f"only the role {role} may set this aside")

@@ -1,0 +1,176 @@
+"""The commands `clinics` and `keys`: who is served, and who may call."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+from uuid import UUID
+
+from rich.table import Table
+
+from app.api.deps import read_clock
+from app.databases import in_reach, require_tables, settings_with
+from app.domain.errors import DomainError
+from app.domain.permissions import UNRESTRICTED, Role, Scope
+from app.failures import CommandFailed
+from app.persistence.database import Database, open_database
+from app.printing import console
+from app.services import clinic, credentials
+from app.services.clinic import ClinicRecord
+from app.services.context import Context
+from app.services.credentials import IssuedKey, KeyRecord
+
+ACTOR = "command line"
+MOST_KEYS = 1000
+
+T = TypeVar("T")
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a command works: an open database and what was asked."""
+
+    database: Database
+    asked: Namespace
+
+
+def administer(asked: Namespace) -> None:
+    """Do what was asked and print what came of it. Raises CommandFailed."""
+    settings = settings_with()
+    require_tables(settings)
+    with in_reach(settings.database_url):
+        asyncio.run(_administer(settings.database_url, asked))
+
+
+async def _administer(url: str, asked: Namespace) -> None:
+    database = open_database(url, pool_size=1)
+    try:
+        await ACTIONS[asked.command, asked.action](Desk(database, asked))
+    except DomainError as error:
+        raise CommandFailed(str(error)) from error
+    finally:
+        await database.dispose()
+
+
+async def _create_clinic(desk: Desk) -> None:
+    made = await clinic.create_clinic(
+        desk.database, desk.asked.name, sandbox=desk.asked.sandbox, now=read_clock()
+    )
+    console().print(f"{made.id}  {made.name}")
+
+
+async def _list_clinics(desk: Desk) -> None:
+    table = _table("Id", "Name", "Since", "")
+    for one in await clinic.every_clinic(desk.database):
+        sandbox = "sandbox" if one.sandbox else ""
+        table.add_row(str(one.id), one.name, f"{one.created_at:%Y-%m-%d}", sandbox)
+    console().print(table)
+
+
+async def _create_key(desk: Desk) -> None:
+    asked = desk.asked
+    role = _one_of(Role, asked.role)
+    scopes = frozenset(_one_of(Scope, scope) for scope in asked.scopes) or None
+    ends = None if asked.days is None else read_clock() + timedelta(days=asked.days)
+    issued = await _in_clinic(
+        desk,
+        lambda ctx: credentials.create_key(ctx, asked.name, role, scopes=scopes, expires_at=ends),
+    )
+    _tell(issued)
+
+
+async def _list_keys(desk: Desk) -> None:
+    table = _table("Begins", "Name", "Role", "Made", "Last used", "Ends")
+    for key in await _keys(desk):
+        ends = key.revoked_at or key.expires_at
+        days = (_day(key.created_at), _day(key.last_used_at), _day(ends))
+        table.add_row(key.prefix, key.name, key.role, *days)
+    console().print(table)
+
+
+async def _rotate_key(desk: Desk) -> None:
+    key_id, overlap = await _key_id(desk), timedelta(hours=desk.asked.overlap_hours)
+    issued = await _in_clinic(
+        desk, lambda ctx: credentials.rotate_key(ctx, key_id, overlap=overlap)
+    )
+    _tell(issued)
+    console().print(f"The old key holds for {desk.asked.overlap_hours} more hours.")
+
+
+async def _revoke_key(desk: Desk) -> None:
+    key_id = await _key_id(desk)
+    key = await _in_clinic(desk, lambda ctx: credentials.revoke_key(ctx, key_id))
+    console().print(f"{key.prefix} ({key.name}) is revoked; running processes follow within 5 s")
+
+
+Action = Callable[[Desk], Awaitable[None]]
+ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
+    {
+        ("clinics", "create"): _create_clinic,
+        ("clinics", "list"): _list_clinics,
+        ("keys", "create"): _create_key,
+        ("keys", "list"): _list_keys,
+        ("keys", "rotate"): _rotate_key,
+        ("keys", "revoke"): _revoke_key,
+    }
+)
+
+
+async def _in_clinic(desk: Desk, act: Callable[[Context], Awaitable[T]]) -> T:
+    """Do something in the clinic that was named, or in the only one there is."""
+    found = await _clinic(desk)
+    async with desk.database.writing() as connection:
+        ctx = Context(connection, found.id, ACTOR, read_clock(), grant=UNRESTRICTED)
+        return await act(ctx)
+
+
+async def _clinic(desk: Desk) -> ClinicRecord:
+    clinics, wanted = await clinic.every_clinic(desk.database), desk.asked.clinic
+    found = [one for one in clinics if wanted in {None, str(one.id), one.name}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CommandFailed("several clinics fit: name one by its id, --clinic ID")
+    raise CommandFailed("there is no such clinic; `python -m app clinics list` shows all")
+
+
+async def _keys(desk: Desk) -> tuple[KeyRecord, ...]:
+    async def read(ctx: Context) -> tuple[KeyRecord, ...]:
+        return (await credentials.list_keys(ctx, after=None, limit=MOST_KEYS)).items
+
+    return await _in_clinic(desk, read)
+
+
+async def _key_id(desk: Desk) -> UUID:
+    """The key which begins as asked."""
+    found = [key.id for key in await _keys(desk) if key.prefix == desk.asked.prefix]
+    if not found:
+        raise CommandFailed("there is no such key; `python -m app keys list` shows how each begins")
+    return found[0]
+
+
+def _one_of(choices: type[Choice], text: str) -> Choice:
+    if text not in {choice.value for choice in choices}:
+        raise CommandFailed(f"{text!r} must be one of: {', '.join(choices)}")
+    return choices(text)
+
+
+def _tell(issued: IssuedKey) -> None:
+    console().print(issued.key, soft_wrap=True)
+    console(stderr=True).print("This is the key. It is shown this once and kept nowhere.")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ignore")
+    return table
+
+
+def _day(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant:%Y-%m-%d}"

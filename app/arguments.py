@@ -1,0 +1,96 @@
+"""Arguments of the commands that administer clinics and callers. Loads nothing else."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+
+PROGRAM = "python -m app"
+
+CLINICS = f"""\
+Makes and lists clinics. Each has its own patients, plans, protocols and callers; nothing crosses
+from one to another. The first is there from the beginning.
+
+examples:
+  {PROGRAM} clinics list
+  {PROGRAM} clinics create "West clinic"
+  {PROGRAM} clinics create "For trying out" --sandbox
+"""
+KEYS = f"""\
+Makes, lists, rotates and revokes the keys by which callers are known. A key is shown once, when
+it is made, on the standard output; of the key itself only a hash is stored. Its caller sends it
+as `Authorization: Bearer KEY`.
+
+roles:
+  read-only     reads plans, patients, protocols and events
+  front-desk    and makes and changes plans and patients
+  integration   and sets up webhooks
+  clinician     as front-desk, and decides, waives rules, writes protocols and closures
+  approver      as clinician, and lets plans be made by protocols which others wrote
+  admin         keys, clinic, audit; reads, and changes no plan
+
+examples:
+  {PROGRAM} keys create booking --role front-desk --days 365
+  {PROGRAM} keys create ehr --role integration --scope patients:write --scope patients:read
+  {PROGRAM} keys create admin --role admin --clinic "West clinic"
+  {PROGRAM} keys list
+  {PROGRAM} keys rotate rgm_h3kq7wz2np --overlap-hours 24
+  {PROGRAM} keys revoke rgm_h3kq7wz2np
+"""
+
+
+def clinics_options(parser: ArgumentParser) -> None:
+    """What is asked of `clinics`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a clinic and print its id")
+    create.add_argument("name", metavar="NAME", help="what the clinic is called")
+    create.add_argument("--sandbox", action="store_true", help="its clock can be set")
+    actions.add_parser("list", help="list all clinics")
+
+
+def keys_options(parser: ArgumentParser) -> None:
+    """What is asked of `keys`."""
+    of_clinic = ArgumentParser(add_help=False)
+    of_clinic.add_argument(
+        "--clinic", metavar="ID", help="the clinic, by id or name, where there are several"
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", parents=[of_clinic], help="make a key and print it")
+    create.add_argument("name", type=_name, metavar="NAME", help="what its caller is called")
+    create.add_argument("--role", required=True, help="what its caller is to the clinic")
+    create.add_argument(
+        "--scope",
+        dest="scopes",
+        action="append",
+        default=[],
+        metavar="SCOPE",
+        help="only this scope of the role, as often as needed",
+    )
+    create.add_argument("--days", type=_days, help="after how many days it ends, else never")
+    actions.add_parser("list", parents=[of_clinic], help="list the clinic's keys")
+    rotate = actions.add_parser("rotate", parents=[of_clinic], help="replace a key by a new one")
+    rotate.add_argument("prefix", metavar="BEGINNING", help="how the key begins")
+    rotate.add_argument(
+        "--overlap-hours", type=_hours, default=24, help="the old one holds so long: %(default)s"
+    )
+    revoke = actions.add_parser("revoke", parents=[of_clinic], help="let a key end now")
+    revoke.add_argument("prefix", metavar="BEGINNING", help="how the key begins")
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", text):
+        raise ArgumentTypeError("must be lower-case letters, digits, - and _, as in booking-desk")
+    return text
+
+
+def _days(text: str) -> int:
+    return whole_number(text, 1, 3650)
+
+
+def _hours(text: str) -> int:
+    return whole_number(text, 0, 720)
+
+
+def whole_number(text: str, least: int, most: int) -> int:
+    """A number within bounds. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and least <= int(text[:10]) <= most):
+        raise ArgumentTypeError(f"must be a whole number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,120 @@
+"""Clinics and keys are made at the command line, before anybody can call."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import main
+from app.persistence.database import driver_url, open_database
+from app.persistence.migrate import upgrade
+from app.services.credentials import find_key
+from tests.persistence.given import NOW
+
+Captured = pytest.CaptureFixture[str]
+KEY = re.compile(r"rgm_[a-z2-9]{10}_[\w-]{65}")
+
+
+@pytest.fixture(autouse=True)
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A migrated database, which the commands are told of."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    upgrade(url)
+    monkeypatch.setenv("REGIMEN_DATABASE_URL", url)
+    return driver_url(url)
+
+
+def done(capsys: Captured, *words: str) -> str:
+    """What a command that works prints."""
+    assert main(words) == 0
+    return capsys.readouterr().out.strip()
+
+
+def refused(capsys: Captured, *words: str) -> str:
+    """What a command that fails says."""
+    assert main(words) == 1
+    return capsys.readouterr().err.strip()
+
+
+def caller_of(url: str, key: str) -> str | None:
+    """Who calls by a key."""
+
+    async def find() -> str | None:
+        database = open_database(url)
+        found = await find_key(database, key, now=NOW)
+        await database.dispose()
+        return None if found is None else found.caller.actor
+
+    return asyncio.run(find())
+
+
+def test_a_clinic_is_made_and_listed(capsys: Captured) -> None:
+    made = done(capsys, "clinics", "create", "West clinic", "--sandbox")
+
+    listed = done(capsys, "clinics", "list")
+    assert made.split()[0] in listed
+    assert re.search(r"West clinic +\d{4}-\d\d-\d\d +sandbox", listed)
+    assert "Default clinic" in listed
+
+
+def test_a_key_stands_alone_on_the_standard_output(capsys: Captured, url: str) -> None:
+    key = done(capsys, "keys", "create", "booking", "--role", "front-desk")
+
+    assert KEY.fullmatch(key)
+    assert caller_of(url, key) == "key:booking"
+
+
+def test_keys_are_listed_without_their_secret(capsys: Captured) -> None:
+    key = done(capsys, "keys", "create", "booking", "--role", "front-desk", "--days", "30")
+
+    listed = done(capsys, "keys", "list")
+    assert re.search(rf"{key[:14]} +booking +front-desk", listed)
+    assert key not in listed
+
+
+def test_a_key_is_rotated_and_revoked_by_its_beginning(capsys: Captured, url: str) -> None:
+    old = done(capsys, "keys", "create", "booking", "--role", "front-desk")
+    said = done(capsys, "keys", "rotate", old[:14], "--overlap-hours", "0")
+    new = said.split()[0]
+
+    assert (caller_of(url, old), caller_of(url, new)) == (None, "key:booking")
+
+    done(capsys, "keys", "revoke", new[:14])
+    assert caller_of(url, new) is None
+
+
+def test_where_there_are_several_clinics_one_is_named(capsys: Captured, url: str) -> None:
+    done(capsys, "clinics", "create", "West")
+
+    said = refused(capsys, "keys", "create", "desk", "--role", "admin")
+    key = done(capsys, "keys", "create", "desk", "--role", "admin", "--clinic", "West")
+
+    assert "name one by its id" in said
+    assert caller_of(url, key) == "key:desk"
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (("keys", "create", "a", "--role", "boss"), "'boss' must be one of: front-desk"),
+        (("keys", "create", "a", "--role", "admin", "--scope", "x"), "'x' must be one of: plans"),
+        (
+            ("keys", "create", "a", "--role", "read-only", "--scope", "admin"),
+            "role 'read-only' does not have admin",
+        ),
+        (("keys", "create", "a", "--role", "admin", "--clinic", "East"), "no such clinic"),
+        (("keys", "revoke", "rgm_nothing"), "there is no such key"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_what_cannot_be_done_is_said(words: tuple[str, ...], text: str, capsys: Captured) -> None:
+    assert text in refused(capsys, *words)
+
+
+@pytest.mark.parametrize("name", ["Desk", "two words", "x" * 65, ""])
+def test_a_name_that_would_not_be_read_well_is_not_understood(name: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "create", name, "--role", "admin"])
+
+    assert "must be lower-case letters" in capsys.readouterr().err
