@@ -57,6 +57,23 @@ on any machines share the work; one that dies loses nothing. On SQLite `serve` d
 example:
   REGIMEN_DATABASE_URL=postgresql://regimen@db/regimen {PROGRAM} worker
 """
+BACKUP = f"""\
+Writes everything that REGIMEN_DATABASE_URL names into one new file, as one moment sees it, while
+the service goes on. The file holds patient data in plain form: encrypt it where it is kept.
+
+examples:
+  {PROGRAM} backup regimen-2027-03-10.backup
+  REGIMEN_DATABASE_URL=postgresql://owner@db/regimen {PROGRAM} backup /backups/today
+"""
+RESTORE = f"""\
+Puts a backup back, all or nothing, after it was checked: on PostgreSQL into a database that was
+migrated and holds nothing, on SQLite into a file that is not there yet. Made by another version, it
+is put back by that version and migrated then.
+
+examples:
+  {PROGRAM} restore regimen-2027-03-10.backup
+  REGIMEN_DATABASE_URL=sqlite:///tried.db {PROGRAM} restore today.backup
+"""
 MIGRATE = f"""\
 Makes or changes the tables of the database that REGIMEN_DATABASE_URL names, or else of the SQLite
 file regimen.db in this folder. Doing it twice does no harm. Back the database up before.
@@ -157,6 +174,22 @@ def _worker(_arguments: Namespace) -> int:
     return 0
 
 
+def _backup(arguments: Namespace) -> int:
+    from app.backing import back_up
+    from app.databases import settings_with
+
+    print(back_up(settings_with(), arguments.file))
+    return 0
+
+
+def _restore(arguments: Namespace) -> int:
+    from app.backing import restore
+    from app.databases import settings_with
+
+    print(restore(settings_with(), arguments.file))
+    return 0
+
+
 def _migrate(_arguments: Namespace) -> int:
     from app.databases import settings_with
     from app.migrating import migrate
@@ -200,6 +233,8 @@ COMMANDS: Mapping[str, Callable[[Namespace], int]] = MappingProxyType(
         "serve": _serve,
         "worker": _worker,
         "migrate": _migrate,
+        "backup": _backup,
+        "restore": _restore,
         "check": _check,
         "clinics": _administer,
         "keys": _administer,
@@ -221,6 +256,8 @@ def _parser() -> ArgumentParser:
     _serve_options(add("serve", "the HTTP service", SERVE))
     add("worker", "the work beside requests, on PostgreSQL", WORKER)
     add("migrate", "make or change the tables of the database", MIGRATE)
+    _file_option(add("backup", "the whole database into one file, under load", BACKUP), "new")
+    _file_option(add("restore", "a backup into a database that is empty", RESTORE), "backup")
     _check_options(add("check", "faults, doubts and failing start days of a protocol", CHECK))
     clinics_options(add("clinics", "make and list clinics", CLINICS))
     keys_options(add("keys", "make, list, rotate and revoke keys of callers", KEYS))
@@ -262,6 +299,10 @@ def _serve_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--migrate", action="store_true", help="make or change the tables first, if need be"
     )
+
+
+def _file_option(parser: ArgumentParser, what: str) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help=f"the {what} file")
 
 
 def _check_options(parser: ArgumentParser) -> None:
