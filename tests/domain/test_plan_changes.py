@@ -30,6 +30,7 @@ from app.domain.plans.state import Booking, PlanState, status_of
 from app.domain.plans.step_changes import (
     Book,
     Cancel,
+    CloseStart,
     ContradictoryChange,
     Miss,
     Move,
@@ -71,7 +72,9 @@ changes: st.SearchStrategy[Change] = st.one_of(
         st.sampled_from(["yes", "no"]),
         st.lists(st.tuples(st.just("visit"), st.integers(-9, 9)), max_size=2).map(tuple),
         st.lists(st.tuples(keys, values), max_size=2).map(tuple),
+        st.lists(st.sampled_from(["knee-prp", "ankle-prp"]), max_size=2).map(tuple),
     ),
+    st.builds(CloseStart, st.just(CALL), st.none() | st.just("knee-prp"), st.none() | st.just("p")),
     st.builds(Report, st.builds(Reported, st.just("report-1"), days, agent=st.just("nsaid"))),
     st.builds(Unavailable, st.builds(Absence, st.just("away-1"), st.just(TODAY), st.just(TODAY))),
     st.builds(Waive, st.just("weekdays"), st.none() | st.integers(1, 9), st.just("agreed")),
@@ -260,3 +263,16 @@ def test_a_decision_sets_what_its_choice_sets_and_adds_up_what_it_puts_off() -> 
     assert (state.shifts, state.parameters) == ({"visit": 14}, {"primers": 2})
     assert state.decided == {"one": "a", "two": "b"}
     assert {fact.on for fact in state.performed} == {TODAY}
+
+
+def test_what_a_decision_starts_is_open_until_it_is_closed() -> None:
+    decided = after(Decide("call", "up", starts=("knee-prp", "ankle-prp")))
+
+    assert decided.starts == (("call", "knee-prp"), ("call", "ankle-prp"))
+    assert after(CloseStart(CALL, "knee-prp", "p"), state=decided).starts == (
+        ("call", "ankle-prp"),
+    )
+    closed = after(CloseStart(CALL), SetStatus(PlanStatus.COMPLETED), state=decided)
+    assert closed.starts == ()
+    with pytest.raises(ContradictoryChange, match="nothing to be started"):
+        after(CloseStart(CALL), state=closed)

@@ -1,5 +1,6 @@
 """What clients are given of a plan. Built as plain data and encoded once: this is a hot path."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -27,7 +28,12 @@ _WINDOW = ("earliest", "target", "latest")
 
 
 def plan_response(
-    view: PlanView, today: date, *, status_code: int = 200, stored: bool = True
+    view: PlanView,
+    today: date,
+    *,
+    status_code: int = 200,
+    stored: bool = True,
+    starts: Sequence[Data] = (),
 ) -> Response:
     """A plan with its ETag; one just made also says where it is."""
     headers = {}
@@ -35,11 +41,13 @@ def plan_response(
         headers["etag"] = etag(view.revision, today)
         if status_code == 201:
             headers["location"] = f"/v1/plans/{view.id}"
-    body = to_json(plan_data(view, today, stored=stored))
+    body = to_json(plan_data(view, today, stored=stored, starts=starts))
     return Response(body, status_code, headers, "application/json")
 
 
-def changed_response(changed: ChangedPlan, *, stored: bool = True) -> Response:
+def changed_response(
+    changed: ChangedPlan, *, stored: bool = True, starts: Sequence[Data] = ()
+) -> Response:
     """A plan after a change, with the ETag of its new revision.
 
     A preview has that of the revision it looked at: who sends it back with the same changes gets
@@ -49,7 +57,7 @@ def changed_response(changed: ChangedPlan, *, stored: bool = True) -> Response:
     view = view_of_planned(changed)
     ids = {str(occurrence): str(id_) for occurrence, id_ in changed.ids.items()}
     body = {
-        "plan": plan_data(view, today),
+        "plan": plan_data(view, today, starts=starts),
         "moves": [move_data(move, ids) for move in changed.moves],
         "offers": [
             {"step_id": ids[str(o.id)], "date": o.day.isoformat(), "text": o.text}
@@ -66,12 +74,10 @@ def changed_response(changed: ChangedPlan, *, stored: bool = True) -> Response:
     return Response(to_json(body), headers=headers, media_type="application/json")
 
 
-def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
+def plan_data(
+    view: PlanView, today: date, *, stored: bool = True, starts: Sequence[Data] = ()
+) -> Data:
     """A plan in the shape of the API; one that is only looked at has no ids yet."""
-    status = PlanStatus(view.status)
-    missed: dict[str, list[str]] = {}
-    for fact in view.state.get("missed", ()):
-        missed.setdefault(fact["step"], []).append(fact["on"])
     return {
         "id": view.id if stored else None,
         "revision": view.revision if stored else None,
@@ -93,19 +99,28 @@ def plan_data(view: PlanView, today: date, *, stored: bool = True) -> Data:
         "anchor": view.anchor,
         "parameters": view.state.get("parameters", {}),
         "chosen": view.chosen,
-        "steps": [
-            {
-                **step_data(step, status, today, stored=stored),
-                "missed": missed.get(name_of(step), []),
-            }
-            for step in view.steps
-        ],
+        "steps": _steps(view, today, stored=stored),
         "next_step": view.next_step_id if stored else None,
         "needs_attention": [_nameless(item, stored=stored) for item in view.attention],
         "breaches": [_nameless(breach, stored=stored) for breach in view.breaches],
+        "starts": starts,
         "created_at": instant(view.created_at) if stored else None,
         "updated_at": instant(view.updated_at) if stored else None,
     }
+
+
+def _steps(view: PlanView, today: date, *, stored: bool) -> list[Data]:
+    status = PlanStatus(view.status)
+    missed: dict[str, list[str]] = {}
+    for fact in view.state.get("missed", ()):
+        missed.setdefault(fact["step"], []).append(fact["on"])
+    return [
+        {
+            **step_data(step, status, today, stored=stored),
+            "missed": missed.get(name_of(step), []),
+        }
+        for step in view.steps
+    ]
 
 
 def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) -> Data:

@@ -1,5 +1,6 @@
 """What clients send to plan: the body of a plan and the changes applied at its creation."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from app.services.plans.requests import (
     Identifier,
     PerformedAt,
     PlanRequest,
+    StartedBy,
 )
 
 Occurrence = Annotated[
@@ -331,6 +333,17 @@ class PlanBody(In):
         )
 
 
+class StartedByIn(In):
+    """The decision that starts this plan."""
+
+    plan_id: UUID = Field(description="The plan whose `starts` list it.")
+    step: Key = Field(description="The decision's step.")
+
+    def to_domain(self) -> StartedBy:
+        """As the use-cases take it."""
+        return StartedBy(self.plan_id, self.step)
+
+
 class PlanIn(PlanBody):
     """A protocol to be applied to a patient."""
 
@@ -340,9 +353,16 @@ class PlanIn(PlanBody):
         default=None, description="When the anchor step is wanted; needed where there is one."
     )
 
+    started_by: StartedByIn | None = Field(
+        default=None,
+        description="The decision which starts this plan: its plan then lists it no more.",
+    )
+
     def to_domain(self) -> PlanRequest:
         """As the use-cases take it."""
-        return self.request(None if self.anchor is None else self.anchor.to_domain())
+        request = self.request(None if self.anchor is None else self.anchor.to_domain())
+        started_by = None if self.started_by is None else self.started_by.to_domain()
+        return replace(request, started_by=started_by)
 
 
 class ProposalsIn(In):

@@ -10,6 +10,7 @@ from app.api.plans.asking import ReportIn, SetParameterIn, UnavailableIn, WaiveI
 from app.api.plans.models import EXAMPLE_PLAN, EXAMPLE_STEP, BreachOut, MoveOut, PlanOut
 from app.api.plans.step_changing import (
     DecisionTakenIn,
+    StartDismissedIn,
     StepBookedIn,
     StepChangedIn,
     StepMissedIn,
@@ -175,6 +176,7 @@ PostedIn = Annotated[
     | AnchorMovedIn
     | SetParameterIn
     | DecisionTakenIn
+    | StartDismissedIn
     | ReportIn
     | UnavailableIn
     | WaiveIn

@@ -64,6 +64,7 @@ EXAMPLE_PLAN: dict[str, Any] = {
     "next_step": "01920000-0000-7000-8000-000000000102",
     "needs_attention": [],
     "breaches": [],
+    "starts": [],
     "created_at": "2027-01-04T16:00:00Z",
     "updated_at": "2027-01-04T16:00:00Z",
 }
@@ -233,6 +234,20 @@ class AttentionOut(Out):
     step_id: UUID | None = Field(default=None, description="The step, if it is one.")
 
 
+class StartOut(Out):
+    """Another protocol which a decision starts: nothing begins until somebody posts it."""
+
+    step_id: UUID | None = Field(description="The decision; null in a preview.")
+    step: str = Field(description="Its key.")
+    protocol: str = Field(description="The protocol that is to be started.")
+    text: str = Field(description="How what was done fits, or why there is no request.")
+    needs_role: str | None = Field(description="Who may agree to the request's waiver, if any.")
+    request: dict[str, Any] | None = Field(
+        description="A whole body for `POST /v1/plans`, with what was done already and counts "
+        "there; null where none could be posted now."
+    )
+
+
 class PlanOut(Out):
     """A protocol applied to a patient: every step with its day, every day with its reasons."""
 
@@ -258,6 +273,9 @@ class PlanOut(Out):
     next_step: UUID | None = Field(description="The next step somebody has to attend to.")
     needs_attention: list[AttentionOut] = Field(description="Why a person must look at it.")
     breaches: list[BreachOut] = Field(description="Rules flagged for a person.")
+    starts: list[StartOut] = Field(
+        description="Protocols which its decisions start, until they are posted or dismissed."
+    )
     created_at: Instant | None = Field(description="When it was made; null in a preview.")
     updated_at: Instant | None = Field(description="When it last changed; null in a preview.")
 

@@ -70,10 +70,11 @@ def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
 
 def options_data(error: ScheduleConflict, body: Any) -> list[Mapping[str, Any]]:
     """Ways out of a conflict, each the whole body to post."""
-    return [_option(option, body, error) for option in error.options]
+    return [option_data(option, body, error) for option in error.options]
 
 
-def _option(option: Option, body: Any, error: ScheduleConflict) -> Mapping[str, Any]:
+def option_data(option: Option, body: Any, error: ScheduleConflict) -> Mapping[str, Any]:
+    """One way out, with the whole body to post."""
     ids = {occurrence: id_ for id_, occurrence in error.steps.items()}
     moves = () if option.schedule is None else option.schedule.moves
     request = remedied(option.remedy, body if isinstance(body, dict) else {}, error)

@@ -29,6 +29,7 @@ from app.api.plans.models import (
     ProposalsOut,
 )
 from app.api.plans.rechecked import RecheckedOut
+from app.api.plans.starts import starts_of
 from app.api.problems import BODY, problems
 from app.api.routing import UNCHANGED, Route
 from app.domain.permissions import NotPermitted
@@ -112,7 +113,8 @@ async def create_plan(body: PlanIn, ctx: ContextDep) -> Response:
     """
     planned = await plans.create_plan(ctx, body.to_domain())
     view = plans.view_of_planned(planned)
-    return plan_response(view, planned.basis.today, status_code=201)
+    starts = await starts_of(ctx, view)
+    return plan_response(view, planned.basis.today, status_code=201, starts=starts)
 
 
 @router.post(
@@ -153,9 +155,13 @@ async def list_plans(page: PageDep, which: PlanFilterDep, ctx: ReadContextDep) -
     responses={**problems(PlanNotFound), **UNCHANGED},
 )
 async def read_plan(plan_id: UUID, ctx: ReadContextDep) -> Response:
-    """Read a plan with every planned step, its window, state, reasons and instructions."""
+    """Read a plan with every planned step, its window, state, reasons and instructions.
+
+    What its decisions start and nobody has begun yet is listed under `starts`, ready to be posted.
+    """
     found = await plans.read_plan(ctx, plan_id)
-    return plan_response(found.view, found.today)
+    starts = await starts_of(ctx, found.view)
+    return plan_response(found.view, found.today, starts=starts)
 
 
 @router.get(
@@ -206,7 +212,8 @@ async def preview_change(plan_id: UUID, body: ChangesIn, ctx: ReadContextDep) ->
     looked at: sent as If-Match with the same changes, it gives what was shown.
     """
     changed = await plans.preview_change(ctx, plan_id, body.to_domain())
-    return changed_response(changed, stored=False)
+    starts = await starts_of(ctx, plans.view_of_planned(changed))
+    return changed_response(changed, stored=False, starts=starts)
 
 
 @router.post(
@@ -224,7 +231,8 @@ async def change_plan(
     impossible is refused with a minimal conflict and with whole bodies that work.
     """
     changed = await plans.change_plan(ctx, plan_id, body.to_domain(), revision=revision)
-    return changed_response(changed)
+    starts = await starts_of(ctx, plans.view_of_planned(changed))
+    return changed_response(changed, starts=starts)
 
 
 @router.get("/{plan_id}/recheck", operation_id="look_at_plan", responses=problems(PlanNotFound))

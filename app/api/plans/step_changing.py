@@ -17,6 +17,7 @@ from app.domain.plans.state import Booking
 from app.domain.plans.step_changes import (
     Book,
     Cancel,
+    CloseStart,
     Miss,
     Move,
     Perform,
@@ -152,6 +153,19 @@ class StepBookedIn(OfStepIn):
         return self.of_step(
             lambda place, step: Book(step, local_date(self.starts_at, place.zone), booking)
         )
+
+
+class StartDismissedIn(OfStepIn):
+    """What a decision has started is not wanted: the plan no longer lists it."""
+
+    type: Literal["dismiss_start"]
+    protocol: Key | None = Field(
+        default=None, description="Which protocol; absent, all that this decision started."
+    )
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        return self.of_step(lambda _, step: CloseStart(step, self.protocol))
 
 
 class StepChangedIn(OfStepIn):

@@ -38,6 +38,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     Reported: reported_from_data,
     Absence: absence_from_data,
     PlanStatus: PlanStatus,
+    tuple[str, ...]: tuple,
     tuple[tuple[str, int], ...]: lambda pairs: tuple((key, days) for key, days in pairs),
     tuple[tuple[str, str | int], ...]: lambda pairs: tuple((key, value) for key, value in pairs),
 }

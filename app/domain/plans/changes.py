@@ -11,6 +11,7 @@ from app.domain.plans.state import Given, PlanState, status_of
 from app.domain.plans.step_changes import (
     Book,
     Cancel,
+    CloseStart,
     ContradictoryChange,
     Miss,
     Move,
@@ -67,13 +68,14 @@ class Decide:
     """A decision is taken: today at its visit, unless that is on record already.
 
     ``shifts`` puts off steps by days, as the choice or whoever decides says; ``sets`` are the
-    parameters which the choice sets.
+    parameters which the choice sets, ``starts`` other protocols which it starts.
     """
 
     step: str
     choice: str
     shifts: tuple[tuple[str, int], ...] = ()
     sets: tuple[tuple[str, str | int], ...] = ()
+    starts: tuple[str, ...] = ()
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The decision's choice holds from now on."""
@@ -88,7 +90,9 @@ class Decide:
             state = replace(state, shifts=having(state.shifts, key, total))
         for key, value in self.sets:
             state = replace(state, parameters=having(state.parameters, key, value))
-        return replace(state, decided=having(state.decided, self.step, self.choice))
+        starts = (*state.starts, *((self.step, protocol) for protocol in self.starts))
+        decided = having(state.decided, self.step, self.choice)
+        return replace(state, decided=decided, starts=starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,7 @@ Change = (
     | Skip
     | Cancel
     | Restore
+    | CloseStart
     | AddStep
     | SetParameter
     | Decide
@@ -249,7 +254,7 @@ def changed_by(state: PlanState, changes: Iterable[Change], *, as_of: date) -> P
 
 
 def _after(change: Change, state: PlanState, as_of: date) -> PlanState:
-    if state.status not in LIVING and not isinstance(change, SetStatus | Resume):
+    if state.status not in LIVING and not isinstance(change, SetStatus | Resume | CloseStart):
         raise ContradictoryChange(f"a plan that is {state.status} does not change")
     after = change.applied_to(state, as_of)
     occurrence = getattr(change, "occurrence", None)

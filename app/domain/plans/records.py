@@ -41,6 +41,7 @@ def state_to_data(state: PlanState) -> Data:
         "added": [dict(step) for step in state.added],
         "shifts": dict(state.shifts),
         "decided": dict(state.decided),
+        "starts": [list(start) for start in state.starts],
         "acknowledged": list(state.acknowledged),
         "baseline": {str(id_): day.isoformat() for id_, day in state.baseline.items()},
     }
@@ -81,6 +82,7 @@ def state_from_data(
         added=tuple(data.get("added", ())),
         shifts=MappingProxyType(dict(data.get("shifts", {}))),
         decided=MappingProxyType(dict(data.get("decided", {}))),
+        starts=tuple((step, protocol) for step, protocol in data.get("starts", ())),
         acknowledged=tuple(data.get("acknowledged", ())),
         baseline=_days_by_occurrence(data.get("baseline", {})),
     )

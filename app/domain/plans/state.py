@@ -50,9 +50,10 @@ class PlanState:
 
     ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
     being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
-    of this plan alone, as a protocol document writes them. ``status`` and ``version`` (of the
-    protocol) are stored beside the state. ``acknowledged`` are breaches as they read when a person
-    saw them: another day, or another report, is not what was seen.
+    of this plan alone, as a protocol document writes them. ``starts`` are decisions with the
+    protocol each starts, while no plan is made by that and nobody has dismissed it. ``status`` and
+    ``version`` (of the protocol) are stored beside the state. ``acknowledged`` are breaches as they
+    read when a person saw them: another day, or another report, is not what was seen.
     """
 
     status: PlanStatus = PlanStatus.ACTIVE
@@ -77,6 +78,7 @@ class PlanState:
     absences: tuple[Absence, ...] = ()
     waivers: tuple[Given, ...] = ()
     decided: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    starts: tuple[tuple[str, str], ...] = ()
     acknowledged: tuple[str, ...] = ()
     baseline: Mapping[OccurrenceId, date] = field(default_factory=lambda: MappingProxyType({}))
 

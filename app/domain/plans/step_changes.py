@@ -196,6 +196,31 @@ class Restore:
         return replace(state, skipped=skipped, cancelled=cancelled)
 
 
+@dataclass(frozen=True, slots=True)
+class CloseStart:
+    """What a decision started is begun by a plan of its own, or nobody wants it.
+
+    ``protocol`` is which one, without it all that this decision started; ``plan`` is the plan
+    that was made.
+    """
+
+    occurrence: OccurrenceId
+    protocol: str | None = None
+    plan: str | None = None
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """Nothing is to be started any more."""
+        del as_of
+        left = tuple(
+            (step, protocol)
+            for step, protocol in state.starts
+            if step != self.occurrence.step or self.protocol not in {None, protocol}
+        )
+        if left == state.starts:
+            raise ContradictoryChange(f"decision '{self.occurrence}' has nothing to be started")
+        return replace(state, starts=left)
+
+
 def asked_for(state: PlanState, occurrence: OccurrenceId, day: date) -> PlanState:
     """A person wants this day: for the anchor it is the day from which the plan hangs."""
     refuse_performed(state, occurrence)

@@ -266,8 +266,14 @@ def breaches_of(
     return found
 
 
-def attention_of(breaches: list[Data], steps: tuple[PlannedStep, ...]) -> list[Data]:
-    """Why a person must look at a plan: breaches to review, steps without a day."""
+def attention_of(
+    breaches: list[Data],
+    steps: tuple[PlannedStep, ...],
+    starts: tuple[tuple[str, str], ...] = (),
+) -> list[Data]:
+    """Why a person must look at a plan: breaches to review, steps without a day, what a decision
+    starts and nobody has begun yet.
+    """
     found: list[dict[str, Any]] = [
         {"code": "breach", "text": breach["text"], "breach": breach["id"]}
         for breach in breaches
@@ -283,7 +289,23 @@ def attention_of(breaches: list[Data], steps: tuple[PlannedStep, ...]) -> list[D
         for step in steps
         if step.status is StepStatus.MISSED
     ]
-    return found
+    return [*found, *to_be_started(steps, starts)]
+
+
+def to_be_started(
+    steps: tuple[PlannedStep, ...], starts: tuple[tuple[str, str], ...]
+) -> list[Data]:
+    """What decisions start and nobody has begun yet, each a reason to look at the plan."""
+    return [
+        {
+            "code": "start",
+            "text": f"{step.title}: protocol '{protocol}' is to be started",
+            "step_id": str(step.id),
+        }
+        for key, protocol in starts
+        for step in steps
+        if step.occurrence.step == key
+    ]
 
 
 def next_step(steps: tuple[PlannedStep, ...]) -> UUID | None:

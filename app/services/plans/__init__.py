@@ -21,13 +21,7 @@ from app.services.plans.history import (
     read_revision,
 )
 from app.services.plans.loading import LocationNotNamed, VersionNotUsable
-from app.services.plans.planning import (
-    InvalidPlan,
-    PlannedPlan,
-    ScheduleConflict,
-    create_plan,
-    preview_plan,
-)
+from app.services.plans.planning import InvalidPlan, PlannedPlan, ScheduleConflict
 from app.services.plans.posting import InvalidChange
 from app.services.plans.proposing import (
     NoAnchorToPropose,
@@ -47,6 +41,8 @@ from app.services.plans.reading import (
 )
 from app.services.plans.rechecking import Rechecked, look_at_plan, recheck_patient
 from app.services.plans.redating import ChangedPlan
+from app.services.plans.starting import create_plan, preview_plan
+from app.services.plans.starts import Start, open_starts
 from app.services.plans.views import view_of_planned
 
 __all__ = [
@@ -78,6 +74,7 @@ __all__ = [
     "Revision",
     "RevisionNotFound",
     "ScheduleConflict",
+    "Start",
     "StepNotFound",
     "StepNotMovable",
     "StepView",
@@ -91,6 +88,7 @@ __all__ = [
     "list_revisions",
     "list_step_days",
     "look_at_plan",
+    "open_starts",
     "preview_change",
     "preview_plan",
     "propose_plans",

@@ -29,7 +29,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
-from app.services.plans.posting import own_sets, own_shifts
+from app.services.plans.posting import own_sets, own_shifts, own_starts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import refuse_unpermitted, waiver_faults
 
@@ -164,7 +164,8 @@ def _read(change: Change | PerformedAt, basis: Basis) -> Change:
             taken = [one for one in choices if one.key == choice]
             shifts = (shift for one in taken for shift in own_shifts(one))
             sets = (given for one in taken for given in own_sets(one))
-            return replace(change, shifts=tuple(shifts), sets=tuple(sets))
+            starts = (protocol for one in taken for protocol in own_starts(one))
+            return replace(change, shifts=tuple(shifts), sets=tuple(sets), starts=tuple(starts))
         case _:
             return change
 
@@ -262,7 +263,7 @@ def plan_record(
         state=state_to_data(state),
         chosen=dict(schedule.chosen),
         breaches=breaches,
-        attention=attention_of(breaches, steps),
+        attention=attention_of(breaches, steps, state.starts),
         next_step_id=next_step(steps),
         created_at=ctx.now,
         updated_at=ctx.now,

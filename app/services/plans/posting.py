@@ -20,7 +20,7 @@ from app.domain.plans.changes import (
     SetParameter,
 )
 from app.domain.plans.state import PlanState
-from app.domain.plans.step_changes import Miss, Perform, Pin
+from app.domain.plans.step_changes import CloseStart, Miss, Perform, Pin
 from app.domain.protocols import Choice, Protocol
 
 StepName = UUID | OccurrenceId
@@ -201,7 +201,7 @@ class _Reading:
 
     def _of_step(self, made: Change, place: Place) -> Change:
         anchor = self.known.state.anchor
-        if not isinstance(made, Perform) and made_of(made) in self.known.called_off:
+        if not isinstance(made, Perform | CloseStart) and made_of(made) in self.known.called_off:
             text = f"step '{made_of(made)}' is called off by a decision"
             self.faults.append(Fault(self.at, "contradiction", text))
             return made
@@ -245,7 +245,8 @@ class _Reading:
                 text = "this choice keeps no step that could be put off"
                 self._refuse("shift", "not-allowed", text)
             shifts += [(key, change.shift) for key in kept]
-        return Decide(occurrence.step, change.choice, tuple(shifts), own_sets(choice))
+        sets, starts = own_sets(choice), own_starts(choice)
+        return Decide(occurrence.step, change.choice, tuple(shifts), sets, starts)
 
 
 def decided_parameters(protocol: Protocol, state: PlanState) -> dict[str, str]:
@@ -266,6 +267,11 @@ def own_sets(choice: Choice) -> tuple[tuple[str, str | int], ...]:
         for effect in choice.effects
         if effect.type == "set" and effect.parameter is not None and effect.value is not None
     )
+
+
+def own_starts(choice: Choice) -> tuple[str, ...]:
+    """The protocols which a choice starts."""
+    return tuple(effect.protocol for effect in choice.effects if effect.protocol is not None)
 
 
 def own_shifts(choice: Choice) -> list[tuple[str, int]]:

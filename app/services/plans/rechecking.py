@@ -126,7 +126,7 @@ async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]
         before,
         revision=before.revision + 1,
         breaches=breaches,
-        attention=attention_of(breaches, before.steps),
+        attention=attention_of(breaches, before.steps, state_of(before).starts),
         updated_at=ctx.now,
     )
     revision = RevisionRecord(

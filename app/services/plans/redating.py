@@ -10,13 +10,14 @@ from app.domain.facts import Commitment, Kept, OccurrenceId
 from app.domain.plans.changes import Resume, SetStatus
 from app.domain.plans.records import anchor_to_data, reason_to_data, state_to_data
 from app.domain.plans.state import PlanState, problem_of, status_of
-from app.domain.plans.step_changes import Book
+from app.domain.plans.step_changes import Book, CloseStart
 from app.domain.plans.steps import (
     PlannedStep,
     attention_of,
     breaches_of,
     next_step,
     planned_steps,
+    to_be_started,
 )
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
@@ -31,6 +32,9 @@ from app.services.plans.waiving import waiver_faults
 
 UNDONE = frozenset({StepStatus.PROPOSED, StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.MISSED})
 ENDED = frozenset({PlanStatus.COMPLETED, PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR})
+
+# In a plan that was called off nothing is to be started.
+STARTING = frozenset(PlanStatus) - {PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Redating:
 
 async def redated(plan: Redating) -> ChangedPlan:
     """The plan with its new days. Raises ScheduleConflict or InvalidChange."""
-    if plan.state.status in ENDED or _only_held(plan.made):
+    if plan.state.status in ENDED or _days_are_left(plan.made):
         return _at_rest(plan)
     problem = problem_of(
         plan.state,
@@ -88,9 +92,13 @@ def name_steps(conflict: ScheduleConflict, plan: PlanRecord, state: PlanState) -
     conflict.anchor = None if state.anchor is None else str(state.anchor.occurrence)
 
 
-def _only_held(made: tuple[Made, ...]) -> bool:
-    held = [one.change == SetStatus(PlanStatus.ON_HOLD) for one in made]
-    return bool(held) and all(held)
+def _days_are_left(made: tuple[Made, ...]) -> bool:
+    """Whether nothing of what is posted asks for another day of any step."""
+    left = [
+        one.change == SetStatus(PlanStatus.ON_HOLD) or isinstance(one.change, CloseStart)
+        for one in made
+    ]
+    return bool(left) and all(left)
 
 
 def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
@@ -170,7 +178,7 @@ def _changed(plan: Redating, schedule: Schedule) -> ChangedPlan:
         anchor=_anchor(state, schedule),
         chosen=dict(schedule.chosen),
         breaches=breaches,
-        attention=attention_of(breaches, steps),
+        attention=attention_of(breaches, steps, state.starts),
         next_step_id=next_step(steps),
         steps=steps,
     )
@@ -211,16 +219,21 @@ def _next(plan: Redating) -> PlanRecord:
 
 
 def _at_rest(plan: Redating) -> ChangedPlan:
-    """Held, completed or revoked: no day moves; what is undone in a plan that ended is called off.
+    """No day moves; what is undone in a plan that ended is called off.
 
     Nothing is asked of the engine, so that whatever stands in a plan's way it can be ended.
     """
     before, record = plan.before, _next(plan)
     ids = {step.occurrence: step.id for step in before.steps}
+    starts = plan.state.starts
     if plan.state.status in ENDED:
         done = {fact.occurrence: fact.on for fact in plan.state.performed}
         steps = tuple(_ended(step, done.get(step.occurrence)) for step in before.steps)
-        record = replace(record, next_step_id=None, attention=[], steps=steps)
+        # A course that is over may still have another to be started after it.
+        left = to_be_started(steps, starts) if plan.state.status in STARTING else []
+        record = replace(record, next_step_id=None, attention=left, steps=steps)
+    else:
+        record = replace(record, attention=attention_of(before.breaches, before.steps, starts))
     return ChangedPlan(record, plan.basis, (), (), ids)
 
 

@@ -44,6 +44,14 @@ class Away:
     last: date
 
 
+@dataclass(frozen=True, slots=True)
+class StartedBy:
+    """The plan whose decision starts this one."""
+
+    plan_id: UUID
+    step: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """A protocol to be applied to a patient, with everything asked for. See ``POST /v1/plans``."""
@@ -66,3 +74,4 @@ class PlanRequest:
     not_before: date | None = None
     status: PlanStatus = PlanStatus.ACTIVE
     changes: tuple[Change | PerformedAt, ...] = ()
+    started_by: StartedBy | None = None
