@@ -34,12 +34,15 @@ _IDENTIFIERS = (
 
 @dataclass(frozen=True, slots=True)
 class PatientLife:
-    """A patient with what was reported of it and every dated step of its plans."""
+    """A patient with what was reported of it and every dated step of its plans.
+
+    Steps of plans that are about to be stored are added to those which were read.
+    """
 
     patient: PatientRecord
     events: tuple[PatientEventRecord, ...]
     absences: tuple[AbsenceRecord, ...]
-    steps: tuple[PatientStep, ...]
+    steps: list[PatientStep]
 
 
 async def read_lives(
@@ -61,7 +64,7 @@ async def read_lives(
             replace(patient, identifiers=names.get(str(patient.id), ())),
             tuple(EVENT.read(of_events.get(str(patient.id), []))),
             tuple(ABSENCE.read(of_absences.get(str(patient.id), []))),
-            tuple(_STEP.read(of_steps.get(str(patient.id), []))),
+            list(_STEP.read(of_steps.get(str(patient.id), []))),
         )
         for patient in PATIENT.read(patients)
     )

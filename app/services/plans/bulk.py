@@ -199,8 +199,7 @@ def _make(
     if kept is not None:
         chunk.answers[kept.key] = kept
     chunk.taken.update(record.identifiers)
-    life = chunk.lives[record.patient_id]
-    chunk.lives[record.patient_id] = replace(life, steps=life.steps + patient_steps(record))
+    chunk.lives[record.patient_id].steps.extend(patient_steps(record))
     return made
 
 
