@@ -12,12 +12,14 @@ from app.domain.errors import DomainError
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 12, 31)
 MAX_OFFSET_DAYS = 3650
+MAX_AGE_YEARS = 150
 
+_LONGEST_YEAR = 366
 _ISO = re.compile(r"(-?)P(?=\d)(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
 
 
 class InvalidOffset(DomainError):
-    """An offset is not an ISO 8601 calendar duration, or is longer than 3650 days."""
+    """An offset is not an ISO 8601 calendar duration, or is longer than it may be."""
 
 
 class DateOutOfRange(DomainError):
@@ -35,7 +37,8 @@ class MonthEnd(StrEnum):
 class Offset:
     """A signed calendar duration, kept in the units its author wrote (ISO 8601: ``P6W``, ``-P3M``).
 
-    Years and months are added first, then weeks and days. At most 3650 days.
+    Years and months are added first, then weeks and days. What people write is at most 3650 days
+    long; an age, which counts from the birth date, at most 150 years.
     """
 
     years: int = 0
@@ -47,18 +50,26 @@ class Offset:
     def __post_init__(self) -> None:
         if min(self.years, self.months, self.weeks, self.days) < 0:
             raise InvalidOffset("an offset has one sign for all its parts")
-        if self.longest_days > MAX_OFFSET_DAYS + 12:
-            raise InvalidOffset(f"an offset is at most {MAX_OFFSET_DAYS} days long")
+        if self.longest_days > MAX_AGE_YEARS * _LONGEST_YEAR:
+            raise InvalidOffset(f"an age is at most {MAX_AGE_YEARS} years")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``P6W``, ``-P3M``, ``P1Y6M``, ``P0D``; refuse anything else."""
+    def parse(cls, text: str, *, is_age: bool = False) -> Self:
+        """Read ``P6W``, ``-P3M``, ``P1Y6M``, ``P0D``; refuse anything else, and what is too long.
+
+        ``is_age``: it counts from the birth date, forwards, so that P19Y is not too long.
+        """
         found = _ISO.fullmatch(text)
         if found is None:
             raise InvalidOffset("an offset is written like P6W, -P3M or P0D")
         sign, *parts = found.groups()
         years, months, weeks, days = (int(part or 0) for part in parts)
-        return cls(years, months, weeks, days, sign == "-" and any((years, months, weeks, days)))
+        offset = cls(years, months, weeks, days, sign == "-" and any((years, months, weeks, days)))
+        # Ten years at their longest are 3660 days, and a month at its longest has 31.
+        most = MAX_OFFSET_DAYS + 12
+        if offset.longest_days > most and not (is_age and not offset.negative):
+            raise InvalidOffset(f"an offset is at most {MAX_OFFSET_DAYS} days long")
+        return offset
 
     @classmethod
     def of_days(cls, days: int) -> Self:
@@ -75,7 +86,7 @@ class Offset:
     @property
     def longest_days(self) -> int:
         """The most days this offset can be, without its sign."""
-        return self.years * 366 + self.months * 31 + self.weeks * 7 + self.days
+        return self.years * _LONGEST_YEAR + self.months * 31 + self.weeks * 7 + self.days
 
     @property
     def fixed_days(self) -> int | None:

@@ -2,12 +2,10 @@
 
 One step per dose. Its first timing is the one with a target (the age, where it has one), then the
 other timings follow; all hold. The last recommended day is a deadline. A dose which did not count
-is an outside event from which the same dose is spaced again. An offset is at most 3650 days long,
-so ages beyond count from the tenth birthday, a step of its own.
+is an outside event from which the same dose is spaced again.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -37,29 +35,10 @@ Data = dict[str, Any]  # JSON
 CASES: list[Data] = read_json("cdsi/cases.json")
 SERIES: dict[str, Data] = {series["key"]: series for series in read_json("cdsi/schedules.json")}
 LAST_GIVEN = OutsideEvent("last_dose_given")
-TEN_YEARS = Offset(years=10)
-TENTH_BIRTHDAY = Step(
-    "tenth_birthday",
-    StepKind.ASSESSMENT,
-    "Tenth birthday",
-    importance=0,
-    timings=(Timing(BirthDate(), Bounds(TEN_YEARS, TEN_YEARS, TEN_YEARS)),),
-    span=Offset(),
-    any_day=True,
-)
 
 
 def _offset(rule: Data, key: str) -> Offset | None:
-    return Offset.parse(rule[key]) if key in rule else None
-
-
-def _beyond_ten(rule: Data) -> Data:
-    """An age counted from the tenth birthday."""
-    years = {key: text.partition("Y") for key, text in rule.items()}
-    return {
-        key: f"P{int(number.removeprefix('P')) - 10}Y{rest}"
-        for key, (number, _, rest) in years.items()
-    }
+    return Offset.parse(rule[key], is_age=True) if key in rule else None
 
 
 def _day_before(offset: Offset | None) -> Offset | None:
@@ -76,16 +55,6 @@ def _applies(rule: Data, as_of: str) -> bool:
 def _most_recent(case: Data, products: list[str]) -> str | None:
     dates = [dose["date"] for dose in case["doses"] if dose.get("product") in products]
     return dates[-1] if dates else None
-
-
-def _celebrated(life: Problem) -> Iterator[Performed]:
-    """The tenth birthday, once it has been."""
-    found = solve(life)
-    assert isinstance(found, Schedule)
-    birthday = OccurrenceId(TENTH_BIRTHDAY.key)
-    day = found.day_of(birthday)
-    if day is not None and day <= life.as_of:
-        yield Performed(birthday, day)
 
 
 class _Plan:
@@ -114,20 +83,16 @@ class _Plan:
             )
             for number, dose in enumerate(self.doses, 1)
         )
-        given = [
+        given = (
             Performed(OccurrenceId(f"dose_{number}"), date.fromisoformat(on))
             for number, on in enumerate(self.counted, 1)
-        ]
-        life = Problem(
-            Protocol((TENTH_BIRTHDAY,), month_end=MonthEnd.ROLL_FORWARD),
+        )
+        return Problem(
+            Protocol(steps, month_end=MonthEnd.ROLL_FORWARD),
             as_of=date.fromisoformat(self.case["as_of"]),
             birth_date=date.fromisoformat(self.case["birth_date"]),
             events=self.events,
-        )
-        return replace(
-            life,
-            protocol=replace(life.protocol, steps=(TENTH_BIRTHDAY, *steps)),
-            performed=(*_celebrated(life), *given),
+            performed=tuple(given),
         )
 
     def _timings(self, number: int, dose: Data) -> list[Timing]:
@@ -163,8 +128,6 @@ class _Plan:
 
 def _age_timing(age: Data) -> Timing | None:
     planned = {key: text for key, text in age.items() if not key.startswith(("absolute", "max"))}
-    if any("Y" in text and int(text[1:].partition("Y")[0]) > 9 for text in planned.values()):
-        return _timing(StepReference(TENTH_BIRTHDAY.key), _beyond_ten(planned), without=())
     return _timing(BirthDate(), planned, without=())
 
 

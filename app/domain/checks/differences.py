@@ -133,7 +133,7 @@ def _said(path: tuple[str, ...], value: Leaf) -> str:
         return str(value).lower()
     if path[-1] in _OFFSETS | _LENGTHS:
         try:
-            offset = Offset.parse(value)
+            offset = Offset.parse(value, is_age=True)
         except InvalidOffset:
             return f"'{value}'"
         return placed(offset) if path[-1] in _OFFSETS else offset.in_words()

@@ -55,11 +55,11 @@ class Reading:
             self.report.refuse(at, "not-valid", str(error))
         return None
 
-    def offset(self, data: Data, name: str, at: str) -> Offset | None:
-        """The offset under this name, if there is a valid one."""
+    def offset(self, data: Data, name: str, at: str, *, is_age: bool = False) -> Offset | None:
+        """The offset under this name, if there is a valid one; an age may be longer."""
         if name not in data:
             return None
-        return self.attempt(f"{at}/{name}", lambda: Offset.parse(data[name]))
+        return self.attempt(f"{at}/{name}", lambda: Offset.parse(data[name], is_age=is_age))
 
     def spread(self, data: Data, name: str, at: str) -> Spread | None:
         """The least and most value seen under this name."""

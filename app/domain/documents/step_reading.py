@@ -21,6 +21,7 @@ from app.domain.protocols import (
     Follows,
     Instruction,
     Need,
+    Reference,
     ResourceKind,
     Segment,
     Step,
@@ -41,7 +42,8 @@ def read_step(data: Data, at: str, reading: Reading) -> Step | None:
     alternatives = read_alternatives(
         data.get("alternatives"), f"{at}/alternatives", reading, own=data["key"]
     )
-    timings, timepoints = _timings(data, at, reading), _timepoints(data, at, reading)
+    timings = _timings(data, at, reading)
+    timepoints = _timepoints(data, at, reading, timings[0].reference if timings else None)
     repeat = read_repeat(data.get("repeat"), f"{at}/repeat", reading)
     when = reading.condition(data.get("when"), f"{at}/when")
     choices, details = _choices(data, at, reading), _details(data, at, reading, modes)
@@ -99,10 +101,12 @@ def _reference_of_timepoints(data: Data, at: str, reading: Reading) -> tuple[Tim
     return (Timing(reference, NO_OFFSET, follows),)
 
 
-def _timepoints(data: Data, at: str, reading: Reading) -> tuple[Timepoint, ...]:
+def _timepoints(
+    data: Data, at: str, reading: Reading, reference: Reference | None
+) -> tuple[Timepoint, ...]:
     found = []
     for place, point in keyed(data.get("timepoints", ()), f"{at}/timepoints", reading):
-        bounds = read_bounds(point, place, reading)
+        bounds = read_bounds(point, place, reading, reference)
         if bounds is None:
             continue
         appointment = point.get("appointment", {})

@@ -69,7 +69,8 @@ BOUNDS = (
 ANY_BOUND = ("earliest", "target", "latest")
 TIMING = Record(
     "Timing",
-    "Three offsets from one reference, inclusive and signed: negative is before.",
+    "Three offsets from one reference, inclusive and signed: negative is before. Each is at most "
+    "3650 days long; after birth_date, 150 years.",
     (Field("relative_to", REFERENCE, _RELATIVE_TO, required=True), FROM, *BOUNDS, FOLLOWS),
     any_of=ANY_BOUND,
 )

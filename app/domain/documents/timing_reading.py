@@ -36,10 +36,13 @@ _REVEALING_DAYS = tuple(
 )
 
 
-def read_bounds(data: Data, at: str, reading: Reading) -> Bounds | None:
-    """Three offsets; a target outside its window is a fault."""
+def read_bounds(
+    data: Data, at: str, reading: Reading, reference: Reference | None = None
+) -> Bounds | None:
+    """Three offsets; a target outside its window is a fault. From the birth date they are ages."""
     names = [name for name in ("earliest", "target", "latest") if name in data]
-    offsets = {name: reading.offset(data, name, at) for name in names}
+    is_age = isinstance(reference, BirthDate) and data.get("unit") != Unit.WORKING_DAYS
+    offsets = {name: reading.offset(data, name, at, is_age=is_age) for name in names}
     if not names or None in offsets.values():
         return None
     bounds = reading.attempt(
@@ -131,7 +134,7 @@ def _has_end(relative: Any, reading: Reading) -> bool:
 def read_timing(data: Data, at: str, reading: Reading, *, own: str) -> Timing | None:
     """A timing of the step ``own``; it may count from itself only by ``previous``."""
     reference = read_reference(data, at, reading)
-    bounds = read_bounds(data, at, reading)
+    bounds = read_bounds(data, at, reading, reference)
     if isinstance(reference, StepReference) and not _is_sound(reference, at, reading, own):
         return None
     if reference is None or bounds is None:
