@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
     batches,
+    calendars,
     clinic,
     clock,
     closures,
@@ -63,6 +64,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     closures.router,
     batches.router,
     webhooks.router,
+    calendars.router,
+    calendars.feeds,
     deliveries.router,
     clinic.router,
     keys.router,

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, cast
+from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +20,7 @@ from starlette.types import Scope
 from app.api.authentication import CALLER
 from app.api.etags import revision_in
 from app.api.refusals import IdempotencyKeyRefused
-from app.domain.permissions import Caller
+from app.domain.permissions import NOTHING, Caller
 from app.services import clock, idempotency
 from app.services.context import Context
 from app.services.idempotency import Answer, Claim
@@ -58,6 +59,26 @@ async def open_read_context(request: Request) -> AsyncIterator[Context]:
     """The context of a read; where reading and writing differ, it cannot write."""
     async with request.app.state.database.reading() as connection:
         yield await _context(request, connection)
+
+
+async def open_secret_context(request: Request) -> AsyncIterator[Context]:
+    """The context of a change whose answer shows a secret: it is never kept to be given again."""
+    async with request.app.state.database.writing() as connection:
+        yield await _context(request, connection)
+
+
+async def open_feed_context(
+    request: Request, connection: AsyncConnection, clinic_id: UUID
+) -> Context:
+    """The context of who shows nothing but an address that holds a secret."""
+    return await clock.open_context(
+        connection,
+        clinic_id,
+        actor="calendar",
+        grant=NOTHING,
+        now=read_clock(),
+        ordinary=request.app.state.ordinary_clinics,
+    )
 
 
 async def open_keys_context(request: Request) -> AsyncIterator[Context]:
@@ -104,6 +125,7 @@ async def if_match(
 
 
 ContextDep = Annotated[Context, Depends(open_context, scope="function")]
+SecretContextDep = Annotated[Context, Depends(open_secret_context, scope="function")]
 KeysContextDep = Annotated[Context, Depends(open_keys_context, scope="function")]
 ReadContextDep = Annotated[Context, Depends(open_read_context, scope="function")]
 ReadContextsDep = Annotated[OpenContext, Depends(read_contexts)]

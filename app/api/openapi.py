@@ -37,6 +37,10 @@ TAGS = [
         "description": "Events sent to other systems: signed, at least once, in order in a plan.",
     },
     {
+        "name": "calendars",
+        "description": "Feeds for calendar programs, each at an address its reader alone knows.",
+    },
+    {
         "name": "patients",
         "description": "Minimal shadows of the EHR's patients, their absences and reported events.",
     },

@@ -21,6 +21,7 @@ from app.domain.errors import DomainError, Fault, Faults
 from app.domain.permissions import NotPermitted
 from app.integrations.outbound import UrlRefused
 from app.services.batches import BatchNotFound, InvalidAmendment
+from app.services.calendars import CalendarNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
 from app.services.credentials import CallerExists, KeyNotFound, KeyNotRotatable
@@ -169,6 +170,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     PatientNotMergeable: Kind(422, "patient-not-mergeable", "The patients cannot be merged"),
     InvalidAmendment: Kind(422, "invalid-amendment", "The amendment has faults"),
     BatchNotFound: Kind(404, "batch-not-found", "There is no such batch"),
+    CalendarNotFound: Kind(404, "calendar-not-found", "There is no such calendar"),
     WebhookNotFound: Kind(404, "webhook-not-found", "There is no such webhook"),
     WebhookChangedMeanwhile: Kind(412, "changed-meanwhile", CHANGED),
     WebhookDisabled: Kind(409, "webhook-disabled", "The webhook is disabled"),

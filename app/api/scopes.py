@@ -10,6 +10,10 @@ SCOPES: Mapping[str, Scope | None] = MappingProxyType(
     {
         "amend_plans": Scope.PLANS_WRITE,
         "cancel_batch": Scope.PLANS_WRITE,
+        "create_calendar": Scope.PLANS_WRITE,
+        "delete_calendar": Scope.PLANS_WRITE,
+        "get_calendar": Scope.PLANS_READ,
+        "list_calendars": Scope.PLANS_READ,
         "change_plan": Scope.PLANS_WRITE,
         "count_worklist": Scope.PLANS_READ,
         "create_plan": Scope.PLANS_WRITE,
@@ -87,6 +91,7 @@ SCOPES: Mapping[str, Scope | None] = MappingProxyType(
         "rotate_key": Scope.ADMIN,
         "check_readiness": None,
         "read_liveness": None,
+        "read_calendar": None,
     }
 )
 

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.plans.changes import ADDED
 from app.persistence.tables import (
+    CalendarRow,
     IdempotencyKeyRow,
     JsonObject,
     PatientAbsenceRow,
@@ -32,7 +33,7 @@ from app.persistence.tables import (
     PlanRow,
 )
 
-_OWNED = (PatientIdentifierRow, PatientEventRow, PatientAbsenceRow, PlanRow)
+_OWNED = (PatientIdentifierRow, PatientEventRow, PatientAbsenceRow, PlanRow, CalendarRow)
 # What people wrote or other systems named; a plan's days and counts stay. Who is responsible is
 # not the patient.
 _FORGOTTEN = frozenset({"note", "identifiers", "identifier", "said", "reason", "condition"})
@@ -83,6 +84,12 @@ class PatientLifeRepository:
                 .where(row.clinic_id == self._clinic_id, row.patient_id == patient_id)
                 .values(note=None)
             )
+        await self._connection.execute(
+            delete(CalendarRow).where(
+                CalendarRow.clinic_id == self._clinic_id,
+                or_(CalendarRow.patient_id == patient_id, CalendarRow.plan_id.in_(plans)),
+            )
+        )
         for plan_id in plans:
             await self._forget_plan(plan_id)
         await self._forget_answers([*patients, *plans])

@@ -53,6 +53,7 @@ BATCH_KINDS = ("closure", "amendment")
 BATCH_STATUSES = ("running", "done", "cancelled")
 BATCH_ITEM_STATUSES = ("waiting", "changed", "unchanged", "conflict", "failed", "cancelled")
 DELIVERY_STATUSES = ("waiting", "delivered", "dead")
+CALENDAR_TITLES = ("kinds", "steps")
 DISABLED_BECAUSE = ("by_hand", "failing", "gone")
 VERSION_STATUSES = ("draft", "active", "retired")
 ROLES = ("front-desk", "clinician", "approver", "read-only", "integration", "admin")
@@ -66,6 +67,7 @@ _OF_LIVING_PLAN = (
 WAITING = f"status IN ('planned', 'booked', 'missed') AND {_OF_LIVING_PLAN}"
 DONE = f"status = 'performed' AND {_OF_LIVING_PLAN}"
 STRAY = f"{WAITING} AND (day < due_from OR day > due_until)"
+CALLED_OFF = "status IN ('cancelled', 'skipped') AND kind <> 'restriction' AND day IS NOT NULL"
 LOOSE = f"{WAITING} AND loose"
 # How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
@@ -477,6 +479,7 @@ class PlannedStepRow(Row):
         _where("ix_planned_steps_worklist_loose_location", LOOSE, "location_id", *_BY_DAY),
         _where("ix_planned_steps_worklist_loose_practitioner", LOOSE, "practitioner", *_BY_DAY),
         _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
+        _where("ix_planned_steps_called_off", CALLED_OFF, "day", "id"),
     )
 
 
@@ -767,4 +770,40 @@ class OauthAssertionRow(Row):
     __table_args__ = (
         _of("oauth_clients", "client_id"),
         Index(None, "clinic_id", "expires_at"),
+    )
+
+
+class CalendarRow(Row):
+    """A calendar feed; whoever knows its token may read it."""
+
+    __tablename__ = "calendars"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    plan_id: Mapped[UUID | None]
+    patient_id: Mapped[UUID | None]
+    location_id: Mapped[UUID | None]
+    practitioner: Mapped[str | None]
+    title: Mapped[str | None]
+    titles: Mapped[str]
+    """Whether entries say the kinds of steps only, or their titles."""
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        _of_clinic(),
+        _of("plans", "plan_id"),
+        _of("patients", "patient_id"),
+        _of("locations", "location_id"),
+        _one_of("titles", CALENDAR_TITLES),
+        CheckConstraint(
+            "(CASE WHEN plan_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN patient_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN location_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN practitioner IS NULL THEN 0 ELSE 1 END) = 1",
+            name="of_one_thing",
+        ),
+        UniqueConstraint("clinic_id", "token_hash"),
+        Index(None, "clinic_id", "plan_id"),
+        Index(None, "clinic_id", "patient_id"),
     )

@@ -67,6 +67,8 @@ class EventType(StrEnum):
     DECISION_TAKEN = "decision_taken"
     BREACH_FOUND = "breach_found"
     BREACH_CLEARED = "breach_cleared"
+    CALENDAR_ADDED = "calendar_added"
+    CALENDAR_REMOVED = "calendar_removed"
     WEBHOOK_ADDED = "webhook_added"
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_REMOVED = "webhook_removed"

@@ -11,6 +11,7 @@ from app.domain.facts import OccurrenceId
 from app.domain.plans.steps import PlannedStep
 from app.domain.protocols import StepKind
 from app.domain.states import StepStatus
+from app.persistence.calendars import CalendarRecord
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from app.persistence.database import Database
 from app.persistence.events import NewEvent
@@ -154,6 +155,21 @@ def an_event(number: int = 1, **fields: Any) -> NewEvent:
     """A plan was created."""
     event = NewEvent(id=uid(50_000 + number), type="plan.created", at=NOW, actor="local", data={})
     return replace(event, **fields)
+
+
+def a_calendar(number: int = 70, **fields: Any) -> CalendarRecord:
+    """A feed of the patient."""
+    calendar = CalendarRecord(
+        id=uid(number),
+        plan_id=None,
+        patient_id=PATIENT,
+        location_id=None,
+        practitioner=None,
+        title=None,
+        titles="kinds",
+        created_at=NOW,
+    )
+    return replace(calendar, **fields)
 
 
 def a_webhook(number: int = 60, **fields: Any) -> WebhookRecord:

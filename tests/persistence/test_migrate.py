@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.plans.steps import PlannedStep
 from app.persistence.batches import BatchRecord, BatchRepository
+from app.persistence.calendars import CalendarRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
 from app.persistence.credentials import KeyRecord, KeyRepository
 from app.persistence.database import open_database
@@ -35,6 +36,7 @@ from app.persistence.webhooks import WebhookRepository
 from tests.persistence.given import (
     NOW,
     PATIENT,
+    a_calendar,
     a_closure,
     a_plan,
     a_revision,
@@ -187,6 +189,7 @@ async def populate(url: str, **fields: Any) -> None:
             created_by="local",
         )
         await BatchRepository(connection, clinic).add(batch, [plan.id])
+        await CalendarRepository(connection, clinic).add(a_calendar(), b"hash")
         await WebhookRepository(connection, clinic).add(a_webhook())
         deliveries = DeliveryRepository(connection, clinic, a_webhook().id)
         assert await deliveries.queue_new(now=NOW, limit=10)

@@ -1,0 +1,252 @@
+"""Calendar feeds: what they show, and the hash by which a subscriber's address is known again."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, delete, insert, select, text, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.domain.errors import DomainError
+from app.persistence.records import columns_of, values_of
+from app.persistence.tables import (
+    CALLED_OFF,
+    DONE,
+    WAITING,
+    CalendarRow,
+    JsonObject,
+    LocationRow,
+    PlannedStepRow,
+    PlanRevisionRow,
+    PlanRow,
+    ProtocolVersionRow,
+)
+
+
+class CalendarNotFound(DomainError):
+    """There is no such calendar feed, or it was revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarRecord:
+    """A feed of one plan, patient, location or practitioner."""
+
+    id: UUID
+    plan_id: UUID | None
+    patient_id: UUID | None
+    location_id: UUID | None
+    practitioner: str | None
+    title: str | None
+    titles: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStep:
+    """A planned step on its day, with what a calendar says of its plan."""
+
+    id: UUID
+    plan_id: UUID
+    key: str
+    kind: str
+    title: str
+    ordinal: int | None
+    of_count: int | None
+    status: str
+    tentative: bool
+    day: date
+    end_day: date | None
+    appointment: JsonObject | None
+    plan_status: str
+    plan_revision: int
+    plan_updated_at: datetime
+    example: bool
+    time_zone: str
+    location_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """What a calendar says of a plan whatever its steps are."""
+
+    plan_id: UUID
+    plan_status: str
+    plan_revision: int
+    plan_updated_at: datetime
+    example: bool
+    time_zone: str
+    location_name: str
+
+
+_CALENDAR = columns_of(CalendarRow, CalendarRecord)
+_OF_PLAN: tuple[InstrumentedAttribute[Any], ...] = (
+    PlanRow.status,
+    PlanRow.revision,
+    PlanRow.updated_at,
+    ProtocolVersionRow.example,
+    LocationRow.time_zone,
+    LocationRow.name,
+)
+_STEP = (
+    PlannedStepRow.id,
+    PlannedStepRow.plan_id,
+    PlannedStepRow.key,
+    PlannedStepRow.kind,
+    PlannedStepRow.title,
+    PlannedStepRow.ordinal,
+    PlannedStepRow.of_count,
+    PlannedStepRow.status,
+    PlannedStepRow.tentative,
+    PlannedStepRow.day,
+    PlannedStepRow.end_day,
+    PlannedStepRow.appointment,
+)
+
+
+class CalendarRepository:
+    """The calendar feeds of one clinic, and what they show."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def add(self, calendar: CalendarRecord, token_hash: bytes) -> None:
+        """Store a feed under the hash of its token."""
+        await self._connection.execute(
+            insert(CalendarRow).values(
+                clinic_id=self._clinic_id, token_hash=token_hash, **values_of(calendar)
+            )
+        )
+
+    async def page(self, *, after: UUID | None, limit: int) -> tuple[CalendarRecord, ...]:
+        """Feeds in the order of their ids, which is that of their making."""
+        rows = await self._connection.execute(
+            select(*_CALENDAR)
+            .where(
+                CalendarRow.clinic_id == self._clinic_id, CalendarRow.id > (after or UUID(int=0))
+            )
+            .order_by(CalendarRow.id)
+            .limit(limit)
+        )
+        return tuple(CalendarRecord(**row._mapping) for row in rows)
+
+    async def get(self, calendar_id: UUID) -> CalendarRecord:
+        """One feed. Raises CalendarNotFound."""
+        return await self._one(CalendarRow.id == calendar_id)
+
+    async def find(self, token_hash: bytes) -> CalendarRecord:
+        """The feed of a token. Raises CalendarNotFound."""
+        return await self._one(CalendarRow.token_hash == token_hash)
+
+    async def remove(self, calendar_id: UUID) -> None:
+        """Forget a feed. Raises CalendarNotFound."""
+        done = await self._connection.execute(
+            delete(CalendarRow).where(
+                CalendarRow.clinic_id == self._clinic_id, CalendarRow.id == calendar_id
+            )
+        )
+        if done.rowcount == 0:
+            raise CalendarNotFound("no such calendar")
+
+    async def steps_of_plan(self, plan_id: UUID, *, limit: int) -> tuple[FeedStep, ...]:
+        """Every step of a plan that has a day."""
+        which = and_(self._steps(), PlannedStepRow.plan_id == plan_id)
+        return await self._shown(which, limit)
+
+    async def steps_of_patient(self, patient_id: UUID, *, limit: int) -> tuple[FeedStep, ...]:
+        """Every step with a day of a patient's plans; drafts are nobody's appointments yet."""
+        which = and_(self._steps(), PlanRow.patient_id == patient_id, PlanRow.status != "draft")
+        return await self._shown(which, limit)
+
+    async def steps_between(
+        self, first: date, last: date, which: ColumnElement[bool], *, limit: int
+    ) -> tuple[FeedStep, ...]:
+        """Steps on these days which people work on, or would have, in the clinic's plans."""
+        ids = union_all(
+            *(
+                select(PlannedStepRow.id).where(
+                    self._steps(),
+                    PlannedStepRow.day >= first,
+                    PlannedStepRow.day <= last,
+                    which,
+                    text(condition),
+                )
+                for condition in (WAITING, DONE, CALLED_OFF)
+            )
+        ).subquery()
+        return await self._shown(
+            and_(self._steps(), PlannedStepRow.id.in_(select(ids.c.id))), limit
+        )
+
+    async def plans(self, *, plan_id: UUID | None, patient_id: UUID | None) -> tuple[FeedPlan, ...]:
+        """The plan, or the plans of a patient that are no drafts."""
+        which = PlanRow.id == plan_id
+        if patient_id is not None:
+            which = and_(PlanRow.patient_id == patient_id, PlanRow.status != "draft")
+        rows = await self._connection.execute(
+            _joined(select(PlanRow.id, *_OF_PLAN)).where(
+                PlanRow.clinic_id == self._clinic_id, which
+            )
+        )
+        return tuple(FeedPlan(*row) for row in rows)
+
+    async def former_steps(self, plan_id: UUID, *, limit: int) -> list[JsonObject]:
+        """The steps of a plan in its revisions, the latest first."""
+        rows = await self._connection.scalars(
+            select(PlanRevisionRow.snapshot)
+            .where(PlanRevisionRow.clinic_id == self._clinic_id, PlanRevisionRow.plan_id == plan_id)
+            .order_by(PlanRevisionRow.revision.desc())
+            .limit(limit)
+        )
+        return [step for snapshot in rows for step in snapshot.get("steps", [])]
+
+    def _steps(self) -> ColumnElement[bool]:
+        return and_(PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.day.is_not(None))
+
+    async def _one(self, which: ColumnElement[bool]) -> CalendarRecord:
+        rows = await self._connection.execute(
+            select(*_CALENDAR).where(CalendarRow.clinic_id == self._clinic_id, which)
+        )
+        row = rows.one_or_none()
+        if row is None:
+            raise CalendarNotFound("no such calendar")
+        return CalendarRecord(**row._mapping)
+
+    async def _shown(self, which: ColumnElement[bool], limit: int) -> tuple[FeedStep, ...]:
+        of_plan = and_(
+            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
+        )
+        rows = await self._connection.execute(
+            _joined(select(*_STEP, *_OF_PLAN).join_from(PlanRow, PlannedStepRow, of_plan))
+            .where(which)
+            .order_by(PlannedStepRow.day, PlannedStepRow.id)
+            .limit(limit)
+        )
+        return tuple(FeedStep(*row) for row in rows)
+
+
+def at_location(location_id: UUID) -> ColumnElement[bool]:
+    """Steps at a location."""
+    return PlannedStepRow.location_id == location_id
+
+
+def of_practitioner(practitioner: str) -> ColumnElement[bool]:
+    """Steps of plans for which a practitioner is responsible."""
+    return PlannedStepRow.practitioner == practitioner
+
+
+def _joined(wanted: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """With the location and the protocol version of each plan."""
+    return wanted.join(
+        LocationRow,
+        and_(LocationRow.clinic_id == PlanRow.clinic_id, LocationRow.id == PlanRow.location_id),
+    ).join(
+        ProtocolVersionRow,
+        and_(
+            ProtocolVersionRow.clinic_id == PlanRow.clinic_id,
+            ProtocolVersionRow.protocol_key == PlanRow.protocol_key,
+            ProtocolVersionRow.version == PlanRow.protocol_version,
+        ),
+    )
