@@ -11,7 +11,7 @@ from app.domain.engine.occurrences import (
     PlanTooLarge,
     spoken,
 )
-from app.domain.engine.parameters import counted, decided_effects, holds, parameters_of, spacing_of
+from app.domain.engine.parameters import counted, holds, parameters_of, spacing_of, taken_effects
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
 from app.domain.protocols import Order, Repeat, Step, StepKind, StepReference, Timing
@@ -25,7 +25,8 @@ class Expander:
     def __init__(self, problem: Problem, opens: list[int]) -> None:
         self._problem = problem
         self._opens = opens
-        self._effects = decided_effects(problem)
+        self._taken = taken_effects(problem)
+        self._effects = [effect for _, effect in self._taken]
         self._values = parameters_of(problem, self._effects)
         self._performed = {fact.occurrence for fact in problem.performed}
         self._performed_steps = {occurrence.step for occurrence in self._performed}
@@ -57,11 +58,19 @@ class Expander:
                 raise PlanTooLarge(f"a plan has at most {MAX_OCCURRENCES} occurrences")
         by_id = {occurrence.id: occurrence.index for occurrence in occurrences}
         named = {key: option for key, option in named.items() if key in alive}
-        expansion = Expansion(occurrences, named, by_id, by_step)
+        added = {
+            step.key: counted(step.repeat.count, self._values)
+            for step, _ in alive.values()
+            if step.repeat is not None and self._extra(step)
+        }
+        expansion = Expansion(occurrences, named, by_id, by_step, added)
         linker = Linker(self._problem, expansion, self._opens)
         for step, timings in alive.values():
             spacing = None if step.repeat is None else spacing_of(step.repeat, self._values)
             linker.link(step, timings, spacing)
+        for decision, effect in self._taken:
+            if effect.type == "add" and effect.offset is not None:
+                linker.begin_after(decision, effect.steps, effect.offset)
         linker.spread_undated()
         self._mark_tentative(expansion)
         return expansion
@@ -115,8 +124,11 @@ class Expander:
             return 1
         numbers = [f.occurrence for f in self._performed if f.step == step.key]
         most = max((number for number in numbers if isinstance(number, int)), default=0)
-        extra = sum(e.count or 0 for e in self._effects if e.type == "add" and step.key in e.steps)
-        return max(counted(step.repeat.count, self._values) + extra, most)
+        return max(counted(step.repeat.count, self._values) + self._extra(step), most)
+
+    def _extra(self, step: Step) -> int:
+        """How many more decisions have added."""
+        return sum(e.count or 0 for e in self._effects if e.type == "add" and step.key in e.steps)
 
     def _add_occurrences(self, step: Step, occurrences: list[Occurrence]) -> list[int]:
         keys: Iterable[int | str | None] = (None,)

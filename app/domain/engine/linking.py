@@ -71,6 +71,34 @@ class Linker:
             if not occurrence.links and occurrence.id not in self._fixed and not occurrence.undated:
                 occurrence.undated = self._without_links(occurrence)
 
+    def begin_after(self, decision: str, steps: tuple[str, ...], offset: Offset) -> None:
+        """What a decision has added begins so long after it, and not before.
+
+        Of a repeated step the first one added, which then hangs on none before it; of another
+        one that has no timing of its own.
+        """
+        index = self._expansion.by_id.get(OccurrenceId(decision))
+        if index is None:
+            return
+        taken = self._expansion.occurrences[index]
+        for step in steps:
+            occurrence = self._first_added(step)
+            if occurrence is None:
+                continue
+            bounds = Bounds(earliest=offset, target=offset)
+            link = self._make(f"timing:{occurrence.id}", bounds, None, taken.label)
+            link.ref = taken.index
+            occurrence.links, occurrence.undated = [link], None
+
+    def _first_added(self, step: str) -> Occurrence | None:
+        found = self._expansion.by_step.get(step, [])
+        if step in self._expansion.added:
+            found = found[len(self._expansion.before_decisions(step)) :]
+        first = self._expansion.occurrences[found[0]] if found else None
+        if first is not None and step not in self._expansion.added and first.links:
+            return None
+        return first
+
     def spread_undated(self) -> None:
         """What hangs on an undated occurrence is undated, unless it has a day of its own."""
         occurrences = self._expansion.occurrences
@@ -131,7 +159,7 @@ class Linker:
             link.day = day
             self._put_off(link, occurrence)
         else:
-            found = self._find(reference)
+            found = self._find(reference, occurrence)
             if isinstance(found, str):
                 self._leave_undated(occurrence, found)
                 return
@@ -176,8 +204,11 @@ class Linker:
                 raise AssertionError("steps are found by _find")
         return (None if day is None else day.toordinal()), label
 
-    def _find(self, reference: StepReference) -> Occurrence | str:
+    def _find(self, reference: StepReference, of: Occurrence) -> Occurrence | str:
         found = self._expansion.by_step.get(reference.step, [])
+        if of.id in self._performed:
+            # What is done hung on the last one there was, not on those added since.
+            found = self._expansion.before_decisions(reference.step) or found
         occurrences = self._expansion.occurrences
         name = spoken(reference.step)
         if not found:

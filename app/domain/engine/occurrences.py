@@ -66,6 +66,8 @@ class Expansion:
     chosen: dict[str, str]
     by_id: dict[OccurrenceId, int]
     by_step: dict[str, list[int]]
+    added: dict[str, int] = field(default_factory=dict)
+    """How often a step had been planned before a decision added to it."""
 
     def selected(self, selector: StepSelector) -> list[int]:
         """The occurrences a rule speaks of; a skipped one or one left out is not among them."""
@@ -76,6 +78,14 @@ class Expansion:
             return [self.nth(found, Nth(selector.occurrence))]
         wanted = self.by_id.get(OccurrenceId(selector.step, selector.occurrence))
         return [] if wanted is None else [wanted]
+
+    def before_decisions(self, step: str) -> list[int]:
+        """The occurrences of a step without those which decisions have added to it."""
+        found = self.by_step.get(step, [])
+        if step not in self.added:
+            return found
+        numbers = ((index, self.occurrences[index].id.occurrence) for index in found)
+        return [i for i, n in numbers if isinstance(n, int) and n <= self.added[step]]
 
     def nth(self, found: list[int], nth: Nth) -> int:
         """The first or last occurrence by date."""

@@ -12,10 +12,15 @@ Values = Mapping[str, str | int]
 
 def decided_effects(problem: Problem) -> list[Effect]:
     """The effects of every decision taken, in protocol order."""
+    return [effect for _, effect in taken_effects(problem)]
+
+
+def taken_effects(problem: Problem) -> list[tuple[str, Effect]]:
+    """The same, each with its decision."""
     if not problem.decided:
         return []
     return [
-        effect
+        (step.key, effect)
         for step in problem.protocol.steps
         for choice in step.choices
         if problem.decided.get(step.key) == choice.key
