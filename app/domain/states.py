@@ -166,9 +166,9 @@ def due_window(window: Window | None, day: date, plan: PlanStatus) -> Window:
 _CHANGES: dict[StepStatus, tuple[str, ...]] = {
     StepStatus.PROPOSED: ("perform", "move", "pin", "skip", "cancel"),
     StepStatus.PLANNED: ("perform", "miss", "move", "pin", "book", "skip", "cancel"),
-    StepStatus.BOOKED: ("perform", "miss", "move", "unbook", "skip", "cancel"),
+    StepStatus.BOOKED: ("perform", "miss", "move", "pin", "book", "unbook", "skip", "cancel"),
     StepStatus.PERFORMED: ("correct",),
-    StepStatus.MISSED: ("perform", "move", "pin", "book", "skip", "cancel", "correct"),
+    StepStatus.MISSED: ("perform", "miss", "move", "pin", "book", "skip", "cancel", "correct"),
     StepStatus.SKIPPED: ("restore",),
     StepStatus.CANCELLED: ("restore",),
     StepStatus.ENTERED_IN_ERROR: (),
@@ -176,11 +176,18 @@ _CHANGES: dict[StepStatus, tuple[str, ...]] = {
 _LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 
 
-def allowed_changes(plan: PlanStatus, step: StepStatus, *, is_decision: bool) -> tuple[str, ...]:
-    """The types of change that may be posted for a step, as things stand."""
+def allowed_changes(
+    plan: PlanStatus, step: StepStatus, *, is_decision: bool, has_come: bool, is_pinned: bool
+) -> tuple[str, ...]:
+    """The types of change that may be posted for a step, as things stand.
+
+    Nobody has missed a step before its day has come.
+    """
     if plan not in _LIVING:
         return ()
-    changes = _CHANGES[step]
-    if is_decision and "perform" in changes:
-        return ("decide", *(change for change in changes if change != "perform"))
-    return changes
+    instead = {
+        "perform": ("decide",) if is_decision else ("perform",),
+        "miss": ("miss",) if has_come else (),
+        "pin": ("pin", "unpin") if is_pinned else ("pin",),
+    }
+    return tuple(type_ for change in _CHANGES[step] for type_ in instead.get(change, (change,)))

@@ -1,6 +1,6 @@
 """What clients are given of a plan. Built as plain data and encoded once: this is a hot path."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -114,10 +114,12 @@ def _steps(view: PlanView, today: date, *, stored: bool) -> list[Data]:
     missed: dict[str, list[str]] = {}
     for fact in view.state.get("missed", ()):
         missed.setdefault(fact["step"], []).append(fact["on"])
+    pinned = {fact["step"] for fact in view.state.get("pinned", ())}
     return [
         {
             **step_data(step, status, today, stored=stored),
             "missed": missed.get(name_of(step), []),
+            "allowed_changes": _allowed(step, status, today, pinned) if stored else (),
         }
         for step in view.steps
     ]
@@ -150,15 +152,21 @@ def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) ->
         "deviation_days": step.deviation_days,
         "reasons": step.reasons,
         "instructions": step.instructions,
-        "allowed_changes": _allowed(step, plan) if stored else (),
     }
 
 
-def _allowed(step: StepView, plan: PlanStatus) -> tuple[str, ...]:
+def _allowed(
+    step: StepView, plan: PlanStatus, today: date, pinned: Collection[str]
+) -> tuple[str, ...]:
     if step.reasons and step.reasons[0]["code"] == DECIDED:
         return ()
-    is_decision = step.kind == StepKind.DECISION
-    return allowed_changes(plan, StepStatus(step.status), is_decision=is_decision)
+    return allowed_changes(
+        plan,
+        StepStatus(step.status),
+        is_decision=step.kind == StepKind.DECISION,
+        has_come=step.day is not None and step.day <= today.isoformat(),
+        is_pinned=name_of(step) in pinned,
+    )
 
 
 # Clients read the same plans again and again, and plans of a protocol are alike.

@@ -36,7 +36,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "instructions": [
         {"date": "2027-02-02", "audience": "patient", "text": "Soreness for a few days is usual."}
     ],
-    "allowed_changes": ["perform", "miss", "move", "pin", "book", "skip", "cancel"],
+    "allowed_changes": ["perform", "move", "pin", "book", "skip", "cancel"],
 }
 
 EXAMPLE_PLAN: dict[str, Any] = {
