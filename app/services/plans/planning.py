@@ -100,10 +100,10 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
 def plan_at_once(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
     """The plan of a request, worked out by the calling thread.
 
-    Raises InvalidPlan, and ScheduleConflict without the ways out: finding them takes longer than
-    many plans.
+    Raises InvalidPlan, NotPermitted, and ScheduleConflict without the ways out: finding them takes
+    longer than many plans.
     """
-    asked = problem_for(request, basis)
+    asked = _permitted(ctx, request, basis)
     found = solve(asked.problem)
     if isinstance(found, Conflict):
         raise ScheduleConflict(found, ())
@@ -203,10 +203,15 @@ def _occurrences(protocol: Protocol) -> int:
 
 
 async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
-    asked = problem_for(request, basis)
-    refuse_unpermitted(ctx.grant, asked.changes, basis.document.protocol.rules)
+    asked = _permitted(ctx, request, basis)
     schedule = await answer(asked.problem)
     return planned_plan(ctx, request, basis, asked, schedule)
+
+
+def _permitted(ctx: Context, request: PlanRequest, basis: Basis) -> Asked:
+    asked = problem_for(request, basis)
+    refuse_unpermitted(ctx.grant, asked.changes, basis.document.protocol.rules)
+    return asked
 
 
 def planned_plan(
