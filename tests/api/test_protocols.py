@@ -318,7 +318,7 @@ async def test_the_library_is_installed_as_examples_once(api: Client) -> None:
     again = await api.post("/v1/protocols/library")
 
     installed = first.json()["installed"]
-    assert len(installed) == 9
+    assert len(installed) == 11
     assert all(version["example"] and version["status"] == "draft" for version in installed)
     assert again.json() == {"installed": []}
     kept = await api.get("/v1/protocols/ankle-prp")
