@@ -6,7 +6,7 @@ import pytest
 
 from tests.client import Client
 
-PAGES = ["/docs", "/redoc", "/guide", "/guide/bulk"]
+PAGES = ["/docs", "/redoc", "/guide", "/guide/bulk", "/guide/protocols"]
 
 
 @pytest.mark.parametrize("page", PAGES)
