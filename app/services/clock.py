@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.permissions import Grant
 from app.persistence.clinics import ClinicRepository, ClockNotSettable
+from app.services import events
 from app.services.context import Context
+from app.services.events import EventType
 
 __all__ = ["ClockNotSettable", "open_context", "set_clock"]
 
@@ -41,4 +43,5 @@ async def set_clock(ctx: Context, at: datetime | None) -> datetime:
     Gives the time it shows now. Raises ClockNotSettable.
     """
     await ClinicRepository(ctx.connection, ctx.clinic_id).set_clock(at)
+    await events.append(ctx, EventType.CLOCK_SET)
     return at or ctx.real_now

@@ -43,7 +43,6 @@ class EventType(StrEnum):
     PLAN_RESUMED = "plan_resumed"
     PLAN_COMPLETED = "plan_completed"
     PLAN_REVOKED = "plan_revoked"
-    PLAN_ENTERED_IN_ERROR = "plan_entered_in_error"
     PLAN_AMENDED = "plan_amended"
     PROTOCOL_ADDED = "protocol_added"
     VERSION_ADDED = "version_added"

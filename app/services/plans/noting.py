@@ -30,7 +30,6 @@ _BY_PLAN_STATUS = {
     PlanStatus.ON_HOLD: EventType.PLAN_HELD,
     PlanStatus.COMPLETED: EventType.PLAN_COMPLETED,
     PlanStatus.REVOKED: EventType.PLAN_REVOKED,
-    PlanStatus.ENTERED_IN_ERROR: EventType.PLAN_ENTERED_IN_ERROR,
 }
 
 
