@@ -1,5 +1,7 @@
 """Work that goes on beside requests: batches, what a new day makes due, what webhooks are sent.
 
+Answers that were kept for repeated posts are forgotten in time.
+
 Besides the API's dependencies the only place that reads the clock.
 """
 
@@ -19,11 +21,13 @@ from app.integrations.outbound import Caller, open_client
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.database import Database
-from app.services import announcing, batches, clock
+from app.persistence.idempotency import clinics_with_keys
+from app.services import announcing, batches, clock, idempotency
 from app.services.context import Context
 from app.settings import Settings
 
 IDLE_SECONDS = 0.5
+FORGETS_EVERY = timedelta(hours=1)
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +70,7 @@ class Worker:
 
     database: Database
     ordinary_clinics: set[UUID] = field(default_factory=set)
+    _forgot_at: datetime | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -84,7 +89,7 @@ class Worker:
                 await self._rest()
 
     async def work(self) -> bool:
-        """Do one plan of every running batch; false when there was none."""
+        """Do one plan of every running batch and what the time demands; false: nothing was left."""
         async with self.database.reading() as connection:
             running = await running_batches(connection)
         done = False
@@ -92,7 +97,9 @@ class Worker:
             if self._stop.is_set():
                 break
             done |= await self._do_next(clinic_id, batch_id)
-        return await self._announce() or done
+        done |= await self._announce()
+        await self._forget()
+        return done
 
     async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:
         plan_id = None
@@ -131,6 +138,18 @@ class Worker:
                 await announcing.announce(ctx, found.location_id, today)
             done = True
         return done
+
+    async def _forget(self) -> None:
+        """Once an hour forget the answers that were kept long enough."""
+        now = ordinary_now()
+        if self._forgot_at is not None and now - self._forgot_at < FORGETS_EVERY:
+            return
+        async with self.database.reading() as connection:
+            clinics = await clinics_with_keys(connection)
+        for clinic_id in clinics:
+            async with self.database.writing() as connection:
+                await idempotency.forget(await self._context(connection, clinic_id))
+        self._forgot_at = now
 
     async def _context(self, connection: AsyncConnection, clinic_id: UUID) -> Context:
         return await clock.open_context(

@@ -14,7 +14,13 @@ from app.domain.permissions import UNRESTRICTED
 from app.domain.plans.changes import SetParameter
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, open_database
-from app.persistence.tables import BatchItemRow, EventRow, PlanRevisionRow, PlanRow
+from app.persistence.tables import (
+    BatchItemRow,
+    EventRow,
+    IdempotencyKeyRow,
+    PlanRevisionRow,
+    PlanRow,
+)
 from app.services import clock
 from app.services.plans import change_plan
 from app.services.plans.posting import PlanChange, PostedChanges
@@ -203,3 +209,33 @@ async def test_a_worker_that_is_told_to_stop_finishes_the_plan_under_way(
     await asyncio.wait_for(working, 10)
 
     await check_that_nothing_is_half_done(database)
+
+
+async def test_answers_are_forgotten_after_a_day_and_not_before(
+    desk: Desk, database: Database
+) -> None:
+    for day, key in (("2027-01-04", "first"), ("2027-01-05", "second")):
+        await desk.at(f"{day}T12:00:00-07:00")
+        body, headers = {"name": "Alex"}, {"idempotency-key": key}
+        await good(desk.api.post("/v1/patients", json=body, headers=headers))
+
+    kept = []
+    for now in ("2027-01-05T11:59:59-07:00", "2027-01-05T12:00:00-07:00"):
+        await desk.at(now)
+        await finish(database)
+        kept.append({key for (key,) in await rows(database, IdempotencyKeyRow.key)})
+
+    assert kept == [{"first", "second"}, {"second"}]
+
+
+async def test_a_worker_forgets_answers_once_an_hour(desk: Desk, database: Database) -> None:
+    worker = Worker(database)
+    await worker.work()
+    await desk.at("2027-01-04T12:00:00-07:00")
+    headers = {"idempotency-key": "late"}
+    await good(desk.api.post("/v1/patients", json={"name": "Alex"}, headers=headers))
+    await desk.at("2027-01-06T12:00:00-07:00")
+
+    await worker.work()
+
+    assert await rows(database, IdempotencyKeyRow.key) == [("late",)]

@@ -63,6 +63,12 @@ class KeptAnswer:
     created_at: datetime
 
 
+async def clinics_with_keys(connection: AsyncConnection) -> tuple[UUID, ...]:
+    """The clinics whose answers are kept. For the worker."""
+    found = await connection.execute(select(IdempotencyKeyRow.clinic_id).distinct())
+    return tuple(found.scalars())
+
+
 class IdempotencyRepository:
     """The keys of one clinic."""
 
@@ -83,7 +89,7 @@ class IdempotencyRepository:
         found = await self._connection.execute(select(*_KEPT).where(*self._is(key)))
         row = found.one_or_none()
         if row is None or row.created_at <= now - kept_for:
-            await self._forget_until(now - kept_for)
+            await self.forget_until(now - kept_for)
             return await self.claim(key, fingerprint, now=now, kept_for=kept_for)
         if row.fingerprint != fingerprint:
             raise KeyReused("the idempotency key was used for another request")
@@ -114,7 +120,7 @@ class IdempotencyRepository:
         """
         if not keys:
             return {}
-        await self._forget_until(now - kept_for)
+        await self.forget_until(now - kept_for)
         found = await self._connection.execute(
             select(*_KEPT).where(
                 IdempotencyKeyRow.clinic_id == self._clinic_id, IdempotencyKeyRow.key.in_(keys)
@@ -145,7 +151,8 @@ class IdempotencyRepository:
             raise
         return done.rowcount == 1
 
-    async def _forget_until(self, instant: datetime) -> None:
+    async def forget_until(self, instant: datetime) -> None:
+        """Forget the keys that were used at this instant or before."""
         await self._connection.execute(
             delete(IdempotencyKeyRow).where(
                 IdempotencyKeyRow.clinic_id == self._clinic_id,

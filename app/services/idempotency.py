@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.persistence.idempotency import Answer, Claim, IdempotencyRepository, KeyInUse, KeyReused
 from app.services.context import Context
 
-__all__ = ["Answer", "Claim", "KeyInUse", "KeyReused", "claim", "remember"]
+__all__ = ["Answer", "Claim", "KeyInUse", "KeyReused", "claim", "forget", "remember"]
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -23,3 +23,9 @@ async def claim(ctx: Context, key: str, *, fingerprint: str) -> Claim | Answer:
 async def remember(ctx: Context, claimed: Claim, answer: Answer) -> None:
     """Keep the answer under the claimed key; it is committed with everything else."""
     await IdempotencyRepository(ctx.connection, ctx.clinic_id).remember(claimed, answer)
+
+
+async def forget(ctx: Context) -> None:
+    """Forget the clinic's answers that were kept long enough."""
+    keys = IdempotencyRepository(ctx.connection, ctx.clinic_id)
+    await keys.forget_until(ctx.now - KEPT_FOR)

@@ -57,6 +57,7 @@ async def lived(own_desk: Desk) -> list[Data]:
     await live_plan(own_desk)
     await live_other_plans(own_desk)
     await live_patients(own_desk)
+    await live_keys(own_desk.api)
     return await feed(own_desk.api, limit=200)
 
 
@@ -153,6 +154,14 @@ async def live_patients(desk: Desk) -> None:
     other = await desk.patient(name=CANARY)
     await good(desk.api.post(f"{url}/merge", json={"into": other}))
     await good(desk.api.post(f"/v1/patients/{other}/erase"))
+
+
+async def live_keys(api: Client) -> None:
+    """A caller's key and its next; from here on calls need one."""
+    key = await good(api.post("/v1/keys", json={"name": "desk", "role": "admin"}))
+    api.headers["authorization"] = f"Bearer {key['key']}"
+    again = await good(api.post(f"/v1/keys/{key['id']}/rotate", json={"overlap_hours": 1}))
+    await good(api.post(f"/v1/keys/{again['id']}/revoke"))
 
 
 async def test_every_event_says_what_the_page_says_and_nothing_of_a_person(
