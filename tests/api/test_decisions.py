@@ -96,6 +96,20 @@ async def test_a_second_steroid_injection_is_added_within_its_spacing(desk: Desk
     assert plan.days["decide_2"] == "2027-07-06"
 
 
+async def test_a_decision_that_is_put_off_comes_again_four_weeks_later(desk: Desk) -> None:
+    plan = await lived(desk, "achilles-prp", "2027-05-04", anchor={"date": "2027-03-09"})
+    assert plan.days["sport_gate"] == "2027-05-04"
+    assert plan.days.get("sport_gate_again") is None
+
+    answer = await plan.change(decided("sport_gate", "wait"))
+
+    assert plan.days["sport_gate_again"] == "2027-06-01"
+    assert answer["added"] == [plan.id_of("sport_gate_again")]
+    await plan.on("2027-06-01")
+    await plan.change(decided("sport_gate_again", "resume"))
+    assert plan.steps["sport_gate_again"]["status"] == "performed"
+
+
 GATED: Data = {
     "format": 1,
     "key": "gated",

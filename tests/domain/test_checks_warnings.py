@@ -1,5 +1,7 @@
 """What a check finds doubtful, though nothing is wrong with it."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.checks import check_data
@@ -151,6 +153,31 @@ def test_a_step_which_no_decision_adds_is_doubtful() -> None:
 
 def test_a_step_that_nothing_places_is_doubtful() -> None:
     assert codes(checked(sourced("a"), sourced("b"))) == {"/steps/1": "never-dated"}
+
+
+def adding(**members: Any) -> Data:
+    """A decision with a choice that adds steps."""
+    effect = {"type": "add", **members}
+    choices = [{"key": "more", "title": "More", "effects": [effect]}]
+    return sourced("a", kind="decision", choices=choices)
+
+
+def test_a_step_that_a_decision_places_needs_no_timing() -> None:
+    waiting = sourced("b", on_decision=True)
+
+    assert codes(checked(adding(steps=["b"], offset="P7D"), waiting)) == {}
+    assert codes(checked(adding(steps=["b"]), waiting)) == {"/steps/1": "never-dated"}
+
+
+def test_adding_what_is_there_anyway_and_not_repeated_is_doubtful() -> None:
+    timings = after("a", target="P1D")
+    repeat = {"count": 2, "spacing": {"target": "P7D"}}
+    once, often = sourced("b", timings=timings), sourced("c", timings=timings, repeat=repeat)
+    place = "/steps/0/choices/0/effects/0"
+
+    assert codes(checked(adding(steps=["b", "c"], count=1), once, often)) == {place: "adds-nothing"}
+    assert codes(checked(adding(steps=["c"], count=1), often)) == {}
+    assert codes(checked(adding(steps=["c"]), often)) == {place: "adds-nothing"}
 
 
 def test_a_value_without_an_option_is_doubtful() -> None:

@@ -28,6 +28,8 @@ each_key = pytest.mark.parametrize("key", DRAFTS)
 # What a draft's figure is called in the library.
 _NAMES = {"offset": "timing", "offset_window": "timing_window", "windows": "timepoints_window"}
 # A rest after each of up to four injections is a step each; the ladder's operation is a decision.
+# A decision that is put off comes again as a step of its own.
+_AGAIN = {("achilles-prp", "sport_gate_again")}
 _SPLIT = {("knee-prp-series", "rest"): ["rest_1", "rest_2", "rest_3", "rest_4"]}
 
 
@@ -70,7 +72,8 @@ def test_the_steps_are_the_drafts_in_their_order(key: str) -> None:
         for name in _SPLIT.get((key, step["key"]), [step["key"]])
     ]
 
-    assert [step.key for step in library_protocol(key).protocol.steps] == names
+    steps = [step.key for step in library_protocol(key).protocol.steps]
+    assert [step for step in steps if (key, step) not in _AGAIN] == names
 
 
 @each_key

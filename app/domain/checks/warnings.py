@@ -8,7 +8,7 @@ from app.domain.checks.starts import timings_of
 from app.domain.documents import ProtocolDocument
 from app.domain.documents.figures import figures
 from app.domain.errors import Fault
-from app.domain.protocols import Condition, Protocol, Step, StepReference
+from app.domain.protocols import Condition, Effect, Protocol, Step, StepReference
 
 _NUMBER = r"(?:[0-9]{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
 _TWO_TIMES = re.compile(
@@ -28,6 +28,7 @@ def warnings(document: ProtocolDocument) -> tuple[Fault, ...]:
         found += _dangling(step, at, document.protocol)
         found += _uncovered(step, at, document.protocol)
         found += _never_there(step, at, document.protocol)
+        found += _adds_nothing(step, at, document.protocol)
         found += _unnumbered(step, at, document.protocol)
     found += (
         Fault(figure.pointer, "no-source", f"'{figure.id}' names no source and is not marked cfg")
@@ -149,17 +150,31 @@ def _uncovered(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
 
 def _never_there(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
     """Steps which nothing dates, or which no decision adds."""
-    if not timings_of(step) and step.key != protocol.anchor:
+    adding = [effect for effect in _adding(protocol) if step.key in effect.steps]
+    placed = any(effect.offset is not None for effect in adding)
+    if not timings_of(step) and step.key != protocol.anchor and not placed:
         yield Fault(at, "never-dated", "nothing places this step, and it is not the anchor")
-    if step.on_decision and step.key not in _added(protocol):
+    if step.on_decision and not adding:
         yield Fault(f"{at}/on_decision", "never-added", "no decision adds this step")
 
 
-def _added(protocol: Protocol) -> set[str]:
-    effects = (
-        effect for step in protocol.steps for choice in step.choices for effect in choice.effects
-    )
-    return {key for effect in effects if effect.type == "add" for key in effect.steps}
+def _adding(protocol: Protocol) -> Iterator[Effect]:
+    """The effects that add steps."""
+    for step in protocol.steps:
+        for choice in step.choices:
+            yield from (effect for effect in choice.effects if effect.type == "add")
+
+
+def _adds_nothing(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
+    """Effects that add what is there anyway and does not repeat."""
+    for i, choice in enumerate(step.choices):
+        for j, effect in enumerate(choice.effects):
+            named = (other for other in protocol.steps if other.key in effect.steps)
+            for other in named if effect.type == "add" else ():
+                repeats = other.repeat is not None and effect.count is not None
+                if not other.on_decision and not repeats:
+                    text = f"'{other.key}' is there anyway and is not repeated: nothing is added"
+                    yield Fault(f"{at}/choices/{i}/effects/{j}", "adds-nothing", text)
 
 
 def _unnumbered(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
