@@ -63,7 +63,7 @@ the service goes on. The file holds patient data in plain form: encrypt it where
 
 examples:
   {PROGRAM} backup regimen-2027-03-10.backup
-  REGIMEN_DATABASE_URL=postgresql://owner@db/regimen {PROGRAM} backup /backups/today
+  REGIMEN_DATABASE_URL=postgresql://backup@db/regimen {PROGRAM} backup /backups/today
 """
 RESTORE = f"""\
 Puts a backup back, all or nothing, after it was checked: on PostgreSQL into a database that was

@@ -124,7 +124,7 @@ ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
 async def _in_clinic(desk: Desk, act: Callable[[Context], Awaitable[T]]) -> T:
     """Do something in the clinic that was named, or in the only one there is."""
     found = await _clinic(desk)
-    async with desk.database.writing() as connection:
+    async with desk.database.writing(found.id) as connection:
         ctx = Context(connection, found.id, ACTOR, read_clock(), grant=UNRESTRICTED)
         return await act(ctx)
 

@@ -71,13 +71,13 @@ class Deliverer:
 
     async def work(self) -> bool:
         """Queue what happened and begin to send what may be sent; false when there was nothing."""
-        async with self.database.reading() as connection:
+        async with self.database.overlooking() as connection:
             behind = await deliveries.webhooks_behind(connection)
         busy = False
         for clinic_id, webhook_id in behind:
             async with self._context(clinic_id) as ctx:
                 busy |= await deliveries.queue_events(ctx, webhook_id)
-        async with self.database.reading() as connection:
+        async with self.database.overlooking() as connection:
             due = await deliveries.webhooks_with_due(connection, self.now())
         for clinic_id, webhook_id in due:
             busy |= await self._begin(clinic_id, webhook_id)
@@ -154,7 +154,7 @@ class Deliverer:
 
     @asynccontextmanager
     async def _context(self, clinic_id: UUID) -> AsyncIterator[Context]:
-        async with self.database.writing() as connection:
+        async with self.database.writing(clinic_id) as connection:
             yield await clock.open_context(
                 connection,
                 clinic_id,

@@ -78,7 +78,7 @@ async def _live(app: FastAPI, out: Console) -> str:
     """Everything up to serving; gives the address of a day that is refused."""
     client = Client(app)
     try:
-        async with app.state.database.writing() as connection:
+        async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
             await ClinicRepository(connection, DEFAULT_CLINIC_ID).make_sandbox()
         plan = await tell_making(client, out)
         return await tell_living(client, out, plan)

@@ -9,8 +9,9 @@ from app.settings import Settings
 def migrate(settings: Settings) -> str:
     """Make or change the tables; says what was done. Raises CommandFailed."""
     url = settings.database_url
-    if tables_of(url) is Tables.READY:
+    role = settings.app_role
+    if tables_of(url) is Tables.READY and not role:
         return f"{described(url)} is at revision {head()} already"
     with in_reach(url):
-        upgrade(url)
+        upgrade(url, app_role=role)
     return f"{described(url)} is now at revision {head()}"

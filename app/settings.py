@@ -48,6 +48,9 @@ class Settings:
     database_url: str = "sqlite+aiosqlite:///regimen.db"
     """The database: `sqlite:///file.db`, `sqlite:////absolute/file.db` or `postgresql://…`."""
 
+    app_role: str = ""
+    """The PostgreSQL role as which the service runs: `migrate` lets it read and write rows."""
+
     host: str = "127.0.0.1"
     """The address on which `serve` listens."""
 
@@ -161,6 +164,12 @@ def _text(field: str, value: str) -> str:
     return value.strip()
 
 
+def _role(field: str, value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+        raise WrongSetting(f"{variable(field)} must be a role's name in lower case")
+    return value
+
+
 def _secret(field: str, value: str) -> str:
     if len(value) < MIN_SECRET_LENGTH:
         raise WrongSetting(f"{variable(field)} must have at least {MIN_SECRET_LENGTH} characters")
@@ -207,6 +216,7 @@ def _one_of(choices: type[StrEnum]) -> Callable[[str, str], StrEnum]:
 _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
     {
         "database_url": _database_url,
+        "app_role": _role,
         "host": _text,
         "port": _whole_number(0, 65535),
         "environment": _one_of(Environment),

@@ -20,8 +20,8 @@ from app.domain.permissions import UNRESTRICTED
 from app.integrations.outbound import Caller, open_client
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
+from app.persistence.clinics import every_clinic
 from app.persistence.database import Database
-from app.persistence.idempotency import clinics_with_keys
 from app.services import announcing, batches, clock, idempotency
 from app.services.context import Context
 from app.settings import Settings
@@ -90,7 +90,7 @@ class Worker:
 
     async def work(self) -> bool:
         """Do one plan of every running batch and what the time demands; false: nothing was left."""
-        async with self.database.reading() as connection:
+        async with self.database.overlooking() as connection:
             running = await running_batches(connection)
         done = False
         for clinic_id, batch_id in running:
@@ -104,7 +104,7 @@ class Worker:
     async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:
         plan_id = None
         try:
-            async with self.database.writing() as connection:
+            async with self.database.writing(clinic_id) as connection:
                 ctx = await self._context(connection, clinic_id)
                 plan_id = await batches.claim_plan(ctx, batch_id)
                 if plan_id is not None:
@@ -113,14 +113,14 @@ class Worker:
             if plan_id is None:
                 raise
             _log.error("a plan of a batch failed: %s", type(error).__name__)
-            async with self.database.writing() as connection:
+            async with self.database.writing(clinic_id) as connection:
                 ctx = await self._context(connection, clinic_id)
                 await batches.give_up(ctx, batch_id, plan_id)
         return plan_id is not None
 
     async def _announce(self) -> bool:
         """Say what a new local day has made due; false where no location has a new day."""
-        async with self.database.reading() as connection:
+        async with self.database.overlooking() as connection:
             locations = await announced_until(connection)
             todays = {
                 found.location_id: (await self._context(connection, found.clinic_id)).today(
@@ -133,7 +133,7 @@ class Worker:
             today = todays[found.location_id]
             if self._stop.is_set() or found.announced_on == today:
                 continue
-            async with self.database.writing() as connection:
+            async with self.database.writing(found.clinic_id) as connection:
                 ctx = await self._context(connection, found.clinic_id)
                 await announcing.announce(ctx, found.location_id, today)
             done = True
@@ -144,11 +144,11 @@ class Worker:
         now = ordinary_now()
         if self._forgot_at is not None and now - self._forgot_at < FORGETS_EVERY:
             return
-        async with self.database.reading() as connection:
-            clinics = await clinics_with_keys(connection)
-        for clinic_id in clinics:
-            async with self.database.writing() as connection:
-                await idempotency.forget(await self._context(connection, clinic_id))
+        async with self.database.overlooking() as connection:
+            clinics = await every_clinic(connection)
+        for clinic in clinics:
+            async with self.database.writing(clinic.id) as connection:
+                await idempotency.forget(await self._context(connection, clinic.id))
         self._forgot_at = now
 
     async def _context(self, connection: AsyncConnection, clinic_id: UUID) -> Context:

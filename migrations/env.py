@@ -41,11 +41,27 @@ def run(connection: Connection) -> None:
     )
     if not sqlite:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        # Whoever owns the tables sees all clinics' rows while migrating, and only then.
+        connection.execute(text("SELECT set_config('regimen.migrating', 'on', true)"))
     context.run_migrations()
+    app_role = context.config.attributes.get("app_role")
+    if not sqlite and app_role:
+        grant_to(connection, app_role)
     if sqlite:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if broken:
             raise RuntimeError(f"the migration left {len(broken)} rows that point nowhere")
+
+
+def grant_to(connection: Connection, app_role: str) -> None:
+    """Let the role as which the service runs read and write rows, and change no table."""
+    role = connection.dialect.identifier_preparer.quote(app_role)
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
+    ):
+        connection.execute(text(statement))
 
 
 def prepare_sqlite(connection: Any, _record: object) -> None:

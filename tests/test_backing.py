@@ -13,12 +13,14 @@ from sqlalchemy import select
 from app.__main__ import main
 from app.backing import back_up, restore
 from app.failures import CommandFailed
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.persistence.migrate import downgrade, upgrade
 from app.persistence.tables import Row
 from app.settings import Settings
 from tests.api.given_storms import blowing, plans_made, revisions_kept
 from tests.persistence.test_migrate import populate
+from tests.postgres import APP_ROLE, OWNER, as_role
 from tests.processes import environ, regimen, running
 
 Urls = tuple[str, str]
@@ -31,13 +33,26 @@ def new_sqlite_url(tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'new' / 'regimen.db'}"
 
 
+@pytest.fixture
+def postgresql_url(postgresql_url: str) -> str:
+    """As a role from which no row is hidden sees it."""
+    return as_role("postgres", postgresql_url)
+
+
+@pytest.fixture
+def new_postgresql_url(new_postgresql_url: str) -> str:
+    """As a role from which no row is hidden sees it."""
+    return as_role("postgres", new_postgresql_url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def urls(request: pytest.FixtureRequest) -> Urls:
     """A database in use, and an empty one of the same kind."""
     new = str(request.getfixturevalue(f"new_{request.param}_url"))
+    used = str(request.getfixturevalue(f"{request.param}_url"))
     if request.param == "postgresql":
         upgrade(new)
-    return str(request.getfixturevalue(f"{request.param}_url")), new
+    return used, new
 
 
 def contents(url: str) -> dict[str, list[str]]:
@@ -45,7 +60,7 @@ def contents(url: str) -> dict[str, list[str]]:
 
     async def read() -> dict[str, list[str]]:
         database = open_database(url, pool_size=1)
-        async with database.reading() as connection:
+        async with database.reading(DEFAULT_CLINIC_ID) as connection:
             found = {
                 table.name: sorted(repr(row) for row in await connection.execute(select(table)))
                 for table in Row.metadata.sorted_tables
@@ -204,34 +219,16 @@ def test_a_backup_with_dangling_rows_is_refused(
         restore(Settings(database_url=new_sqlite_url), tmp_path / "backup")
 
 
-def test_what_hides_rows_makes_no_backup(postgresql_url: str, tmp_path: Path) -> None:
-    url = postgresql_url.replace("postgres@", "regimen_backup_reader@")
-    for statement in (
-        "CREATE ROLE regimen_backup_reader LOGIN",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO regimen_backup_reader",
-        "CREATE POLICY hidden ON patients USING (false)",
-        "ALTER TABLE patients ENABLE ROW LEVEL SECURITY",
-    ):
-        asyncio.run(_execute(postgresql_url, statement))
-    try:
-        with pytest.raises(CommandFailed, match="may not read or write every row"):
-            back_up(Settings(database_url=url), tmp_path / "backup")
-    finally:
-        for statement in (
-            "DROP POLICY hidden ON patients",
-            "ALTER TABLE patients DISABLE ROW LEVEL SECURITY",
-            "DROP OWNED BY regimen_backup_reader",
-            "DROP ROLE regimen_backup_reader",
-        ):
-            asyncio.run(_execute(postgresql_url, statement))
+@pytest.mark.parametrize("role", [APP_ROLE, OWNER])
+def test_a_role_that_sees_one_clinic_only_makes_no_backup(
+    role: str, postgresql_url: str, tmp_path: Path
+) -> None:
+    url = as_role(role, postgresql_url)
+
+    with pytest.raises(CommandFailed, match="may not read or write every row"):
+        back_up(Settings(database_url=url), tmp_path / "backup")
+
     assert not (tmp_path / "backup").exists()
-
-
-async def _execute(url: str, statement: str) -> None:
-    database = open_database(url, pool_size=1)
-    async with database.writing() as connection:
-        await connection.exec_driver_sql(statement)
-    await database.dispose()
 
 
 def test_the_commands_tell_what_they_did(

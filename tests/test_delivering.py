@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.delivering import AT_ONCE
-from app.persistence.clinics import ClinicRepository
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from tests.given_sender import (
     HOUR,
     Sender,
@@ -59,7 +59,7 @@ async def test_a_message_has_ids_and_nothing_else(sender: Sender, receiver: Rece
 
 
 async def test_a_message_of_a_sandbox_says_so(sender: Sender, receiver: Receiver) -> None:
-    async with sender.app.state.database.writing() as connection:
+    async with sender.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRepository(connection, sender.app.state.clinic_id).make_sandbox()
     await sender.webhook(receiver.url, event_types=["step_moved"])
     await sender.happen()

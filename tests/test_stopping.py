@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from tests.processes import environ, regimen, running
 
 PATIENCE_SECONDS = 10
@@ -47,7 +48,8 @@ class Caller:
 @asynccontextmanager
 async def held(url: str, statement: str) -> AsyncIterator[asyncpg.Connection]:
     """Hold what a statement locks."""
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    seen = {"regimen.clinic": str(DEFAULT_CLINIC_ID)}
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""), server_settings=seen)
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute(statement)

@@ -67,7 +67,7 @@ async def finish(database: Database) -> None:
 
 async def rows(database: Database, *columns: Any) -> list[tuple[Any, ...]]:
     """Some columns of everything that is stored."""
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         return [tuple(row) for row in await connection.execute(select(*columns))]
 
 
@@ -134,7 +134,7 @@ async def test_a_plan_that_nobody_can_read_does_not_stop_the_others(
     desk: Desk, database: Database
 ) -> None:
     first, *others = await close(desk, 3)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         broken = {"format": 1, "performed": [{"nonsense": True}]}
         await connection.execute(update(PlanRow).where(PlanRow.id == first).values(state=broken))
 
@@ -150,7 +150,7 @@ async def test_a_person_who_changes_the_plan_meanwhile_goes_first(
 ) -> None:
     (plan,) = await close(desk, 1)
     one = PlanChange(lambda _: SetParameter("primer_count", 1))
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         ctx = await clock.open_context(
             connection,
             DEFAULT_CLINIC_ID,

@@ -211,7 +211,7 @@ class Feed:
 async def open_feed(request: Request, token: str) -> AsyncIterator[Feed]:
     """What a token gives to read; it alone says who may. Raises CalendarNotFound."""
     clinic_id = calendars.clinic_of(token)
-    async with request.app.state.database.reading() as connection:
+    async with request.app.state.database.reading(clinic_id) as connection:
         calendar = await calendars.find_calendar(connection, token)
         yield Feed(await open_feed_context(request, connection, clinic_id), calendar)
 

@@ -47,7 +47,7 @@ async def open_context(request: Request) -> AsyncIterator[Context]:
 
     Raises Replayed when the request's idempotency key was answered before.
     """
-    async with request.app.state.database.writing() as connection:
+    async with request.app.state.database.writing(_clinic_of(request)) as connection:
         ctx = await _context(request, connection)
         key = request.headers.get("idempotency-key")
         if key is not None and request.method == "POST":
@@ -57,13 +57,13 @@ async def open_context(request: Request) -> AsyncIterator[Context]:
 
 async def open_read_context(request: Request) -> AsyncIterator[Context]:
     """The context of a read; where reading and writing differ, it cannot write."""
-    async with request.app.state.database.reading() as connection:
+    async with request.app.state.database.reading(_clinic_of(request)) as connection:
         yield await _context(request, connection)
 
 
 async def open_secret_context(request: Request) -> AsyncIterator[Context]:
     """The context of a change whose answer shows a secret: it is never kept to be given again."""
-    async with request.app.state.database.writing() as connection:
+    async with request.app.state.database.writing(_clinic_of(request)) as connection:
         yield await _context(request, connection)
 
 
@@ -86,7 +86,7 @@ async def open_keys_context(request: Request) -> AsyncIterator[Context]:
 
     Its answer may show a secret, so it is never kept to be given again.
     """
-    async with request.app.state.database.writing() as connection:
+    async with request.app.state.database.writing(_clinic_of(request)) as connection:
         yield await _context(request, connection)
     request.app.state.callers.forget()
 
@@ -107,7 +107,7 @@ async def write_contexts(request: Request) -> OpenContext:
 
 
 async def _open_write_context(request: Request) -> AsyncIterator[Context]:
-    async with request.app.state.database.writing() as connection:
+    async with request.app.state.database.writing(_clinic_of(request)) as connection:
         yield await _context(request, connection)
 
 
@@ -136,6 +136,11 @@ IfMatchDep = Annotated[int, Depends(if_match)]
 def read_clock() -> datetime:
     """What the clock says."""
     return datetime.now(UTC)
+
+
+def _clinic_of(request: Request) -> UUID:
+    caller: Caller = request.scope[CALLER]
+    return caller.clinic_id
 
 
 async def _context(request: Request, connection: AsyncConnection) -> Context:

@@ -44,8 +44,7 @@ def _refusals_in_words() -> Iterator[None]:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
         raise UnusableBackup(
-            "this role may not read or write every row: use one that owns the tables, "
-            "or has BYPASSRLS"
+            "this role may not read or write every row: use a superuser, or a role with BYPASSRLS"
         ) from error
     except asyncpg.PostgresError as error:
         raise UnusableBackup(f"PostgreSQL refuses it ({type(error).__name__})") from error

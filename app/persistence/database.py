@@ -1,14 +1,16 @@
 """Opens the database: engines, connections and the settings they must have. Knows no table."""
 
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
@@ -28,6 +30,7 @@ DRIVERS = {
 POOL_WAIT_SECONDS = 2
 IDLE_SECONDS = 1.0
 IDLE_SINCE = "idle_since"
+VIEW = "view"
 CONNECT_SECONDS = 5
 SQLITE_READERS = 4
 BUSY_SECONDS = 5
@@ -97,16 +100,30 @@ class Database:
         """Whether it is a SQLite file, which belongs to one process."""
         return self.write.dialect.name == "sqlite"
 
-    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that commits at the end of the block, or rolls back when it raises."""
-        return self.write.begin()
+    @asynccontextmanager
+    async def writing(self, clinic_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """A transaction in a clinic: commits at the end of the block, or rolls back when it raises.
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        PostgreSQL lets it see and write that clinic's rows only.
+        """
+        async with self.write.connect() as connection:
+            await _belong(connection, View(str(clinic_id)))
+            async with connection.begin():
+                yield connection
+
+    def reading(self, clinic_id: UUID) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection for reading outside a transaction: every statement sees its own moment.
 
-        What must agree is read in one statement.
+        What must agree is read in one statement. PostgreSQL shows that clinic's rows only.
         """
-        return _Reading(self.read)
+        return _Reading(self.read, View(str(clinic_id)))
+
+    def overlooking(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """For reading what waits in all clinics, and which there are.
+
+        PostgreSQL shows the rows of the few tables that have a policy for this.
+        """
+        return _Reading(self.read, View("", "on"))
 
     def pool_use(self) -> PoolUse:
         """What the connections of this process do now."""
@@ -129,6 +146,35 @@ class Database:
         await self.read.dispose()
 
 
+class View(NamedTuple):
+    """What a connection may see: one clinic, or of all clinics what a worker must find."""
+
+    clinic: str
+    overlooks: str = "off"
+
+
+_SHOW = "SELECT set_config('regimen.clinic', $1, false), set_config('regimen.overlooks', $2, false)"
+
+
+async def _belong(connection: AsyncConnection, view: View) -> None:
+    """Let row-level security show what a connection is lent out for.
+
+    The pool's connections remember what they show, so that it is said only where it changes; it is
+    compared whenever one is lent out. Said outside any transaction: no rollback takes it back.
+    """
+    inner = connection.sync_connection
+    if inner is None or connection.dialect.name == "sqlite" or inner.info.get(VIEW) == view:
+        return
+    inner.info.pop(VIEW, None)
+    try:
+        driver: Any = inner.connection.driver_connection
+        await driver.execute(_SHOW, *view)
+    except Exception as error:
+        await connection.invalidate()
+        raise DBAPIError(_SHOW, None, error, connection_invalidated=True) from error
+    inner.info[VIEW] = view
+
+
 class _Reading:
     """A connection lent out for reading.
 
@@ -136,13 +182,19 @@ class _Reading:
     behind; where nothing went wrong there is nothing to wait for.
     """
 
-    __slots__ = ("_connection", "_engine")
+    __slots__ = ("_connection", "_engine", "_view")
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, view: View) -> None:
         self._engine = engine
+        self._view = view
 
     async def __aenter__(self) -> AsyncConnection:
         self._connection = await self._engine.connect()
+        try:
+            await _belong(self._connection, self._view)
+        except BaseException:
+            await self._connection.close()
+            raise
         return self._connection
 
     async def __aexit__(

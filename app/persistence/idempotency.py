@@ -63,12 +63,6 @@ class KeptAnswer:
     created_at: datetime
 
 
-async def clinics_with_keys(connection: AsyncConnection) -> tuple[UUID, ...]:
-    """The clinics whose answers are kept. For the worker."""
-    found = await connection.execute(select(IdempotencyKeyRow.clinic_id).distinct())
-    return tuple(found.scalars())
-
-
 class IdempotencyRepository:
     """The keys of one clinic."""
 

@@ -9,9 +9,14 @@ from alembic.script import ScriptDirectory
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate up, waiting for another process that does the same; runs its own event loop."""
-    command.upgrade(_config(url), revision)
+def upgrade(url: str, revision: str = "head", *, app_role: str = "") -> None:
+    """Migrate up, waiting for another process that does the same; runs its own event loop.
+
+    ``app_role`` is the PostgreSQL role as which the service runs, where it does not own the tables.
+    """
+    config = _config(url)
+    config.attributes["app_role"] = app_role
+    command.upgrade(config, revision)
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -23,7 +23,7 @@ class NotReady(DomainError):
 async def check_ready(database: Database) -> str:
     """The revision of the tables. Raises NotReady."""
     try:
-        async with database.reading() as connection:
+        async with database.overlooking() as connection:
             found = await connection.execute(text("SELECT version_num FROM alembic_version"))
             revision = found.scalar_one_or_none()
     except (OSError, SQLAlchemyError):

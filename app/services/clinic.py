@@ -41,7 +41,7 @@ async def create_clinic(
 ) -> ClinicRecord:
     """A new clinic, in which there is nothing yet."""
     clinic_id = id_at(now)
-    async with database.writing() as connection:
+    async with database.writing(clinic_id) as connection:
         repository = ClinicRepository(connection, clinic_id)
         await repository.add(name, sandbox=sandbox, now=now)
         return await repository.get()
@@ -49,7 +49,7 @@ async def create_clinic(
 
 async def every_clinic(database: Database) -> tuple[ClinicRecord, ...]:
     """All clinics of the database, for whoever runs it."""
-    async with database.reading() as connection:
+    async with database.overlooking() as connection:
         return await clinics.every_clinic(connection)
 
 

@@ -128,7 +128,7 @@ async def find_key(database: Database, key: str, *, now: datetime) -> FoundKey |
     if parts is None:
         return None
     clinic_id = UUID(bytes=urlsafe_b64decode(parts[2] + "=="))
-    async with database.reading() as connection:
+    async with database.reading(clinic_id) as connection:
         found = await KeyRepository(connection, clinic_id).find(parts[1])
     if found is None:
         return None
@@ -142,13 +142,13 @@ async def find_key(database: Database, key: str, *, now: datetime) -> FoundKey |
 
 async def note_key_use(database: Database, clinic_id: UUID, key_id: UUID, at: datetime) -> None:
     """Remember when a key was used last."""
-    async with database.writing() as connection:
+    async with database.writing(clinic_id) as connection:
         await KeyRepository(connection, clinic_id).note_use(key_id, at=at)
 
 
 async def has_callers(database: Database) -> bool:
     """Whether any clinic ever had a key or a client; before that nobody can be told apart."""
-    async with database.reading() as connection:
+    async with database.overlooking() as connection:
         return await any_caller(connection)
 
 

@@ -14,5 +14,5 @@ async def check_readiness(database: Database) -> str:
 
 async def count_waiting_work(database: Database) -> int:
     """How many plans wait for a worker, over all clinics and processes."""
-    async with database.reading() as connection:
+    async with database.overlooking() as connection:
         return await waiting_items(connection)

@@ -24,7 +24,7 @@ async def issued(
     expired: bool = False,
 ) -> IssuedKey:
     """A new key."""
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(clinic_id) as connection:
         ctx = Context(connection, clinic_id, "test", LONG_AGO, grant=UNRESTRICTED)
         ends = LONG_AGO + timedelta(days=1) if expired else None
         made = await credentials.create_key(ctx, name or role, role, scopes=scopes, expires_at=ends)

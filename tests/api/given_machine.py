@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from app.domain.documents import document_to_data
 from app.domain.plans.records import state_to_data
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.plans.repository import PlanRepository
 from app.services.library import library_protocol
 from app.services.plans.correcting import replay
@@ -123,7 +124,7 @@ class World:
     async def stored_and_replayed(self) -> tuple[Data, Data]:
         """The state that is stored, and that which comes out of all that was posted."""
         app, plan_id = self.desk.app, UUID(self.plan_id)
-        async with app.state.database.reading() as connection:
+        async with app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
             plans = PlanRepository(connection, app.state.clinic_id)
             posted = await plans.posted(plan_id)
             stored = await plans.get(plan_id)

@@ -3,31 +3,29 @@
 Making a database and an application for each of these tests would cost more than the tests.
 """
 
-import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from app.domain.documents import content_hash, document_to_data, parse_protocol
 from app.main import create_app
-from app.persistence.clinics import ClinicRepository
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from app.persistence.database import driver_url
 from app.persistence.migrate import upgrade
 from app.persistence.protocols import ProtocolExists, ProtocolRepository, VersionRecord
 from app.services.library import library_protocol
 from app.settings import Settings
 from tests.client import Answer, Client, client_of
+from tests.postgres import APP_ROLE, OWNER, as_role, new_database
 
 Data = dict[str, Any]
 
@@ -143,7 +141,7 @@ class Desk:
 
     async def rows(self) -> dict[str, int]:
         """How much is stored of everything a plan is made of."""
-        async with self.app.state.database.reading() as connection:
+        async with self.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
             return {
                 table: (
                     await connection.execute(text(f"SELECT count(*) FROM {table}"))
@@ -180,7 +178,7 @@ async def store_protocol(
 ) -> None:
     """Store a version of a protocol as if it had been approved."""
     document = parse_protocol({**data, "version": version})
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         protocols = ProtocolRepository(connection, app.state.clinic_id)
         with suppress(ProtocolExists):
             await protocols.add(document.key, document.title, now=_MADE)
@@ -209,7 +207,7 @@ async def store_protocol(
 
 async def make_clinic(app: FastAPI) -> None:
     """Make the clinic a sandbox with the ankle protocol, whose version before is retired."""
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRepository(connection, app.state.clinic_id).make_sandbox()
     ankle = document_to_data(library_protocol(ANKLE))
     await store_protocol(app, ankle, status="retired", version="0.9.0")
@@ -252,28 +250,9 @@ def plans_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def plans_postgresql_url(postgres_server: str) -> Iterator[str]:
     """A migrated PostgreSQL database shared by the tests of plans."""
-    name = f"regimen_plans_{os.getpid()}"
-    with _database(postgres_server, name):
-        url = make_url(driver_url(postgres_server)).set(database=name)
-        migrated = url.render_as_string(hide_password=False)
-        upgrade(migrated)
-        yield migrated
-
-
-@contextmanager
-def _database(server: str, name: str) -> Iterator[None]:
-    async def execute(statement: str) -> None:
-        connection = await asyncpg.connect(server.replace("+asyncpg", ""), timeout=30)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(execute(f"CREATE DATABASE {name} TEMPLATE template0"))
-    try:
-        yield
-    finally:
-        asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+    with new_database(postgres_server) as url:
+        upgrade(as_role(OWNER, url), app_role=APP_ROLE)
+        yield as_role(APP_ROLE, url)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from app.domain.plans.records import state_to_data
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.plans.repository import PlanRepository
 from app.services.plans.correcting import replay
 from app.settings import Settings
@@ -86,7 +87,7 @@ async def make_plans(url: str) -> list[str]:
 async def look(url: str, check: Callable[[Any, Any, Any], None], plans: list[str]) -> None:
     """Check every plan as it is stored, with its revisions and what was posted."""
     app = create_app(Settings(database_url=url, pool_size=4))
-    async with app.state.database.reading() as connection:
+    async with app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         repository = PlanRepository(connection, app.state.clinic_id)
         for plan in plans:
             stored = await repository.get(UUID(plan))

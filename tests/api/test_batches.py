@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.protocols import ProtocolRepository
 from app.worker import Worker
 from tests.api.given_changes import Living, did, living, moved
@@ -295,7 +296,7 @@ async def amendable(desk: Desk) -> tuple[Data, list[Living], Living]:
     plans = await plans_of(desk, 2, **fields)
     (pinned,) = await plans_of(desk, 1, **fields)
     await pinned.change({"type": "pin", "step": "check", "to": "2027-03-17"})
-    async with desk.app.state.database.writing() as connection:
+    async with desk.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         versions = ProtocolRepository(connection, desk.app.state.clinic_id)
         await versions.retire(key, "1.0.0", now=datetime(2027, 1, 1, tzinfo=UTC))
     await store_protocol(desk.app, {**LATER, "key": key}, version="2.0.0")

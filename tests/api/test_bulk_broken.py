@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.api.plans import bulk as api_bulk
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.columns import UnstorableValue
 from app.persistence.plans.bulk import BulkRepository, OvertakenMeanwhile, ReadyPlans
 from app.settings import Settings
@@ -94,7 +95,7 @@ async def count_plans(url: str) -> Counter[str]:
     """How many rows there are of what makes a plan."""
     app = create_app(Settings(database_url=url, pool_size=4))
     found: Counter[str] = Counter()
-    async with app.state.database.reading() as connection:
+    async with app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         for table in ("plans", "plan_revisions", "idempotency_keys"):
             counted = await connection.execute(text(f"SELECT count(*) FROM {table}"))
             found[table] = counted.scalar_one()
@@ -221,7 +222,7 @@ async def test_who_holds_a_patient_for_long_is_waited_for_and_then_told(own_desk
     else:
         holding = "SELECT id FROM patients FOR UPDATE"
 
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(text(holding))
         refused, last = await bulk(own_desk, own_desk.body())
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.protocols import ProtocolRepository
 from tests.api.given_changes import Living, did, living, moved
 from tests.api.given_plans import Data, Desk, faults_of, store_protocol
@@ -74,7 +75,7 @@ async def a_course(desk: Desk, **fields: Any) -> Living:
 async def publish(plan: Living, data: Data, version: str = "2.0.0", status: str = "active") -> Data:
     """Retire the first version and have another; gives the change that amends a plan to it."""
     key = plan.plan["protocol"]["key"]
-    async with plan.desk.app.state.database.writing() as connection:
+    async with plan.desk.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         versions = ProtocolRepository(connection, plan.desk.app.state.clinic_id)
         await versions.retire(key, "1.0.0", now=datetime(2027, 1, 1, tzinfo=UTC))
     await store_protocol(plan.desk.app, {**data, "key": key}, version=version, status=status)

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import EventRow
 from tests.api.given_changes import Living, did, hours, living, living_until_april
 from tests.api.given_plans import Data, Desk, good
@@ -28,7 +29,7 @@ async def events_of(desk: Desk, plan_id: str, *, after: int = 0) -> list[Data]:
         .where(EventRow.plan_id == UUID(plan_id), EventRow.revision > after)
         .order_by(EventRow.number)
     )
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         return [dict(row._mapping) for row in await connection.execute(statement)]
 
 

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
-from app.persistence.clinics import ClinicRepository
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from tests.client import Client, client_of
 
 
 @pytest.fixture
 async def sandbox(app: FastAPI) -> AsyncIterator[Client]:
     """A client of a sandbox clinic."""
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRepository(connection, app.state.clinic_id).make_sandbox()
     async with client_of(app) as client:
         yield client

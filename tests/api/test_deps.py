@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from tests.client import Answer, Client
 
 ALEX = {"name": "Alex"}
@@ -37,7 +38,7 @@ async def test_what_is_answered_is_stored_already(app: FastAPI, api: Client) -> 
 
 
 async def test_a_read_cannot_write_on_sqlite(sqlite_url: str, app: FastAPI) -> None:
-    async with app.state.database.reading() as connection:
+    async with app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         if connection.dialect.name == "sqlite":
             found = await connection.execute(text("PRAGMA query_only"))
             assert found.scalar_one() == 1
@@ -60,7 +61,7 @@ async def test_when_every_connection_is_busy_clients_are_asked_to_come_back(
 async def _hold(
     app: FastAPI, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    async with app.state.database.writing():
+    async with app.state.database.writing(DEFAULT_CLINIC_ID):
         task_status.started()
         await anyio.sleep_forever()
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import PatientRow
 from app.settings import Settings
 from tests.client import Client, client_of
@@ -66,7 +67,7 @@ async def test_who_waits_too_long_for_a_row_is_asked_to_come_back(postgresql_url
     app = create_app(Settings(database_url=postgresql_url, pool_size=2))
     async with client_of(app) as api:
         patient = (await api.post("/v1/patients", json={"name": "Alex"})).headers["location"]
-        async with app.state.database.writing() as connection:
+        async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
             await connection.execute(update(PatientRow).values(name="Held"))
 
             answer = await _change(api, patient)

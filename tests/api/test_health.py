@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.migrate import revisions
 from app.settings import Settings
 from tests.client import Client, client_of
@@ -23,7 +24,7 @@ async def test_a_migrated_database_is_ready(api: Client) -> None:
 
 async def test_another_version_of_the_tables_is_not_ready(sqlite_url: str) -> None:
     app = create_app(Settings(database_url=sqlite_url))
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
 
     async with client_of(app) as api:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from app.domain.plans.records import state_to_data
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.plans.repository import PlanRepository
 from app.services.plans.correcting import replay
 from tests.api.given_changes import did, hours, living
@@ -133,7 +134,7 @@ async def test_a_cursor_of_another_plan_is_refused(desk: Desk) -> None:
 async def test_what_was_posted_applied_in_order_gives_what_is_stored(desk: Desk) -> None:
     read = await a_long_life(desk)
 
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, desk.app.state.clinic_id)
         plan = await plans.view(UUID(read[0]["id"]))
         state = replay(*_posted(await plans.posted(UUID(read[0]["id"]))))

@@ -94,7 +94,7 @@ async def test_a_post_with_faults_leaves_the_key_free(api: Client) -> None:
 
 async def test_after_a_day_the_key_is_forgotten(app: FastAPI, api: Client) -> None:
     first = await post(api)
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(
             update(IdempotencyKeyRow).values(
                 created_at=await _moved(connection, timedelta(hours=-24))
@@ -143,7 +143,7 @@ async def test_a_key_that_cannot_be_is_refused(api: Client, key: str) -> None:
 
 async def test_who_waits_too_long_is_asked_to_come_back(postgresql_url: str) -> None:
     app = create_app(Settings(database_url=postgresql_url, pool_size=2))
-    async with client_of(app) as api, app.state.database.writing() as connection:
+    async with client_of(app) as api, app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(
             insert(IdempotencyKeyRow).values(
                 clinic_id=DEFAULT_CLINIC_ID,

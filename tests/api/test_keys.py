@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from app.domain.permissions import Role
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import ApiKeyRow, EventRow, IdempotencyKeyRow
 from tests.api.given_callers import headers
 from tests.api.given_protocols import refused
@@ -44,7 +45,7 @@ async def test_the_database_does_not_know_the_key(app: FastAPI, admin: Client) -
 
     made = (await admin.post("/v1/keys", json=DESK, headers=sent)).json()
 
-    async with app.state.database.reading() as connection:
+    async with app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         rows = [
             *(await connection.execute(select(ApiKeyRow.__table__))),
             *(await connection.execute(select(EventRow.__table__))),

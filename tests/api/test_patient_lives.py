@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from tests.api.given_changes import Living, did, hours, living
 from tests.api.given_plans import NOBODY, Data, Desk, faults_of, good
 from tests.client import Answer
@@ -51,7 +52,7 @@ async def read(desk: Desk, patient: str) -> Data:
 
 async def found(desk: Desk, word: str) -> dict[str, int]:
     """In which tables a word is found, in how many rows."""
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         postgres = connection.dialect.name == "postgresql"
         tables = (await connection.execute(text(TABLES[0 if postgres else 1]))).scalars().all()
         counts = {}

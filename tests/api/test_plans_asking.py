@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import PatientRow
 from tests.api.given_plans import (
     ANKLE,
@@ -279,7 +280,7 @@ async def test_whom_and_where_a_plan_names_must_exist(
 async def test_no_plan_is_made_for_a_patient_who_is_no_longer_here(desk: Desk, gone: str) -> None:
     other = UUID(await desk.patient())
     values: Data = {"merged_into": other} if gone == "merged" else {"erased_at": GONE_AT}
-    async with desk.app.state.database.writing() as connection:
+    async with desk.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         row = update(PatientRow).where(PatientRow.id == UUID(desk.patient_id))
         await connection.execute(row.values(values))
 

@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.events import EventRecord, EventRepository
 from app.persistence.idempotency import IdempotencyRepository
 from app.persistence.plans.repository import PlanRepository
@@ -241,7 +242,7 @@ async def test_what_happened_is_noted_once_without_anything_about_the_patient(de
         changes=[{"type": "report", "agent": "nsaid", "on": "2027-01-02"}],
     )
 
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         events = await EventRepository(connection, desk.app.state.clinic_id).page(
             after=0, limit=10_000
         )
@@ -260,7 +261,7 @@ def _told(found: EventRecord) -> tuple[str, int | None, Data]:
 async def test_the_first_revision_says_who_made_the_plan_when_and_from_what(desk: Desk) -> None:
     plan = await desk.plan(changes=[{"type": "skip", "step": "primer/2"}])
 
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         stored = PlanRepository(connection, desk.app.state.clinic_id)
         (revision,) = await stored.revisions(UUID(plan["id"]), limit=10)
     assert (revision.revision, revision.actor, revision.moves) == (1, "local", [])
@@ -312,7 +313,7 @@ async def test_plans_need_few_statements(desk: Desk, what: str, most: dict[str, 
 async def test_what_is_stored_is_whole(desk: Desk) -> None:
     await desk.plan()
 
-    async with desk.app.state.database.reading() as connection:
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         halves = await connection.execute(
             text(
                 "SELECT count(*) FROM plans WHERE NOT EXISTS (SELECT 1 FROM plan_revisions r"

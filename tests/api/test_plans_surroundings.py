@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.documents import clinic_rules_to_data, parse_clinic_rules
-from app.persistence.clinics import ClinicRulesRepository
+from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRulesRepository
 from tests.api.given_plans import Data, Desk, days_of, good, steps_of
 
 FEW: Data = {"primer_count": 0, "booster_timing": "none", "orthotics": "declined"}
@@ -257,7 +257,7 @@ async def test_the_clinics_own_rules_hold_beside_the_protocols(own_desk: Desk) -
     rules = clinic_rules_to_data(parse_clinic_rules(CLINIC_RULES))
     before = await own_desk.preview(own_desk.body(**few("2027-02-09")))
     await own_desk.report(agent="botulinum_toxin", on="2027-01-02")
-    async with own_desk.app.state.database.writing() as connection:
+    async with own_desk.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         stored = ClinicRulesRepository(connection, own_desk.app.state.clinic_id)
         await stored.save(rules, revision=0, now=own_desk.now)
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.logs import configure_logs
 from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.settings import LogFormat, Settings
 from tests.api.given_plans import Desk
 from tests.client import Client, client_of
@@ -176,7 +177,7 @@ async def test_connections_in_use_and_waited_for_are_told(postgresql_url: str) -
     app = create_app(Settings(database_url=postgresql_url, pool_size=2))
     database = app.state.database
     async with client_of(app) as api:
-        async with database.writing(), database.reading():
+        async with database.writing(DEFAULT_CLINIC_ID), database.reading(DEFAULT_CLINIC_ID):
             waiting = asyncio.create_task(api.get("/v1/patients"))
             await asyncio.sleep(0.1)
             app.state.watch.look()

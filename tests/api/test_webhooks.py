@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.webhooks import WebhookRepository
 from app.services.webhooks import MAX_WEBHOOKS
 from tests.client import Answer, Client
@@ -245,7 +246,7 @@ async def test_a_webhook_that_cannot_be_is_refused(
 async def test_there_are_not_more_webhooks_than_a_clinic_may_have(
     app: FastAPI, api: Client
 ) -> None:
-    async with app.state.database.writing() as connection:
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         webhooks = WebhookRepository(connection, app.state.clinic_id)
         for number in range(MAX_WEBHOOKS):
             await webhooks.add(a_webhook(100 + number))

@@ -91,7 +91,7 @@ async def _make_clinic(database: Database) -> None:
     document = parse_protocol(given.PROTOCOL)
     now = datetime.now(UTC)  # noqa: TID251 # of rows nobody looks at
     rules = parse_clinic_rules(yaml.safe_load(CLINIC_RULES.read_text(encoding="utf-8")))
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRulesRepository(connection, DEFAULT_CLINIC_ID).save(
             clinic_rules_to_data(rules), revision=0, now=now
         )
@@ -126,7 +126,7 @@ def _patient() -> dict[str, Any]:
 
 async def _copy(database: Database, sample: UUID, count: int) -> list[str]:
     """So many patients like this one, each with an identifier of its own."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         found = await connection.execute(
             select(PatientRow.__table__).where(PatientRow.id == sample)
         )
@@ -164,7 +164,7 @@ async def _capture(
 
 
 async def _analyze(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         if connection.dialect.name == "postgresql":
             await connection.execute(text("VACUUM ANALYZE"))
 

@@ -196,7 +196,7 @@ async def _fill(connection: asyncpg.Connection, first: int, last: int) -> None:
 async def _sent(database: Database, case: Case) -> list[Statement]:
     """The statement of each variant, as the product sends it."""
     capture = Capture()
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, DEFAULT_CLINIC_ID)
         with captured(capture):
             for which, after in case.variants:

@@ -195,7 +195,7 @@ def a_webhook(number: int = 60, **fields: Any) -> WebhookRecord:
 
 async def other_clinic(database: Database) -> None:
     """Store a second clinic."""
-    async with database.writing() as connection:
+    async with database.writing(OTHER_CLINIC_ID) as connection:
         await ClinicRepository(connection, OTHER_CLINIC_ID).add("Other", sandbox=False, now=NOW)
 
 
@@ -210,7 +210,7 @@ async def surroundings(connection: AsyncConnection, clinic_id: UUID = DEFAULT_CL
 
 async def stored_plan(database: Database, plan: PlanRecord, **revision: Any) -> PlanRecord:
     """Store a plan with its first revision and one event."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         number = plan.id.int % 10_000
         await plans.add(plan, a_revision(**revision), [an_event(number, plan_id=plan.id)])

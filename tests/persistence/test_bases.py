@@ -42,7 +42,7 @@ NAMED = Named(protocol_key="ankle", version="1.0.0", patient_id=PATIENT, locatio
 
 @pytest.fixture(autouse=True)
 async def _surroundings(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
         patients = PatientRepository(connection, DEFAULT_CLINIC_ID)
         await patients.add(
@@ -51,7 +51,7 @@ async def _surroundings(database: Database) -> None:
 
 
 async def read(database: Database, named: Named = NAMED) -> BasisRecord:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         return await read_basis(connection, DEFAULT_CLINIC_ID, named, closed=CLOSED)
 
 
@@ -66,7 +66,7 @@ async def test_version_patient_and_location_are_those_of_the_repositories(
 ) -> None:
     found = await read(database, Named(protocol_key="ankle", version="1.0.0", patient_id=uid(7)))
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         protocols = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
         assert found.version == await protocols.get_summary("ankle", "1.0.0")
         assert found.patient == await PatientRepository(connection, DEFAULT_CLINIC_ID).get(uid(7))
@@ -88,7 +88,7 @@ async def test_a_patient_is_found_by_an_identifier(database: Database) -> None:
 async def test_without_a_version_the_active_one_is_meant(database: Database) -> None:
     named = Named(protocol_key="ankle", patient_id=PATIENT)
     assert (await read(database, named)).version is None
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         protocols = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
         await protocols.activate("ankle", "1.0.0", revision=1, approval={"name": "A"}, now=NOW)
 
@@ -110,7 +110,7 @@ async def test_what_is_not_there_is_absent(database: Database) -> None:
 
 
 async def test_of_several_locations_two_are_given_by_id(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         locations = LocationRepository(connection, DEFAULT_CLINIC_ID)
         await locations.add(a_location(5))
         await locations.add(a_location(4))
@@ -130,7 +130,7 @@ async def test_reports_and_absences_are_in_order_without_the_withdrawn(database:
         last_day=date(2027, 2, 20),
         created_at=NOW,
     )
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         reports = PatientReportRepository(connection, DEFAULT_CLINIC_ID)
         for reported in (late, early, gone):
             await reports.add_event(reported)
@@ -153,7 +153,7 @@ async def test_other_plans_are_those_of_the_repository(database: Database) -> No
         database, Named(protocol_key="ankle", patient_id=PATIENT, besides=uid(101))
     )
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         assert list(found.others) == await plans.steps_of_patient(PATIENT)
         assert len(found.others) == 4
@@ -161,7 +161,7 @@ async def test_other_plans_are_those_of_the_repository(database: Database) -> No
 
 
 async def test_closures_are_those_that_touch_the_range(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await LocationRepository(connection, DEFAULT_CLINIC_ID).add(a_location(4))
         closures = ClosureRepository(connection, DEFAULT_CLINIC_ID)
         await closures.add(a_closure(22))
@@ -171,7 +171,7 @@ async def test_closures_are_those_that_touch_the_range(database: Database) -> No
 
     found = closures_in((await read(database)).closures)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         closures = ClosureRepository(connection, DEFAULT_CLINIC_ID)
         one_by_one = await closures.of_location(LOCATION, from_day=CLOSED[0], to_day=CLOSED[1])
     wanted = [(c.key, c.first_day, c.last_day, c.title) for c in one_by_one]
@@ -183,7 +183,7 @@ async def test_another_clinics_things_are_not_found(database: Database) -> None:
     await other_clinic(database)
     await stored_plan(database, a_plan())
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         found = await read_basis(connection, OTHER_CLINIC_ID, NAMED, closed=CLOSED)
 
     assert (found.version, found.patient, found.locations, found.others) == (None, None, (), ())

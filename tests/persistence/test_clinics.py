@@ -16,7 +16,7 @@ from tests.persistence.given import NOW, uid
 
 
 async def test_a_migrated_database_has_the_default_clinic(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         clinic = await ClinicRepository(connection, DEFAULT_CLINIC_ID).get()
 
     assert (clinic.id, clinic.name, clinic.sandbox) == (DEFAULT_CLINIC_ID, "Default clinic", False)
@@ -24,13 +24,13 @@ async def test_a_migrated_database_has_the_default_clinic(database: Database) ->
 
 
 async def test_a_missing_clinic_is_not_found(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         with pytest.raises(ClinicNotFound):
             await ClinicRepository(connection, uid(1)).get()
 
 
 async def test_a_sandbox_clinics_clock_can_be_set_and_let_run(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         clinics = ClinicRepository(connection, DEFAULT_CLINIC_ID)
         await clinics.make_sandbox()
 
@@ -42,13 +42,13 @@ async def test_a_sandbox_clinics_clock_can_be_set_and_let_run(database: Database
 
 
 async def test_an_ordinary_clinics_clock_cannot_be_set(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         with pytest.raises(ClockNotSettable):
             await ClinicRepository(connection, DEFAULT_CLINIC_ID).set_clock(NOW)
 
 
 async def test_rules_are_saved_by_revision(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         rules = ClinicRulesRepository(connection, DEFAULT_CLINIC_ID)
         assert await rules.get() == ClinicRulesRecord({}, 0, None)
 
@@ -60,7 +60,7 @@ async def test_rules_are_saved_by_revision(database: Database) -> None:
 
 @pytest.mark.parametrize("stale", [0, 1, 3])
 async def test_rules_changed_meanwhile_are_not_overwritten(database: Database, stale: int) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         rules = ClinicRulesRepository(connection, DEFAULT_CLINIC_ID)
         await rules.save({"a": 1}, revision=0, now=NOW)
         await rules.save({"a": 2}, revision=1, now=NOW)

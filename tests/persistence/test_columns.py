@@ -20,7 +20,7 @@ DENVER = timezone(timedelta(hours=-7))
 async def test_an_instant_comes_back_in_utc(database: Database) -> None:
     nine_in_denver = datetime(2027, 3, 1, 9, 0, 0, 123456, tzinfo=DENVER)
 
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRepository(connection, uid(1)).add("x", sandbox=False, now=nine_in_denver)
         stored = (await ClinicRepository(connection, uid(1)).get()).created_at
 
@@ -29,7 +29,7 @@ async def test_an_instant_comes_back_in_utc(database: Database) -> None:
 
 
 async def test_a_naive_time_is_refused(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         with pytest.raises(UnstorableValue, match="offset"):
             await ClinicRepository(connection, uid(1)).add(
                 "x",
@@ -45,7 +45,7 @@ async def test_instants_sort_by_time_whatever_their_offset(database: Database) -
         datetime(2027, 3, 1, 16, 0, 0, 1, tzinfo=UTC),
         datetime(1900, 1, 1, tzinfo=UTC),
     ]
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         for number, instant in enumerate(instants):
             await ClinicRepository(connection, uid(number)).add("x", sandbox=False, now=instant)
 
@@ -111,7 +111,7 @@ async def test_documents_keep_their_order_and_what_looks_like_an_escape(
 ) -> None:
     document = {"zebra": 1, "ant": {"b": None, "a": [True, 1.5, "\\u0000 \\\\n"]}}
 
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await ClinicRulesRepository(connection, DEFAULT_CLINIC_ID).save(
             document, revision=0, now=NOW
         )
@@ -122,7 +122,7 @@ async def test_documents_keep_their_order_and_what_looks_like_an_escape(
 
 
 async def test_an_absent_instant_stays_absent(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         clinic = await ClinicRepository(connection, DEFAULT_CLINIC_ID).get()
 
     assert clinic.clock_at is None

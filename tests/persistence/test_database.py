@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence import database as database_module
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, UnsuitableDatabase, driver_url, open_database
 
 INSERT = text(
@@ -47,7 +48,7 @@ async def test_every_sqlite_connection_keeps_what_it_commits(sqlite_url: str, wa
 async def test_postgresql_ends_work_that_lasts_too_long(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         found = {
             name: await connection.scalar(text(f"SHOW {name}"))
             for name in ("lock_timeout", "statement_timeout", "timezone")
@@ -60,36 +61,36 @@ async def test_postgresql_ends_work_that_lasts_too_long(postgresql_url: str) -> 
 
 
 async def test_a_block_that_ends_well_is_committed(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(INSERT, {"id": _new_id(connection)})
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         assert await connection.scalar(COUNT) == 2
 
 
 async def test_a_block_that_raises_stores_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             await connection.execute(INSERT, {"id": _new_id(connection)})
             raise RuntimeError
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         assert await connection.scalar(COUNT) == 1
 
 
 async def test_a_reader_cannot_write_on_sqlite(sqlite_url: str) -> None:
     database = open_database(sqlite_url)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         with pytest.raises(OperationalError, match="readonly"):
             await connection.execute(INSERT, {"id": "0" * 32})
     await database.dispose()
 
 
 async def test_readers_see_what_was_committed_since(database: Database) -> None:
-    async with database.reading() as reader:
+    async with database.reading(DEFAULT_CLINIC_ID) as reader:
         before = await reader.scalar(COUNT)
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             await connection.execute(INSERT, {"id": _new_id(connection)})
         after = await reader.scalar(COUNT)
 
@@ -99,17 +100,17 @@ async def test_readers_see_what_was_committed_since(database: Database) -> None:
 async def test_writers_on_sqlite_take_turns_and_lose_nothing(sqlite_url: str) -> None:
     database = open_database(sqlite_url)
     add = text("UPDATE clinics SET name = CAST(CAST(name AS INTEGER) + 1 AS TEXT)")
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(text("UPDATE clinics SET name = '0'"))
 
     async def increment() -> None:
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             await connection.execute(text("SELECT name FROM clinics"))
             await connection.execute(add)
 
     await asyncio.gather(*(increment() for _ in range(20)))
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         assert await connection.scalar(text("SELECT name FROM clinics")) == "20"
     await database.dispose()
 
@@ -122,9 +123,9 @@ async def test_waiting_for_a_connection_ends_soon(
         str(database.write.url.render_as_string(hide_password=False)), pool_size=1
     )
 
-    async with narrow.writing():
+    async with narrow.writing(DEFAULT_CLINIC_ID):
         with pytest.raises(PoolTimeout):
-            async with narrow.writing():
+            async with narrow.writing(DEFAULT_CLINIC_ID):
                 pass
     await narrow.dispose()
 
@@ -136,7 +137,7 @@ async def test_rows_of_one_clinic_cannot_point_into_another(database: Database) 
     )
 
     with pytest.raises(DBAPIError, match=r"(?i)foreign key"):
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             await connection.execute(nowhere, {"id": _new_id(connection)})
 
 
@@ -213,10 +214,10 @@ def _new_id(connection: AsyncConnection) -> str:
 
 async def cut(database: Database, postgresql_url: str) -> int:
     """Let the server end the pool's only connection; gives the process that served it."""
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         pid = await connection.scalar(text("SELECT pg_backend_pid()"))
     other = open_database(postgresql_url, pool_size=1)
-    async with other.reading() as connection:
+    async with other.reading(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
         gone = text("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid")
         while not await connection.scalar(gone, {"pid": pid}):
@@ -230,7 +231,7 @@ async def test_a_connection_that_was_cut_is_replaced(postgresql_url: str) -> Non
     database = open_database(postgresql_url, pool_size=1)
     before = await cut(database, postgresql_url)
 
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         after = await connection.scalar(text("SELECT pg_backend_pid()"))
 
     assert after != before
@@ -246,11 +247,11 @@ async def test_a_connection_is_asked_after_a_pause_and_replaced_when_silent(
 
     database = open_database(postgresql_url, pool_size=1)
     monkeypatch.setattr(database_module, "IDLE_SECONDS", idle_seconds)
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         before = await connection.scalar(text("SELECT pg_backend_pid()"))
     monkeypatch.setattr(AsyncAdapt_asyncpg_connection, "ping", silence)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         after = await connection.scalar(text("SELECT pg_backend_pid()"))
 
     assert (after != before) == replaced
@@ -265,7 +266,7 @@ async def test_a_connection_that_answers_after_a_pause_is_kept(
 
     served = []
     for _ in range(2):
-        async with database.reading() as connection:
+        async with database.reading(DEFAULT_CLINIC_ID) as connection:
             served.append(await connection.scalar(text("SELECT pg_backend_pid()")))
 
     assert served[0] == served[1]

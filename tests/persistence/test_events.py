@@ -10,14 +10,14 @@ from tests.persistence.given import OTHER_CLINIC_ID, an_event, other_clinic, uid
 
 
 async def numbers_after(database: Database, after: int = 0) -> list[int]:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         events = await EventRepository(connection, DEFAULT_CLINIC_ID).page(after=after, limit=1000)
     return [event.number for event in events]
 
 
 async def test_events_come_back_in_their_order(database: Database) -> None:
     first = an_event(2, plan_id=uid(1), patient_id=uid(2), revision=3, data={"step": "primer"})
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         log = EventRepository(connection, DEFAULT_CLINIC_ID)
         assert await log.append([first, an_event(1)]) == 2
         assert await log.append([]) == 2
@@ -40,7 +40,7 @@ async def test_events_come_back_in_their_order(database: Database) -> None:
 async def test_what_is_rolled_back_leaves_no_gap(database: Database) -> None:
     for fails in (False, True, False):
         try:
-            async with database.writing() as connection:
+            async with database.writing(DEFAULT_CLINIC_ID) as connection:
                 log = EventRepository(connection, DEFAULT_CLINIC_ID)
                 await log.append([an_event(1 if fails else len(await numbers_after(database)) + 2)])
                 if fails:
@@ -53,9 +53,10 @@ async def test_what_is_rolled_back_leaves_no_gap(database: Database) -> None:
 
 async def test_every_clinic_has_its_own_numbers(database: Database) -> None:
     await other_clinic(database)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await EventRepository(connection, DEFAULT_CLINIC_ID).append([an_event(1)])
 
+    async with database.writing(OTHER_CLINIC_ID) as connection:
         assert await EventRepository(connection, OTHER_CLINIC_ID).append([an_event(1)]) == 1
 
     assert await numbers_after(database) == [1]
@@ -69,7 +70,7 @@ async def test_a_reader_beside_many_writers_misses_and_repeats_nothing(
 
     async def write(writer: int) -> None:
         for turn in range(each):
-            async with database.writing() as connection:
+            async with database.writing(DEFAULT_CLINIC_ID) as connection:
                 log = EventRepository(connection, DEFAULT_CLINIC_ID)
                 await log.append([an_event(writer * each + turn)])
                 # The number is given out; the commit comes later, and in another order.

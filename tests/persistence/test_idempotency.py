@@ -18,7 +18,7 @@ ANSWER = Answer(201, {"location": "/v1/plans/1"}, b'{"id":\x001}')
 async def claim(
     database: Database, key: str = "k1", fingerprint: str = "f1", now: datetime = NOW
 ) -> Claim | Answer:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         keys = IdempotencyRepository(connection, DEFAULT_CLINIC_ID)
         claimed = await keys.claim(key, fingerprint, now=now, kept_for=DAY)
         if isinstance(claimed, Claim):
@@ -53,7 +53,7 @@ async def test_a_key_is_free_again_after_its_time(database: Database) -> None:
 
 async def test_a_request_that_failed_leaves_the_key_free(database: Database) -> None:
     with pytest.raises(RuntimeError):
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             keys = IdempotencyRepository(connection, DEFAULT_CLINIC_ID)
             await keys.claim("k1", "f1", now=NOW, kept_for=DAY)
             raise RuntimeError
@@ -64,7 +64,7 @@ async def test_a_request_that_failed_leaves_the_key_free(database: Database) -> 
 async def test_a_key_without_an_answer_may_be_claimed_by_an_equal_request(
     database: Database,
 ) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         keys = IdempotencyRepository(connection, DEFAULT_CLINIC_ID)
         await keys.claim("k1", "f1", now=NOW, kept_for=DAY)
 
@@ -84,7 +84,7 @@ async def test_an_equal_request_waits_for_the_first(database: Database) -> None:
 
 async def test_waiting_too_long_says_that_the_key_is_in_use(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         keys = IdempotencyRepository(connection, DEFAULT_CLINIC_ID)
         await keys.claim("k1", "f1", now=NOW, kept_for=DAY)
 
@@ -97,7 +97,7 @@ async def test_another_clinics_key_is_another_key(database: Database) -> None:
     await claim(database)
     await other_clinic(database)
 
-    async with database.writing() as connection:
+    async with database.writing(OTHER_CLINIC_ID) as connection:
         keys = IdempotencyRepository(connection, OTHER_CLINIC_ID)
         claimed = await keys.claim("k1", "f2", now=NOW, kept_for=DAY)
 
@@ -106,6 +106,6 @@ async def test_another_clinics_key_is_another_key(database: Database) -> None:
 
 async def test_another_fault_is_not_taken_for_a_key_in_use(database: Database) -> None:
     with pytest.raises(DBAPIError):
-        async with database.writing() as connection:
+        async with database.writing(OTHER_CLINIC_ID) as connection:
             keys = IdempotencyRepository(connection, OTHER_CLINIC_ID)
             await keys.claim("k1", "f1", now=NOW, kept_for=DAY)

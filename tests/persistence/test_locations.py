@@ -30,14 +30,14 @@ from tests.persistence.given import (
 @pytest.fixture
 async def locations(database: Database) -> AsyncIterator[LocationRepository]:
     """The default clinic's locations, in one transaction."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         yield LocationRepository(connection, DEFAULT_CLINIC_ID)
 
 
 @pytest.fixture
 async def closures(database: Database) -> AsyncIterator[ClosureRepository]:
     """The closures of a clinic with one location, in one transaction."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await LocationRepository(connection, DEFAULT_CLINIC_ID).add(a_location())
         yield ClosureRepository(connection, DEFAULT_CLINIC_ID)
 
@@ -79,7 +79,7 @@ async def test_locations_come_in_pages(locations: LocationRepository) -> None:
 
 async def test_another_clinics_location_does_not_exist(database: Database) -> None:
     await other_clinic(database)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await LocationRepository(connection, DEFAULT_CLINIC_ID).add(a_location())
         theirs = LocationRepository(connection, OTHER_CLINIC_ID)
 

@@ -163,7 +163,7 @@ def test_no_migration_imports_the_application() -> None:
 async def populate(url: str, **fields: Any) -> None:
     """Put at least one row into every table."""
     database = open_database(url)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
         clinic = DEFAULT_CLINIC_ID
         await ClinicRepository(connection, clinic).make_sandbox()
@@ -235,7 +235,7 @@ async def report(reports: PatientReportRepository) -> None:
 async def plan_statuses(url: str) -> set[str]:
     """What is said at the planned steps of their plans."""
     database = open_database(url)
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         found = await connection.scalars(select(PlannedStepRow.plan_status))
         statuses = set(found)
     await database.dispose()
@@ -261,7 +261,7 @@ async def due_days(url: str) -> list[tuple[Any, ...]]:
     """What is said at the planned steps of when they are due."""
     database = open_database(url)
     row = PlannedStepRow
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         found = await connection.execute(
             select(row.position, row.due_from, row.due_until, row.loose).order_by(row.position)
         )
@@ -273,7 +273,7 @@ async def due_days(url: str) -> list[tuple[Any, ...]]:
 async def row_counts(url: str) -> dict[str, int]:
     """How many rows each of our tables has that is there."""
     database = open_database(url)
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         there = await connection.run_sync(lambda it: inspect(it).get_table_names())
         counts = {}
         for table in Row.metadata.sorted_tables:

@@ -21,7 +21,7 @@ from tests.persistence.given import NOW, PATIENT, surroundings, uid
 @pytest.fixture
 async def reports(database: Database) -> AsyncIterator[PatientReportRepository]:
     """The reports of a clinic with one patient, in one transaction."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
         yield PatientReportRepository(connection, DEFAULT_CLINIC_ID)
 

@@ -26,7 +26,7 @@ CARD = Identifier("urn:card", "77")
 @pytest.fixture
 async def patients(database: Database) -> AsyncIterator[PatientRepository]:
     """The default clinic's patients, in one transaction."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         yield PatientRepository(connection, DEFAULT_CLINIC_ID)
 
 
@@ -117,7 +117,7 @@ async def test_a_search_finds_who_matches_everything(
 
 async def test_another_clinics_patient_does_not_exist(database: Database) -> None:
     await other_clinic(database)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await PatientRepository(connection, DEFAULT_CLINIC_ID).add(a_patient(identifiers=(EHR,)))
         theirs = PatientRepository(connection, OTHER_CLINIC_ID)
 

@@ -48,22 +48,22 @@ from tests.persistence.given import (
 
 @pytest.fixture(autouse=True)
 async def _surroundings(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
 
 
 async def read(database: Database, plan_id: UUID = PLAN) -> PlanRecord:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         return await PlanRepository(connection, DEFAULT_CLINIC_ID).get(plan_id)
 
 
 async def view(database: Database, plan_id: UUID = PLAN) -> PlanView:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         return await PlanRepository(connection, DEFAULT_CLINIC_ID).view(plan_id)
 
 
 async def save(database: Database, plan: PlanRecord, *, read_revision: int = 1) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         revision = a_revision(plan.revision, reason="later\nplease")
         await plans.save(
@@ -76,7 +76,7 @@ async def save(database: Database, plan: PlanRecord, *, read_revision: int = 1) 
 
 
 async def listed(database: Database, **wanted: object) -> list[UUID]:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         return [plan.id for plan in await plans.page(PlanFilter(**wanted), limit=10)]  # type: ignore[arg-type] # by keyword
 
@@ -173,7 +173,7 @@ async def test_another_clinics_plan_does_not_exist(database: Database) -> None:
     await other_clinic(database)
     await stored_plan(database, a_plan())
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, OTHER_CLINIC_ID)
         with pytest.raises(PlanNotFound):
             await plans.view(PLAN)
@@ -204,7 +204,7 @@ async def test_an_identifier_names_one_plan(database: Database) -> None:
     with pytest.raises(PlanIdentifierTaken):
         await stored_plan(database, a_plan(101, identifiers=identifiers))
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         assert await plans.find(identifiers[0]) == PLAN
         assert await plans.find(Identifier("ehr", "2")) is None
@@ -226,7 +226,7 @@ async def test_a_change_is_one_more_revision(database: Database) -> None:
     await save(database, changed)
 
     assert await read(database) == changed
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         revisions = await plans.revisions(PLAN, limit=10)
         assert [revision.revision for revision in revisions] == [2, 1]
@@ -251,7 +251,7 @@ async def test_steps_come_go_and_change_places_with_their_ids(database: Database
     await save(database, shorter, read_revision=2)
 
     assert await read(database) == shorter
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         count = await connection.scalar(select(func.count()).select_from(PlannedStepRow))
     assert count == 1
 
@@ -281,7 +281,7 @@ async def test_a_missing_plan_cannot_be_changed(database: Database) -> None:
 
 
 async def test_a_missing_plan_has_no_history(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         with pytest.raises(PlanNotFound):
             await plans.revisions(PLAN, limit=10)
@@ -291,7 +291,7 @@ async def test_pages_follow_each_other_newest_first(database: Database) -> None:
     for number in range(100, 105):
         await stored_plan(database, a_plan(number))
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         first = await plans.page(PlanFilter(), limit=2)
         second = await plans.page(PlanFilter(), after=first[-1].id, limit=10)
@@ -322,7 +322,7 @@ async def test_pages_follow_each_other_newest_first(database: Database) -> None:
 async def test_a_list_has_what_fits_the_filter(
     database: Database, wanted: dict[str, object], found: list[int]
 ) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await PatientRepository(connection, DEFAULT_CLINIC_ID).add(a_patient(3))
     await stored_plan(database, a_plan(100))
     await stored_plan(
@@ -346,7 +346,7 @@ async def test_a_patients_dated_steps_are_found_over_all_plans(database: Databas
     undated = a_step(0, id=uid(9000), day=None)
     await stored_plan(database, a_plan(101, steps=(undated, a_step(1, id=uid(9001)))))
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         steps = await plans.steps_of_patient(PATIENT)
         others = await plans.steps_of_patient(PATIENT, besides=PLAN)
@@ -366,7 +366,7 @@ async def test_a_patients_dated_steps_are_found_over_all_plans(database: Databas
 
 async def test_what_was_posted_to_a_plan_is_given_in_its_order(database: Database) -> None:
     plan = await stored_plan(database, a_plan(), change={"made": 1})
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         await plans.save(
             replace(plan, revision=2),

@@ -26,7 +26,7 @@ APPROVAL = {"name": "Dr A"}
 @pytest.fixture
 async def protocols(database: Database) -> AsyncIterator[ProtocolRepository]:
     """Protocol 'ankle' with draft 1.0.0, in one transaction."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         repository = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
         await repository.add("ankle", "Ankle", now=NOW)
         await repository.add_version(a_version())
@@ -120,7 +120,7 @@ async def test_a_retired_version_makes_room_for_the_next(protocols: ProtocolRepo
 
 
 async def test_one_version_is_active_at_most(database: Database) -> None:
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         protocols = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
         await protocols.add("ankle", "Ankle", now=NOW)
         await protocols.add_version(a_version())
@@ -128,14 +128,14 @@ async def test_one_version_is_active_at_most(database: Database) -> None:
         await protocols.activate("ankle", "1.0.0", revision=1, approval=APPROVAL, now=NOW)
 
     with pytest.raises(AnotherVersionActive):
-        async with database.writing() as connection:
+        async with database.writing(DEFAULT_CLINIC_ID) as connection:
             protocols = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
             await protocols.activate("ankle", "2.0.0", revision=1, approval=APPROVAL, now=NOW)
 
 
 async def test_another_clinics_protocol_does_not_exist(database: Database) -> None:
     await other_clinic(database)
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await ProtocolRepository(connection, DEFAULT_CLINIC_ID).add("ankle", "Ankle", now=NOW)
         theirs = ProtocolRepository(connection, OTHER_CLINIC_ID)
 

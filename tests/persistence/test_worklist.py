@@ -121,7 +121,7 @@ def steps_of(plan: int) -> Iterator[PlannedStep]:
 @pytest.fixture
 async def known(database: Database) -> list[Known]:
     """Steps of every sort at every location, in plans of different statuses."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
         locations = LocationRepository(connection, DEFAULT_CLINIC_ID)
         for number in (3, 4):
@@ -137,7 +137,7 @@ async def known(database: Database) -> list[Known]:
         )
         await stored_plan(database, plan)
         found += [Known(step, status, location) for step in plan.steps]
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await connection.execute(text("ANALYZE"))
     return found
 
@@ -153,7 +153,7 @@ def todays(now: datetime) -> Todays:
 async def page(
     database: Database, now: datetime, *, limit: int = ALL, after: Any = None, **which: Any
 ) -> list[WaitingStep]:
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, DEFAULT_CLINIC_ID)
         wanted = WorklistFilter(**{"statuses": OPEN, **which})
         return await worklist.page(wanted, todays(now), after=after, limit=limit)
@@ -288,7 +288,7 @@ async def test_counts_are_those_of_the_lists(database: Database, known: list[Kno
     now = datetime(2027, 3, 10, 10, 30, tzinfo=UTC)
     which = WorklistFilter(statuses=OPEN, until=BASE)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, DEFAULT_CLINIC_ID)
         counted = await worklist.counts(which, todays(now), first=BASE)
 
@@ -313,7 +313,7 @@ async def test_a_restriction_is_nobodys_work(database: Database, known: list[Kno
 async def test_another_clinics_steps_are_not_listed(database: Database, known: list[Known]) -> None:
     await other_clinic(database)
 
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, OTHER_CLINIC_ID)
         which, days = WorklistFilter(statuses=OPEN), Todays(BASE, {})
         assert await worklist.page(which, days, limit=10) == []
@@ -380,7 +380,7 @@ async def explained(database: Database, which: dict[str, Any]) -> str:
     [(sql, parameters)] = sent
     is_postgresql = engine.dialect.name == "postgresql"
     how = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"
-    async with database.reading() as connection:
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
         if is_postgresql:
             await connection.execute(text("SET enable_sort = off"))
         rows = await connection.exec_driver_sql(f"{how} {sql}", parameters)

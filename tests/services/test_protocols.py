@@ -25,7 +25,7 @@ NOW = datetime(2027, 1, 4, 16, 0, tzinfo=UTC)
 @pytest.fixture
 async def ctx(database: Database) -> AsyncIterator[Context]:
     """The surroundings of one change."""
-    async with database.writing() as connection:
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
         yield Context(connection, DEFAULT_CLINIC_ID, "local", NOW, grant=UNRESTRICTED)
 
 

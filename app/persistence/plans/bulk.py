@@ -119,9 +119,18 @@ class BulkRepository:
         names = [name for name, _ in statement.parameters]
         connection = (await self._connection.get_raw_connection()).driver_connection
         assert connection is not None  # noqa: S101 - an open connection has a driver's
+        table, listed = row.__tablename__, ", ".join(names)
+        # Row-level security takes no COPY: rows are copied beside the table, then inserted.
+        beside = f"copied_{table}"
         try:
-            await connection.copy_records_to_table(
-                row.__tablename__, records=ordered, columns=names
+            await connection.execute(
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {beside} (LIKE {table})"
+                " ON COMMIT DELETE ROWS"
+            )
+            await connection.copy_records_to_table(beside, records=ordered, columns=names)
+            await connection.execute(
+                f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {beside};"  # noqa: S608 # our names
+                f" TRUNCATE {beside}"
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             kind = IntegrityError if _is_taken(error) else DBAPIError
