@@ -2,7 +2,10 @@
 # neither pip's leftovers nor anything that is not needed to run reaches the image.
 #
 #   docker build -t regimen .
-#   docker run -p 8000:8000 -v regimen:/var/lib/regimen regimen
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+#     -p 127.0.0.1:8000:8000 -v regimen:/var/lib/regimen regimen
+#
+# Nothing is written but the volume (on SQLite) and /tmp (figures that processes share).
 
 FROM python:3.11-slim AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -1,12 +1,21 @@
 """Documentation pages: they work without internet, under a strict policy."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from app.__main__ import COMMANDS
+from app.api import docs
+from app.settings import Settings
 from tests.client import Client
 
-PAGES = ["/docs", "/redoc", "/guide", "/guide/bulk", "/guide/protocols"]
+GUIDE = Path(docs.__file__).with_name("guide")
+
+PAGES = [
+    *("/docs", "/redoc", "/guide"),
+    *sorted(f"/guide/{path.stem}" for path in GUIDE.glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -60,3 +69,28 @@ async def test_who_comes_by_hand_is_led_to_the_guide(api: Client) -> None:
     answer = await api.get("/")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/guide")
+
+
+async def test_every_page_of_the_guide_can_be_found_from_the_first(api: Client) -> None:
+    first = (await api.get("/guide")).text
+
+    pages = {path.stem for path in GUIDE.glob("*.md")} - {"index"}
+    assert {page for page in pages if f'href="/guide/{page}"' not in first} == set()
+
+
+async def test_nothing_is_called_compliant(api: Client) -> None:
+    text = (await api.get("/guide/safeguards")).text
+
+    assert "supports" in text
+    assert "compliant" not in text
+
+
+@pytest.mark.parametrize("page", ["production", "threats"])
+def test_what_the_guide_names_exists(page: str) -> None:
+    text = (GUIDE / f"{page}.md").read_text("utf-8")
+
+    known = Settings.__dataclass_fields__.keys()
+    settings = {name.lower() for name in re.findall(r"REGIMEN_([A-Z_]+)", text)}
+    commands = set(re.findall(r"python -m app ([a-z]+)", text))
+    assert settings <= known
+    assert commands <= COMMANDS.keys()
