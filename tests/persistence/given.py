@@ -147,7 +147,7 @@ def a_plan(number: int = 100, **fields: Any) -> PlanRecord:
 
 def a_revision(revision: int = 1, **fields: Any) -> RevisionRecord:
     """A revision without moves."""
-    record = RevisionRecord(revision=revision, at=NOW, actor="local", moves=[], snapshot={"a": 1})
+    record = RevisionRecord(revision=revision, at=NOW, actor="local", moves=[])
     return replace(record, **fields)
 
 

@@ -24,6 +24,7 @@ from app.persistence.plans.records import (
     PlanNotFound,
     PlanRecord,
     PlanView,
+    RevisionNotFound,
 )
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import view_data, view_from_data
@@ -231,7 +232,9 @@ async def test_a_change_is_one_more_revision(database: Database) -> None:
         revisions = await plans.revisions(PLAN, limit=10)
         assert [revision.revision for revision in revisions] == [2, 1]
         assert revisions[0].reason == "later\nplease"
-        assert revisions[1].snapshot == {"revision": 1}
+        assert await plans.snapshot(PLAN, 1) == {"revision": 1}
+        with pytest.raises(RevisionNotFound):
+            await plans.snapshot(PLAN, 3)
         assert [r.revision for r in await plans.revisions(PLAN, before=2, limit=10)] == [1]
         events = await EventRepository(connection, DEFAULT_CLINIC_ID).page(after=0, limit=10)
         assert [event_.number for event_ in events] == [1, 2]

@@ -18,6 +18,10 @@ class PlanNotFound(DomainError):
     """There is no such plan in this clinic."""
 
 
+class RevisionNotFound(DomainError):
+    """The plan has no such revision."""
+
+
 class PlanChangedMeanwhile(DomainError):
     """The plan was changed by somebody else after it was read."""
 
@@ -57,7 +61,7 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionRecord:
-    """What made a revision: who, when, why, with which change, and the plan it gave."""
+    """What made a revision: who, when, why, with which change, and what moved."""
 
     revision: int
     at: datetime
@@ -65,7 +69,6 @@ class RevisionRecord:
     reason: str | None = None
     change: JsonObject | None = None
     moves: JsonList
-    snapshot: JsonObject
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from app.persistence.plans.records import (
     PlanRecord,
     PlanSummary,
     PlanView,
+    RevisionNotFound,
     RevisionRecord,
 )
 from app.persistence.plans.rows import (
@@ -157,6 +158,20 @@ class PlanRepository:
         if not rows:
             await self.view(plan_id)
         return rows
+
+    async def snapshot(self, plan_id: UUID, revision: int) -> JsonObject:
+        """The plan as a revision gave it that is no longer the last. Raises RevisionNotFound."""
+        found = await self._connection.execute(
+            select(PlanRevisionRow.snapshot).where(
+                PlanRevisionRow.clinic_id == self._clinic_id,
+                PlanRevisionRow.plan_id == plan_id,
+                PlanRevisionRow.revision == revision,
+            )
+        )
+        snapshot: JsonObject | None = found.scalar_one_or_none()
+        if snapshot is None:
+            raise RevisionNotFound("the plan has no such revision")
+        return snapshot
 
     async def posted(self, plan_id: UUID) -> tuple[JsonObject, ...]:
         """What was posted to a plan, from its making on."""

@@ -68,8 +68,8 @@ def plan_row(clinic_id: UUID, plan: PlanRecord, *, without: frozenset[str] = fro
 
 
 def revision_row(clinic_id: UUID, plan_id: UUID, revision: RevisionRecord) -> Values:
-    """The row of one revision."""
-    return {"clinic_id": clinic_id, "plan_id": plan_id, **values_of(revision)}
+    """The row of one revision. The plan it gave is kept in it once there is a later one."""
+    return {"clinic_id": clinic_id, "plan_id": plan_id, "snapshot": {}, **values_of(revision)}
 
 
 def event_rows(clinic_id: UUID, events: Sequence[NewEvent], *, first: int = 1) -> list[Values]:

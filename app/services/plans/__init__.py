@@ -9,17 +9,13 @@ from app.persistence.plans.records import (
     PlanNotFound,
     PlanSummary,
     PlanView,
+    RevisionNotFound,
     StepView,
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
 from app.services.plans.bulk import AskedPlan, MadePlan, OvertakenMeanwhile, create_plans
 from app.services.plans.changing import change_plan, preview_change
-from app.services.plans.history import (
-    Revision,
-    RevisionNotFound,
-    list_revisions,
-    read_revision,
-)
+from app.services.plans.history import Revision, list_revisions, read_revision
 from app.services.plans.loading import LocationNotNamed, VersionNotUsable
 from app.services.plans.planning import InvalidPlan, PlannedPlan, ScheduleConflict
 from app.services.plans.posting import InvalidChange

@@ -102,7 +102,6 @@ async def store(
         reason=reason,
         change=dict(worked_out.change),
         moves=[move_to_data(move, str(changed.ids[move.id])) for move in changed.moves],
-        snapshot={},
     )
     await PlanRepository(ctx.connection, ctx.clinic_id).save(
         changed.record,

@@ -100,5 +100,4 @@ def _undone_revision(posted: Sequence[Entry], wanted: set[str]) -> int | None:
 
 async def _steps_before(ctx: Context, plan: PlanRecord, revision: int) -> tuple[PlannedStep, ...]:
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
-    found = await plans.revisions(plan.id, before=revision, limit=1)
-    return record_of(view_from_data(found[0].snapshot)).steps
+    return record_of(view_from_data(await plans.snapshot(plan.id, revision - 1))).steps

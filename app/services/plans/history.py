@@ -5,17 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.errors import DomainError
 from app.persistence.plans.records import PlanView, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import view_from_data
 from app.services.context import Context
 from app.services.listing import Listed, page_of
 from app.services.plans.reading import ReadPlan
-
-
-class RevisionNotFound(DomainError):
-    """The plan has no such revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +40,7 @@ async def read_revision(ctx: Context, plan_id: UUID, revision: int) -> ReadPlan:
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     view: PlanView = await plans.view(plan_id)
     if revision != view.revision:
-        found = await plans.revisions(plan_id, before=revision + 1, limit=1)
-        if not found or found[0].revision != revision:
-            raise RevisionNotFound("the plan has no such revision")
-        view = view_from_data(found[0].snapshot)
+        view = view_from_data(await plans.snapshot(plan_id, revision))
     return ReadPlan(view, ctx.today(view.time_zone))
 
 

@@ -118,7 +118,6 @@ def first_revision(ctx: Context, planned: PlannedPlan) -> RevisionRecord:
         actor=ctx.actor,
         change=planned.posted,
         moves=[],
-        snapshot={},
     )
 
 

@@ -136,7 +136,6 @@ async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]
         reason="looked at again",
         change={"as_of": stored.basis.today.isoformat(), "changes": [], "corrects": []},
         moves=[],
-        snapshot={},
     )
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     await plans.save(after, revision, [], read_revision=before.revision, superseded=stored.snapshot)
