@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from app.domain.documents import document_to_data
+from app.domain.permissions import Role
 from app.services.library import library_protocol
+from tests.api.given_callers import headers
 from tests.api.given_changes import Living, have_protocol, living
 from tests.api.given_plans import ANKLE, START, Data, Desk, days_of, faults_of, good
 
@@ -270,6 +272,23 @@ async def test_several_starts_are_begun_or_dismissed_one_by_one(desk: Desk) -> N
     assert [start["protocol"] for start in plan.plan["starts"]] == ["series"]
     await plan.change({"type": "dismiss_start", "step": "gate"})
     assert plan.plan["starts"] == []
+
+
+async def test_the_front_desk_begins_what_was_decided_and_a_clinician_dismisses_it(
+    own_desk: Desk,
+) -> None:
+    plan = await decided_ladder(own_desk, "left")
+    request = next(s["request"] for s in plan.plan["starts"] if s["protocol"] == "next")
+    front_desk = await headers(own_desk.app, Role.FRONT_DESK)
+
+    made = await own_desk.api.post("/v1/plans", json=request, headers=front_desk)
+    dismiss = {"changes": [{"type": "dismiss_start", "step": "gate"}]}
+    refused = await own_desk.api.post(
+        f"{plan.url}/changes/preview", json=dismiss, headers=front_desk
+    )
+
+    assert made.status_code == 201, made.text
+    assert (refused.status_code, refused.json()["type"]) == (403, "not-permitted")
 
 
 async def test_a_decision_taken_at_creation_starts_what_it_starts(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from app.domain.checks import Difference, differences
 from app.domain.documents import parse_protocol
 from tests.domain.given_documents import Data, after, document, sample, step
+from tests.domain.given_including import expanded, whole
 
 
 def compared(old: Data, new: Data) -> tuple[Difference, ...]:
@@ -25,6 +26,19 @@ def changed(**bounds: Any) -> Data:
 
 def test_equal_versions_do_not_differ() -> None:
     assert compared(sample("protocol-format-1"), sample("protocol-format-1")) == ()
+
+
+def test_what_is_included_is_compared_as_it_was_written_too() -> None:
+    part = {"key": "a", "protocol": "small", "version": "1.0.0"}
+    small = document(step("session"))
+
+    old = expanded(whole(part), small).document
+    new = expanded(whole(part | {"title": "First"}), small).document
+
+    assert [difference.text for difference in differences(old, new)] == [
+        "protocol: include a title is new: 'First'",
+        "step 'a_session': title is 'First: Step session' instead of 'Step session'",
+    ]
 
 
 def test_another_version_number_is_no_difference() -> None:

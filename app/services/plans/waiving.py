@@ -6,6 +6,7 @@ from app.domain.engine import waivable_elements, waiver_role
 from app.domain.errors import Fault
 from app.domain.permissions import Grant, NotPermitted, Right
 from app.domain.plans.changes import Change, Decide, Waive
+from app.domain.plans.step_changes import CloseStart
 from app.domain.problem import Problem
 from app.domain.rules import Rule
 
@@ -31,6 +32,8 @@ def refuse_unpermitted(grant: Grant, changes: Iterable[Change], rules: Iterable[
         match change:
             case Decide() if not grant.may(Right.DECIDE):
                 raise NotPermitted("only a clinician may take a decision")
+            case CloseStart(_, _, None) if not grant.may(Right.DECIDE):
+                raise NotPermitted("only a clinician may dismiss what a decision started")
             case Waive(element) if not grant.may_waive_as(waiver_role(element, rules)):
                 role = waiver_role(element, rules)
                 raise NotPermitted(f"only the role {role} may set this aside")
