@@ -120,7 +120,7 @@ async def a_sender(
 @pytest.fixture
 async def sender(database_url: str) -> AsyncIterator[Sender]:
     """A sender who tries three times, an hour apart."""
-    async with a_sender(database_url, waits=(HOUR, HOUR), seconds=0.5) as found:
+    async with a_sender(database_url, waits=(HOUR, HOUR), seconds=2) as found:
         yield found
 
 

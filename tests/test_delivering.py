@@ -80,9 +80,11 @@ async def test_only_chosen_types_are_sent_and_only_from_the_making_on(
 
     await sender.send()
 
-    paths = [(message.path, message.data.get("revision")) for message in receiver.accepted]
+    of_plans = [message for message in receiver.accepted if "plan_id" in message.data]
+    paths = [(message.path, message.data["revision"]) for message in of_plans]
+    assert len(receiver.accepted) > len(of_plans), "all types means those of webhooks too"
     assert [revision for path, revision in paths if path == "/moved"] == [4]
-    assert [revision for path, revision in paths if path == "/all"][-2:] == [4, 5]
+    assert [revision for path, revision in paths if path == "/all"] == [4, 5]
 
 
 @pytest.mark.parametrize(
@@ -290,6 +292,53 @@ async def test_a_receiver_that_is_gone_is_left_alone(sender: Sender) -> None:
 
     found = await sender.ask("GET", f"/v1/webhooks/{webhook['id']}")
     assert (found["disabled_because"], len(receiver.received)) == ("gone", 1)
+
+
+async def test_what_lies_behind_has_no_time_of_its_own_until_it_is_first(
+    sender: Sender,
+) -> None:
+    async with receiving(lambda _: 503) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen(3)
+        await sender.send()
+        blocked = await sender.deliveries(webhook)
+        receiver.behave = lambda it: 200 if it.data["revision"] == 1 else HANG
+        await sender.send(later=2 * HOUR)
+
+    moved_up = await sender.deliveries(webhook)
+    assert [one["next_at"] is None for one in blocked] == [False, True, True]
+    assert [one["attempts"] for one in moved_up] == [2, 1, 0]
+    assert [one["next_at"] is None for one in moved_up] == [True, False, True]
+
+
+async def test_what_is_replayed_goes_before_what_waits_in_its_plan(sender: Sender) -> None:
+    async with receiving() as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen()
+        await sender.send()
+        receiver.behave = lambda _: 503
+        await sender.happen()
+        await sender.send()
+        receiver.behave = lambda _: 200
+        first, _ = await sender.deliveries(webhook)
+
+        path = f"/v1/webhooks/{webhook['id']}/deliveries/{first['event_number']}/replay"
+        await sender.ask("POST", path)
+        await sender.send(later=2 * HOUR)
+
+    assert revisions(receiver.accepted) == [1, 1, 2]
+
+
+async def test_a_webhook_forgotten_while_it_is_tried_is_no_trouble(sender: Sender) -> None:
+    async with receiving(lambda _: HANG) as receiver:
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen()
+        await sender.deliverer.work()
+
+        await sender.ask("DELETE", f"/v1/webhooks/{webhook['id']}")
+        await sender.deliverer.settle()
+
+        assert await sender.deliverer.work() is False
 
 
 async def test_a_receiver_is_not_flooded(sender: Sender, receiver: Receiver) -> None:

@@ -84,7 +84,7 @@ class DeliveryOut(Out):
     )
     attempts: int = Field(description="How often it was tried since it was queued or replayed.")
     next_at: Instant | None = Field(
-        description="When it may be tried next; what is before it in its plan goes first."
+        description="When it may be tried next; null behind what is before it in its plan."
     )
     queued_at: Instant = Field(description="When it was queued first.")
     finished_at: Instant | None = Field(description="When it arrived or was given up.")

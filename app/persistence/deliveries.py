@@ -34,6 +34,9 @@ from app.persistence.upserts import upsert
 TEST = "webhook_tested"
 
 
+_AGAIN = {"status": "waiting", "attempts": 0, "next_at": None, "finished_at": None}
+
+
 class DeliveryNotFound(DomainError):
     """The webhook has no delivery of this event."""
 
@@ -58,6 +61,7 @@ class ClaimedDelivery:
     """A delivery that only the claimant sends until ``until``; ``attempts`` counts this one."""
 
     event: EventRecord
+    subject_id: UUID
     attempts: int
     log: JsonList
     until: datetime
@@ -81,7 +85,12 @@ _OF_EVENT = and_(
 
 
 class DeliveryRepository:
-    """The deliveries of one webhook of one clinic."""
+    """The deliveries of one webhook of one clinic.
+
+    Of those that wait only the first of each subject has a time at which it may be tried; the
+    next gets one when it is done. So to find what may be tried costs the same however much waits.
+    Whoever queues or finishes holds the webhook, or what comes next might be overlooked.
+    """
 
     def __init__(self, connection: AsyncConnection, clinic_id: UUID, webhook_id: UUID) -> None:
         self._connection = connection
@@ -153,26 +162,28 @@ class DeliveryRepository:
         ]
         if types is not None:
             wanted.append(EventRow.type.in_(types))
-        return await self._queue(wanted, now)
+        return await self._queue(wanted, after=after, now=now)
 
     async def queue_one(self, number: int, *, now: datetime) -> None:
         """Queue one event, whether it was sent before or not."""
-        await self._queue([EventRow.clinic_id == self._clinic_id, EventRow.number == number], now)
+        which = [EventRow.clinic_id == self._clinic_id, EventRow.number == number]
+        await self._queue(which, after=number - 1, now=now)
 
     async def queue_dead(self, *, after: int, now: datetime) -> int:
         """Queue again what was given up; gives how many deliveries."""
         done = await self._connection.execute(
             update(DeliveryRow)
             .where(*self._own(), DeliveryRow.status == "dead", DeliveryRow.event_number > after)
-            .values(status="waiting", attempts=0, next_at=now, finished_at=None)
+            .values(**_AGAIN)
         )
+        await self._line_up(after=after, now=now)
         return done.rowcount
 
     async def hurry(self, *, now: datetime) -> None:
         """Try at once what waits."""
         await self._connection.execute(
             update(DeliveryRow)
-            .where(*self._own(), DeliveryRow.status == "waiting")
+            .where(*self._own(), DeliveryRow.next_at.is_not(None))
             .values(attempts=0, next_at=now)
         )
 
@@ -186,17 +197,22 @@ class DeliveryRepository:
         """
         due = (
             select(DeliveryRow.event_number)
-            .where(*self._own(), _is_next(now))
+            .where(*self._own(), DeliveryRow.next_at <= now)
             .order_by(DeliveryRow.next_at, DeliveryRow.event_number)
             .limit(limit)
-            .with_for_update(of=DeliveryRow, skip_locked=True)
+            .with_for_update(skip_locked=True)
             .cte("due")
         )
         rows = await self._connection.execute(
             update(DeliveryRow)
             .where(*self._own(), DeliveryRow.event_number.in_(select(due.c.event_number)))
             .values(next_at=until, attempts=DeliveryRow.attempts + 1)
-            .returning(DeliveryRow.event_number, DeliveryRow.attempts, DeliveryRow.log)
+            .returning(
+                DeliveryRow.event_number,
+                DeliveryRow.subject_id,
+                DeliveryRow.attempts,
+                DeliveryRow.log,
+            )
         )
         taken = {row.event_number: row for row in rows}
         if not taken:
@@ -207,12 +223,33 @@ class DeliveryRepository:
             .order_by(EventRow.number)
         )
         return tuple(
-            ClaimedDelivery(event, taken[event.number].attempts, taken[event.number].log, until)
+            ClaimedDelivery(event, claim.subject_id, claim.attempts, claim.log, until)
             for event in (EventRecord(*row) for row in events)
+            for claim in (taken[event.number],)
         )
 
-    async def finish(self, claimed: ClaimedDelivery, **values: Any) -> bool:
-        """Note what became of an attempt; false if somebody else took the delivery over."""
+    async def put_off(self, claimed: ClaimedDelivery, *, log: JsonList, until: datetime) -> None:
+        """Try again later, unless somebody else took the delivery over."""
+        await self._note(claimed, log=log, next_at=until)
+
+    async def finish(
+        self, claimed: ClaimedDelivery, status: str, *, log: JsonList, now: datetime
+    ) -> None:
+        """Be done with a delivery, and let the next of its subject go, unless taken over."""
+        ended = {"status": status, "next_at": None, "finished_at": now}
+        if await self._note(claimed, log=log, **ended):
+            following = select(func.min(DeliveryRow.event_number)).where(
+                *self._own(),
+                DeliveryRow.subject_id == claimed.subject_id,
+                DeliveryRow.status == "waiting",
+            )
+            await self._connection.execute(
+                update(DeliveryRow)
+                .where(*self._own(), DeliveryRow.event_number == following.scalar_subquery())
+                .values(next_at=now)
+            )
+
+    async def _note(self, claimed: ClaimedDelivery, **values: Any) -> bool:
         done = await self._connection.execute(
             update(DeliveryRow)
             .where(
@@ -231,7 +268,7 @@ class DeliveryRepository:
             DeliveryRow.webhook_id == self._webhook_id,
         )
 
-    async def _queue(self, wanted: list[ColumnElement[bool]], now: datetime) -> int:
+    async def _queue(self, wanted: list[ColumnElement[bool]], *, after: int, now: datetime) -> int:
         columns = {
             "clinic_id": EventRow.clinic_id,
             "webhook_id": literal(self._webhook_id, DeliveryRow.webhook_id.type),
@@ -239,36 +276,41 @@ class DeliveryRepository:
             "subject_id": func.coalesce(EventRow.plan_id, EventRow.patient_id, EventRow.id),
             "status": literal("waiting"),
             "attempts": literal(0),
-            "next_at": literal(now, DeliveryRow.next_at.type),
             "log": literal([], DeliveryRow.log.type),
             "queued_at": literal(now, DeliveryRow.queued_at.type),
         }
         new = upsert(self._connection.dialect.name, DeliveryRow).from_select(
             [*columns], select(*columns.values()).where(*wanted)
         )
-        again = {"status": "waiting", "attempts": 0, "next_at": now, "finished_at": None}
         done = await self._connection.execute(
             new.on_conflict_do_update(
-                index_elements=["clinic_id", "webhook_id", "event_number"], set_=again
+                index_elements=["clinic_id", "webhook_id", "event_number"], set_=_AGAIN
             )
         )
+        await self._line_up(after=after, now=now)
         return done.rowcount
 
-
-def _is_next(now: datetime) -> ColumnElement[bool]:
-    """Whether a delivery may be tried, and none before it of the same subject waits."""
-    earlier = aliased(DeliveryRow)
-    return and_(
-        DeliveryRow.status == "waiting",
-        DeliveryRow.next_at <= now,
-        ~exists().where(
+    async def _line_up(self, *, after: int, now: datetime) -> None:
+        """Let the first of each subject be tried, and nothing behind it, from a number on."""
+        earlier = aliased(DeliveryRow)
+        is_behind = exists().where(
             earlier.clinic_id == DeliveryRow.clinic_id,
             earlier.webhook_id == DeliveryRow.webhook_id,
             earlier.subject_id == DeliveryRow.subject_id,
             earlier.status == "waiting",
             earlier.event_number < DeliveryRow.event_number,
-        ),
-    )
+        )
+        waiting = (*self._own(), DeliveryRow.event_number > after, DeliveryRow.status == "waiting")
+        await self._connection.execute(
+            update(DeliveryRow)
+            .where(*waiting, DeliveryRow.next_at.is_not(None), is_behind)
+            .values(next_at=None)
+        )
+        await self._connection.execute(
+            update(DeliveryRow)
+            .where(*waiting, DeliveryRow.next_at.is_(None), ~is_behind)
+            .values(next_at=now)
+        )
 
 
 async def webhooks_with_due(
@@ -282,7 +324,7 @@ async def webhooks_with_due(
             exists().where(
                 DeliveryRow.clinic_id == WebhookRow.clinic_id,
                 DeliveryRow.webhook_id == WebhookRow.id,
-                _is_next(now),
+                DeliveryRow.next_at <= now,
             ),
         )
         .order_by(WebhookRow.clinic_id, WebhookRow.id)

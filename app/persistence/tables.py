@@ -669,7 +669,10 @@ class DeliveryRow(Row):
     attempts: Mapped[int]
     """How often it was tried since it was queued, or replayed."""
     next_at: Mapped[datetime | None]
-    """When it may be tried next; while somebody is trying, when another may take it over."""
+    """When it may be tried next; while somebody is trying, when another may take it over.
+
+    None while it waits behind another of its subject.
+    """
     log: Mapped[JsonList]
     """The latest attempts."""
     queued_at: Mapped[datetime]
@@ -679,7 +682,7 @@ class DeliveryRow(Row):
         _of("webhooks", "webhook_id"),
         _of("events", "event_number", key=("number",)),
         _one_of("status", DELIVERY_STATUSES),
-        CheckConstraint("(status = 'waiting') = (next_at IS NOT NULL)", name="waits_for_a_time"),
+        CheckConstraint("next_at IS NULL OR status = 'waiting'", name="waits_for_a_time"),
         Index(None, "clinic_id", "webhook_id", "status", "event_number"),
         _where(
             "ix_deliveries_in_order",
@@ -688,7 +691,9 @@ class DeliveryRow(Row):
             "subject_id",
             "event_number",
         ),
-        _where("ix_deliveries_next", "status = 'waiting'", "webhook_id", "next_at"),
+        _where(
+            "ix_deliveries_next", "next_at IS NOT NULL", "webhook_id", "next_at", "event_number"
+        ),
     )
 
 

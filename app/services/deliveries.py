@@ -18,7 +18,12 @@ from app.persistence.deliveries import (
     webhooks_with_due,
 )
 from app.persistence.events import EventRecord
-from app.persistence.webhooks import WebhookRecord, WebhookRepository, webhooks_behind
+from app.persistence.webhooks import (
+    WebhookNotFound,
+    WebhookRecord,
+    WebhookRepository,
+    webhooks_behind,
+)
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
@@ -95,7 +100,7 @@ async def test_webhook(ctx: Context, webhook_id: UUID) -> DeliveryRecord:
 
     Raises WebhookNotFound or WebhookDisabled.
     """
-    await _enabled(ctx, webhook_id, hold=True)
+    await _enabled(ctx, webhook_id)
     number = await events.append(
         ctx, EventType.WEBHOOK_TESTED, data={"webhook_id": str(webhook_id)}
     )
@@ -175,18 +180,36 @@ async def finish_attempt(
     A webhook that is gone, or where nothing has arrived for days, is disabled.
     """
     webhooks = WebhookRepository(ctx.connection, ctx.clinic_id)
+    try:
+        await webhooks.get(webhook_id, hold=True)
+    except WebhookNotFound:
+        return
     because = None
     if attempt.arrived:
         await webhooks.note_success(webhook_id)
     else:
         await webhooks.note_failure(webhook_id, now=ctx.real_now)
         because = await _disabled(ctx, webhooks, webhook_id, attempt)
-    log = [*claimed.log, _logged(attempt)][-LOGGED_ATTEMPTS:]
-    outcome = _outcome(ctx, attempt, wait)
-    await _deliveries(ctx, webhook_id).finish(claimed, log=log, **outcome)
+    await _note(ctx, _deliveries(ctx, webhook_id), claimed, attempt, wait)
     if because is not None:
         data = {"webhook_id": str(webhook_id), "because": because.value}
         await events.append(ctx, EventType.WEBHOOK_DISABLED, data=data)
+
+
+async def _note(
+    ctx: Context,
+    deliveries: DeliveryRepository,
+    claimed: ClaimedDelivery,
+    attempt: Attempt,
+    wait: timedelta | None,
+) -> None:
+    log = [*claimed.log, _logged(attempt)][-LOGGED_ATTEMPTS:]
+    if attempt.arrived:
+        await deliveries.finish(claimed, DeliveryStatus.DELIVERED, log=log, now=ctx.real_now)
+    elif wait is None:
+        await deliveries.finish(claimed, DeliveryStatus.DEAD, log=log, now=ctx.real_now)
+    else:
+        await deliveries.put_off(claimed, log=log, until=ctx.real_now + wait)
 
 
 async def _disabled(
@@ -213,13 +236,6 @@ def wait_after(attempts: int, waits: tuple[timedelta, ...], *, chance: float) ->
     return waits[attempts - 1] * (0.8 + 0.4 * chance)
 
 
-def _outcome(ctx: Context, attempt: Attempt, wait: timedelta | None) -> dict[str, Any]:
-    if not attempt.arrived and wait is not None:
-        return {"next_at": ctx.real_now + wait}
-    status = DeliveryStatus.DELIVERED if attempt.arrived else DeliveryStatus.DEAD
-    return {"status": status.value, "next_at": None, "finished_at": ctx.real_now}
-
-
 def _logged(attempt: Attempt) -> dict[str, Any]:
     return {
         "at": attempt.at.isoformat(timespec="milliseconds"),
@@ -229,8 +245,9 @@ def _logged(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-async def _enabled(ctx: Context, webhook_id: UUID, *, hold: bool = False) -> WebhookRecord:
-    webhook = await WebhookRepository(ctx.connection, ctx.clinic_id).get(webhook_id, hold=hold)
+async def _enabled(ctx: Context, webhook_id: UUID) -> WebhookRecord:
+    """The webhook, held until commit."""
+    webhook = await WebhookRepository(ctx.connection, ctx.clinic_id).get(webhook_id, hold=True)
     if not webhook.enabled:
         raise WebhookDisabled("the webhook is disabled")
     return webhook

@@ -13,6 +13,7 @@ depends_on: str | Sequence[str] | None = None
 INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 DOCUMENT = sa.JSON(none_as_null=True)
 WAITING = sa.text("status = 'waiting'")
+NEXT = sa.text("next_at IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -67,7 +68,7 @@ def upgrade() -> None:
             "status IN ('waiting', 'delivered', 'dead')", name=op.f("ck_deliveries_status")
         ),
         sa.CheckConstraint(
-            "(status = 'waiting') = (next_at IS NOT NULL)",
+            "next_at IS NULL OR status = 'waiting'",
             name=op.f("ck_deliveries_waits_for_a_time"),
         ),
         sa.ForeignKeyConstraint(
@@ -99,9 +100,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_next",
         "deliveries",
-        ["clinic_id", "webhook_id", "next_at"],
-        sqlite_where=WAITING,
-        postgresql_where=WAITING,
+        ["clinic_id", "webhook_id", "next_at", "event_number"],
+        sqlite_where=NEXT,
+        postgresql_where=NEXT,
     )
 
 
