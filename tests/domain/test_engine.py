@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.calendars import Absence, Calendar
 from app.domain.engine import apply_remedy, bookable_days, find_options, solve, why_not
-from app.domain.facts import Anchor, Commitment, OccurrenceId, Performed, Waiver
+from app.domain.facts import Anchor, Commitment, OccurrenceId, Performed, Pinned, Waiver
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import Count, Repeat, StepReference
@@ -19,7 +19,7 @@ from app.domain.rules import (
     SameDay,
     StepSelector,
 )
-from app.domain.schedules import AskSkip, AskWaiver, Conflict, Schedule
+from app.domain.schedules import AskAnchor, AskSkip, AskWaiver, Conflict, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
 
@@ -112,6 +112,21 @@ def test_a_fact_takes_part_in_a_conflict_though_its_day_had_been_given_out() -> 
     conflict = _conflict(given)
 
     assert _elements(conflict) == ["fact:session", "timing:check.latest", "as_of"]
+
+
+def test_a_conflict_names_the_day_asked_of_an_anchor_that_would_else_stay_in_the_past() -> None:
+    given = problem(
+        step("check", after(0, 7, 14)),
+        as_of=date(2027, 3, 5),
+        kept=(kept("session", date(2027, 3, 3)),),
+        pinned=(Pinned(OccurrenceId("check"), date(2027, 4, 20)),),
+    )
+
+    conflict = _conflict(given)
+
+    assert _elements(conflict) == ["pin:check", "anchor:session", "timing:check.latest"]
+    asked = [option.remedy for option in find_options(given, conflict)]
+    assert AskAnchor(date(2027, 4, 6)) in asked
 
 
 def test_of_two_equal_rules_a_conflict_names_the_same_in_whatever_order_they_come() -> None:

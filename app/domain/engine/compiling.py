@@ -15,6 +15,7 @@ from app.domain.engine.shifts import (
     inverse,
     value,
 )
+from app.domain.facts import Anchor, OccurrenceId
 from app.domain.problem import Problem
 from app.domain.protocols import Bounds, LatestIs, Protocol, Step, Unit
 
@@ -122,6 +123,14 @@ def _given_days(problem: Problem) -> Iterable[date]:
         yield from (day for day in (anchor.day, anchor.earliest_from, anchor.until) if day)
 
 
+def _range_of(anchor: Anchor) -> tuple[int, int]:
+    """The first and last day that the anchor may have, as ordinals."""
+    if anchor.day is not None:
+        return anchor.day.toordinal(), anchor.day.toordinal()
+    first = anchor.earliest_from.toordinal() if anchor.earliest_from else LOWEST
+    return first, anchor.until.toordinal() if anchor.until else first + SEARCH_DAYS
+
+
 def _extent(protocol: Protocol) -> int:
     """How far from the given days a plan can reach."""
     return 2 * SEARCH_DAYS + sum(_step_extent(step) for step in protocol.steps)
@@ -153,6 +162,7 @@ class Compilation:
     """One network: a frame, an expansion, and what is left out of it."""
 
     __slots__ = (
+        "_waived",
         "asked",
         "expansion",
         "frame",
@@ -171,6 +181,7 @@ class Compilation:
         self.frame, self.expansion, self.problem = frame, expansion, problem
         self.widened = {w.element: w.days for w in problem.waivers if w.days is not None}
         waived = frozenset(w.element for w in problem.waivers if w.days is None)
+        self._waived = waived
         self.left_out = left_out | waived if waived else left_out
         self.net = Network(frame.base, len(expansion.occurrences))
         self.performed = {
@@ -185,9 +196,9 @@ class Compilation:
             if fact.occurrence in expansion.by_id
         }
         self.asked: dict[int, list[tuple[int, int]]] = {}
-        self._ask()
+        wanted = self._ask()
         self.given = dict(self.performed)
-        self._hold()
+        self._hold(wanted)
 
     def omits(self, element: str) -> bool:
         """Whether an element is left out or waived."""
@@ -211,29 +222,32 @@ class Compilation:
             self._add_links(self.expansion.occurrences[index])
         return True
 
-    def _ask(self) -> None:
-        """Days people ask for: pins and the anchor, as ranges of ordinals."""
-        by_id = self.expansion.by_id
-        for pin in self.problem.pinned:
-            index = by_id.get(pin.occurrence)
-            if index is not None and not self.omits(f"pin:{pin.occurrence}"):
-                day = pin.on.toordinal()
-                self.asked.setdefault(index, []).append((day, day))
-        anchor = self.problem.anchor
-        if anchor is None or self.problem.postponed or self.omits(f"anchor:{anchor.occurrence}"):
-            return
-        index = by_id.get(anchor.occurrence)
-        if index is None:
-            return
-        if anchor.day is not None:
-            first = last = anchor.day.toordinal()
-        else:
-            first = anchor.earliest_from.toordinal() if anchor.earliest_from else LOWEST
-            last = anchor.until.toordinal() if anchor.until else first + SEARCH_DAYS
-        self.asked.setdefault(index, []).append((first, last))
+    def _ask(self) -> dict[int, list[tuple[int, int]]]:
+        """Days people ask for, pins and the anchor, as ranges of ordinals; also those left out."""
+        by_id, wanted = self.expansion.by_id, dict[int, list[tuple[int, int]]]()
 
-    def _hold(self) -> None:
-        """An undone step whose day has passed stays there, as if pinned, until a person acts."""
+        def ask(element: str, occurrence: OccurrenceId, first: int, last: int) -> None:
+            index = by_id.get(occurrence)
+            if index is not None:
+                wanted.setdefault(index, []).append((first, last))
+                if not self.omits(element):
+                    self.asked.setdefault(index, []).append((first, last))
+
+        for pin in self.problem.pinned:
+            day = pin.on.toordinal()
+            ask(f"pin:{pin.occurrence}", pin.occurrence, day, day)
+        anchor = self.problem.anchor
+        if anchor is not None and not self.problem.postponed:
+            first, last = _range_of(anchor)
+            ask(f"anchor:{anchor.occurrence}", anchor.occurrence, first, last)
+        return wanted
+
+    def _hold(self, wanted: dict[int, list[tuple[int, int]]]) -> None:
+        """An undone step whose day has passed stays there, as if pinned, until a person acts.
+
+        What is left out in looking for a conflict does not make a step stay: it would then bind.
+        """
+        facts = {fact.occurrence: fact.on.toordinal() for fact in self.problem.performed}
         for kept in self.problem.kept:
             index = self.expansion.by_id.get(kept.occurrence)
             day = kept.day.toordinal()
@@ -244,19 +258,20 @@ class Compilation:
             occurrence = self.expansion.occurrences[index]
             if not occurrence.floored or occurrence.undated is not None:
                 continue
-            wanted = self.asked.get(index, ())
-            if all(first <= day <= last for first, last in wanted) and not self._overtaken(
-                occurrence, day
-            ):
+            as_wanted = all(first <= day <= last for first, last in wanted.get(index, ()))
+            if as_wanted and not self._overtaken(occurrence, day, facts):
                 self.given[index] = day
 
-    def _overtaken(self, occurrence: Occurrence, day: int) -> bool:
+    def _overtaken(self, occurrence: Occurrence, day: int, facts: dict[OccurrenceId, int]) -> bool:
         """Whether a fact about a reference puts the window's earliest day after this one."""
         for link in occurrence.links:
-            if link.ref in self.performed and link.earliest is not None:
-                earliest = self.bound(link, "earliest", link.earliest)
-                if earliest is not None and value(earliest, self.performed[link.ref]) > day:
-                    return True
+            if link.ref is None or link.earliest is None:
+                continue
+            done = facts.get(self.expansion.occurrences[link.ref].id)
+            if done is None or f"{link.name}.earliest" in self._waived:
+                continue
+            if value(self._widen(link, "earliest", link.earliest), done) > day:
+                return True
         return False
 
     def _day_set(self, occurrence: Occurrence) -> int:
@@ -280,10 +295,12 @@ class Compilation:
         """A timing's bound, widened or left out as waivers say."""
         if not self.left_out and not self.widened:
             return shift
-        element = f"{link.name}.{edge}"
-        if element in self.left_out:
+        if f"{link.name}.{edge}" in self.left_out:
             return None
-        days = self.widened.get(element)
+        return self._widen(link, edge, shift)
+
+    def _widen(self, link: Link, edge: str, shift: Shift) -> Shift:
+        days = self.widened.get(f"{link.name}.{edge}")
         if days is None:
             return shift
         return chained(shift, -days if edge == "earliest" else days)

@@ -78,10 +78,13 @@ class Reading:
     def active(self, *elements: str) -> bool:
         """Whether all these elements are there: neither waived nor left out."""
         return not any(
-            (element in self._waived and self._waived[element] is None)
-            or (self.only is not None and element not in self.only)
+            self.waived(element) or (self.only is not None and element not in self.only)
             for element in elements
         )
+
+    def waived(self, element: str) -> bool:
+        """Whether a person has set this element aside wholly."""
+        return element in self._waived and self._waived[element] is None
 
     def widened(self, element: str) -> int:
         """The days by which an element is widened."""
@@ -91,11 +94,15 @@ class Reading:
         """The last day of a span, the day itself without one."""
         return day if node.step.span is None else self.clock.add(day, node.step.span)
 
-    def bound(self, link: Link, origin: int, side: str) -> int | None:
-        """The earliest or latest day a link gives from its reference's day, if there is one."""
+    def bound(self, link: Link, origin: int, side: str, *, whole: bool = False) -> int | None:
+        """The earliest or latest day a link gives from its reference's day, if there is one.
+
+        ``whole``: as if no element were left out.
+        """
         offset: Offset | None = getattr(link.bounds, side)
         element = f"{link.name}.{side}"
-        if offset is None or not self.active(element):
+        gone = self.waived(element) if whole else not self.active(element)
+        if offset is None or gone:
             return None
         day = self.clock.add(origin, offset, link.bounds.unit)
         return day + (-1 if side == "earliest" else 1) * self.widened(element)

@@ -327,7 +327,7 @@ def _placed_anew(reading: Reading, node: Node, day: date) -> bool:
             continue
         origin = reference.day.toordinal()
         origin = reading.end_of(reference, origin) if link.at_end else origin
-        earliest = reading.bound(link, origin, "earliest")
+        earliest = reading.bound(link, origin, "earliest", whole=True)
         if earliest is not None and earliest > day.toordinal():
             return True
     return False

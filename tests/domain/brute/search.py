@@ -360,8 +360,8 @@ def _window(reading: Reading, node: Node, days: Days) -> tuple[int | None, int, 
         return None
     target = reading.target(node.links[0], origin)
     low, high = max(earliest, default=None), min(latest, default=None)
-    if low is not None and high is not None and low > high:
-        return None
+    if low is not None and high is not None:
+        high = max(low, high)  # a deadline before the earliest day
     target = target if low is None else max(target, low)
     return low, target if high is None else min(target, high), high
 
