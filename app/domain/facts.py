@@ -124,13 +124,17 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class OtherStep:
-    """A step of another plan of the patient, fixed for this plan."""
+    """A step of another plan of the patient, fixed for this plan.
+
+    One that was ``performed`` is a fact; any other may be called off to make room.
+    """
 
     key: str
     day: date
     kind: str = "procedure"
     end: date | None = None
     agent: str | None = None
+    performed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,21 @@ class AskSkip:
 
 
 @dataclass(frozen=True, slots=True)
+class AskUnpin:
+    """Give back the day that a person chose for a step."""
+
+    occurrence: OccurrenceId
+
+
+@dataclass(frozen=True, slots=True)
+class AskCancelOther:
+    """Call off a step of another plan of the patient which stands in the way."""
+
+    plan: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskWaiver:
     """Widen one element by some days; ``days`` None sets it aside wholly."""
 
@@ -164,7 +179,7 @@ class AskWaiver:
     role: str
 
 
-Remedy = AskAnchor | AskPin | AskParameter | AskSkip | AskWaiver
+Remedy = AskAnchor | AskPin | AskParameter | AskSkip | AskUnpin | AskCancelOther | AskWaiver
 
 
 @dataclass(frozen=True, slots=True)

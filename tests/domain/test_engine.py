@@ -6,7 +6,16 @@ import pytest
 
 from app.domain.calendars import Absence, Calendar
 from app.domain.engine import apply_remedy, bookable_days, find_options, solve, why_not
-from app.domain.facts import Anchor, Commitment, OccurrenceId, Performed, Pinned, Waiver
+from app.domain.facts import (
+    Anchor,
+    Commitment,
+    OccurrenceId,
+    OtherPlan,
+    OtherStep,
+    Performed,
+    Pinned,
+    Waiver,
+)
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import Count, Repeat, StepReference
@@ -17,9 +26,18 @@ from app.domain.rules import (
     NoOverlap,
     OrderRule,
     SameDay,
+    Scope,
     StepSelector,
 )
-from app.domain.schedules import AskAnchor, AskSkip, AskWaiver, Conflict, Schedule
+from app.domain.schedules import (
+    AskAnchor,
+    AskCancelOther,
+    AskSkip,
+    AskUnpin,
+    AskWaiver,
+    Conflict,
+    Schedule,
+)
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
 
@@ -173,6 +191,40 @@ def test_an_order_is_never_widened_for_that_would_put_a_step_on_the_other_side()
 
     asked = [option.remedy for option in options if isinstance(option.remedy, AskWaiver)]
     assert not any(waiver.element == "rule:order" for waiver in asked)
+
+
+def test_a_day_that_a_person_chose_can_be_given_back() -> None:
+    given = problem(
+        step("check", after(5, 7, 9)),
+        pinned=(Pinned(OccurrenceId("check"), date(2027, 3, 25)),),
+    )
+
+    options = find_options(given, _conflict(given))
+
+    released = next(option for option in options if isinstance(option.remedy, AskUnpin))
+    assert released.text.startswith("give back the day chosen for check")
+    assert released.schedule is not None
+    assert released.schedule.day_of(OccurrenceId("check")) == date(2027, 3, 17)
+
+
+@pytest.mark.parametrize("performed", [False, True], ids=["planned", "performed"])
+def test_a_step_of_another_plan_can_be_called_off_unless_it_was_performed(
+    performed: bool,
+) -> None:
+    near = OtherStep("shot", date(2027, 3, 12), "injection", performed=performed)
+    far = OtherStep("shot/2", date(2027, 4, 12), "injection")
+    rule = MinGapOfKinds(
+        id="gap",
+        kinds=frozenset({"procedure", "injection"}),
+        offset=Offset.of_days(14),
+        scope=Scope.PATIENT,
+    )
+    given = problem(rules=(rule,), other_plans=(OtherPlan("knee", (near, far)),))
+
+    options = find_options(given, _conflict(given))
+
+    asked = [option.remedy for option in options if isinstance(option.remedy, AskCancelOther)]
+    assert asked == ([] if performed else [AskCancelOther("knee", "shot")])
 
 
 # -- reasons

@@ -393,5 +393,8 @@ class OptionOut(BaseModel):
 
     text: str = Field(description="What it does, in words.")
     request: dict[str, Any] = Field(description="The whole body to post.")
+    plan_id: UUID | None = Field(
+        default=None, description="The other plan whose changes take it; null: the same address."
+    )
     moves: list[MoveOut] = Field(description="Days given out that would change.")
     needs_role: str | None = Field(description="The role it needs; null is nobody's in particular.")

@@ -13,9 +13,11 @@ from app.api.problem_model import Problem
 from app.domain.facts import OccurrenceId
 from app.domain.schedules import (
     AskAnchor,
+    AskCancelOther,
     AskParameter,
     AskPin,
     AskSkip,
+    AskUnpin,
     AskWaiver,
     Option,
     Remedy,
@@ -24,7 +26,11 @@ from app.domain.schedules import (
 from app.services.plans import ScheduleConflict
 
 _OF_TIMING = re.compile(r"timing:([^\[]+?)(?:\[[0-9]+\])?\.(?:earliest|latest)")
+MAKES_ROOM = "makes room for another plan"
 WAIVED = "chosen from the ways out of a conflict"
+
+# What is asked of the plan itself.
+OwnRemedy = AskAnchor | AskPin | AskParameter | AskSkip | AskUnpin | AskWaiver
 
 
 class ScheduleConflictProblem(Problem):
@@ -69,8 +75,13 @@ def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
 
 
 def options_data(error: ScheduleConflict, body: Any) -> list[Mapping[str, Any]]:
-    """Ways out of a conflict, each the whole body to post."""
-    return [option_data(option, body, error) for option in error.options]
+    """Ways out of a conflict, each the whole body to post; one that asks for nothing is none."""
+    found = (option_data(option, body, error) for option in error.options)
+    return [option for option in found if _asks_for_something(option["request"])]
+
+
+def _asks_for_something(request: Mapping[str, Any]) -> bool:
+    return "protocol" in request or bool(request["changes"])
 
 
 def option_data(option: Option, body: Any, error: ScheduleConflict) -> Mapping[str, Any]:
@@ -83,6 +94,7 @@ def option_data(option: Option, body: Any, error: ScheduleConflict) -> Mapping[s
     return {
         "text": option.text,
         "request": request,
+        "plan_id": option.remedy.plan if isinstance(option.remedy, AskCancelOther) else None,
         "moves": [move_data(move, ids) for move in moves],
         "needs_role": option.remedy.role if isinstance(option.remedy, AskWaiver) else None,
     }
@@ -90,8 +102,15 @@ def option_data(option: Option, body: Any, error: ScheduleConflict) -> Mapping[s
 
 def remedied(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -> dict[str, Any]:
     """The body that asks for what an option says."""
+    if isinstance(remedy, AskCancelOther):
+        return {"reason": MAKES_ROOM, "changes": [{"type": "cancel", "step": remedy.step}]}
     if "protocol" not in body:
         return _changed(remedy, body, error)
+    return _created(remedy, body)
+
+
+def _created(remedy: OwnRemedy, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for the body of a new plan: one thing in it different."""
     changes = list(body.get("changes", ()))
     match remedy:
         case AskAnchor(day):
@@ -102,16 +121,16 @@ def remedied(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -
             return {**body, **kept, "parameters": {**body.get("parameters", {}), key: value}}
         case AskPin(occurrence, day):
             pin = {"type": "pin", "step": str(occurrence), "to": day.isoformat()}
-            others = [c for c in changes if c["type"] != "pin" or _spoken_of(c) != pin["step"]]
+            others = [c for c in changes if not _asks(c, str(occurrence), {})]
             return {**body, "changes": [*others, pin]}
         case AskSkip(occurrence):
             return {**body, "changes": [*changes, {"type": "skip", "step": str(occurrence)}]}
+        case AskUnpin(occurrence):
+            others = [c for c in changes if not _asks(c, str(occurrence), {})]
+            return {**body, "changes": others}
         case AskWaiver(element, days, _):
-            waiver: dict[str, Any] = {"type": "waive", "element": element, "reason": WAIVED}
-            if days is not None:
-                waiver["days"] = days
             others = [c for c in changes if c.get("element") != element]
-            return {**body, "changes": [*others, waiver]}
+            return {**body, "changes": [*others, _waived(element, days)]}
 
 
 def _without_what_is_gone(body: Mapping[str, Any], schedule: Schedule) -> dict[str, Any]:
@@ -130,7 +149,7 @@ def _spoken_of(change: Mapping[str, Any]) -> str | None:
     return None if found is None else found.group(1)
 
 
-def _changed(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -> dict[str, Any]:
+def _changed(remedy: OwnRemedy, body: Mapping[str, Any], error: ScheduleConflict) -> dict[str, Any]:
     """The same for a body of changes: one more change, in place of one that asked otherwise."""
     changes, steps = list(body.get("changes", ())), error.steps
     change: dict[str, Any]
@@ -152,12 +171,20 @@ def _changed(remedy: Remedy, body: Mapping[str, Any], error: ScheduleConflict) -
             changes = [c for c in changes if c not in asked]
         case AskSkip(occurrence):
             change = {"type": "skip", "step": str(occurrence)}
+        case AskUnpin(occurrence):
+            others = [c for c in changes if not _asks(c, str(occurrence), steps)]
+            if len(others) < len(changes):
+                return {**body, "changes": others}
+            change = {"type": "unpin", "step": str(occurrence)}
         case AskWaiver(element, days, _):
-            change = {"type": "waive", "element": element, "reason": WAIVED}
-            if days is not None:
-                change["days"] = days
+            change = _waived(element, days)
             changes = [c for c in changes if c.get("element") != element]
     return {**body, "changes": [*changes, change]}
+
+
+def _waived(element: str, days: int | None) -> dict[str, Any]:
+    widened = {} if days is None else {"days": days}
+    return {"type": "waive", "element": element, "reason": WAIVED, **widened}
 
 
 def _asks(change: Mapping[str, Any], occurrence: str | None, steps: Mapping[str, str]) -> bool:

@@ -211,7 +211,7 @@ def _washouts(compilation: Compilation, rule: Washout, days: Days) -> Iterator[V
 
 
 def _findings(compilation: Compilation, rule: Readiness, days: Days) -> Iterator[Violation]:
-    for event in sorted(compilation.problem.reported, key=lambda event: event.id):
+    for event in sorted(compilation.problem.reported, key=lambda event: (event.on, event.id)):
         if event.finding not in rule.findings or event.cleared_on is not None:
             continue
         for occurrence in washout_targets(compilation.expansion, rule):

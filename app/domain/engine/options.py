@@ -10,16 +10,18 @@ from app.domain.engine.occurrences import Expansion, Link, Occurrence, spoken
 from app.domain.engine.remedies import apply_remedy
 from app.domain.engine.scheduling import schedule_of
 from app.domain.engine.solutions import Question, best_solution, own_target
-from app.domain.facts import OccurrenceId
+from app.domain.facts import OccurrenceId, Pinned
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import ParameterType, Step
 from app.domain.rules import OrderRule, Rule
 from app.domain.schedules import (
     AskAnchor,
+    AskCancelOther,
     AskParameter,
     AskPin,
     AskSkip,
+    AskUnpin,
     AskWaiver,
     Conflict,
     Option,
@@ -86,6 +88,7 @@ class _Finder:
             *self._counts(),
             *self._alternatives(),
             *self._skips(),
+            *self._releases(),
             *self._waivers(),
         ):
             if remedy in remedies:
@@ -124,12 +127,10 @@ class _Finder:
                 yield AskAnchor(on_target)
 
     def _pin_days(self) -> Iterator[Remedy]:
-        for pin in self._problem.pinned:
-            element = f"pin:{pin.occurrence}"
-            if element in self._named:
-                for day in self._nearest(pin.occurrence, element, pin.on, pin.on):
-                    if day is not None:
-                        yield AskPin(pin.occurrence, day)
+        for pin in self._pinned():
+            for day in self._nearest(pin.occurrence, f"pin:{pin.occurrence}", pin.on, pin.on):
+                if day is not None:
+                    yield AskPin(pin.occurrence, day)
 
     def _nearest(
         self, occurrence: OccurrenceId, element: str, first: date, last: date
@@ -223,6 +224,20 @@ class _Finder:
             if (optional or occurrence.id in missed) and occurrence.id not in performed:
                 yield AskSkip(occurrence.id)
 
+    def _releases(self) -> Iterator[Remedy]:
+        """Days that hold the plan fast and can be given back: pins, and steps of other plans."""
+        for pin in self._pinned():
+            yield AskUnpin(pin.occurrence)
+        for plan in sorted(self._problem.other_plans, key=lambda plan: plan.id):
+            for step in plan.steps:
+                if f"other:{plan.id}/{step.key}" in self._named and not step.performed:
+                    yield AskCancelOther(plan.id, step.key)
+
+    def _pinned(self) -> list[Pinned]:
+        """The pins that take part."""
+        pins = sorted(self._problem.pinned, key=lambda pin: str(pin.occurrence))
+        return [pin for pin in pins if f"pin:{pin.occurrence}" in self._named]
+
     def _concerned_steps(self) -> list[Step]:
         return list({o.step.key: o.step for o in self._concerned}.values())
 
@@ -270,6 +285,10 @@ class _Finder:
                 text = f"{spoken(key)}: {spoken(str(value))}"
             case AskSkip(occurrence):
                 text = f"leave out {self._label(occurrence)}"
+            case AskUnpin(occurrence):
+                text = f"give back the day chosen for {self._label(occurrence)}"
+            case AskCancelOther(_, step):
+                text = f"call off {spoken(step)} of another plan"
             case AskWaiver(element, None, role):
                 text = f"set aside {element}; needs the role {role}"
             case AskWaiver(element, days, role):

@@ -4,9 +4,18 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from app.domain.engine.queries import forced
-from app.domain.facts import Skipped, Waiver
+from app.domain.facts import OtherPlan, Skipped, Waiver
 from app.domain.problem import Problem
-from app.domain.schedules import AskAnchor, AskParameter, AskPin, AskSkip, AskWaiver, Remedy
+from app.domain.schedules import (
+    AskAnchor,
+    AskCancelOther,
+    AskParameter,
+    AskPin,
+    AskSkip,
+    AskUnpin,
+    AskWaiver,
+    Remedy,
+)
 
 
 def apply_remedy(problem: Problem, remedy: Remedy) -> Problem:
@@ -24,6 +33,18 @@ def apply_remedy(problem: Problem, remedy: Remedy) -> Problem:
             return replace(problem, parameters=values)
         case AskSkip(occurrence):
             return replace(problem, skipped=(*problem.skipped, Skipped(occurrence)))
+        case AskUnpin(occurrence):
+            pins = tuple(pin for pin in problem.pinned if pin.occurrence != occurrence)
+            return replace(problem, pinned=pins)
+        case AskCancelOther(plan, step):
+            others = tuple(_without(other, plan, step) for other in problem.other_plans)
+            return replace(problem, other_plans=others)
         case AskWaiver(element, days, _):
-            others = tuple(w for w in problem.waivers if w.element != element)
-            return replace(problem, waivers=(*others, Waiver(element, days)))
+            waivers = tuple(w for w in problem.waivers if w.element != element)
+            return replace(problem, waivers=(*waivers, Waiver(element, days)))
+
+
+def _without(other: OtherPlan, plan: str, step: str) -> OtherPlan:
+    if other.id != plan:
+        return other
+    return replace(other, steps=tuple(one for one in other.steps if one.key != step))

@@ -123,7 +123,7 @@ def agent_days(
     problem: Problem, rule: Washout, left_out: LeftOut = NOTHING
 ) -> Iterator[tuple[str, int]]:
     """The elements and days on which the agent of a washout was given."""
-    for event in sorted(problem.reported, key=lambda event: event.id):
+    for event in sorted(problem.reported, key=lambda event: (event.on, event.id)):
         element = f"event:{event.id}"
         here = not rule.same_site or same_site(problem, event.body_site, event.laterality)
         if event.agent == rule.agent and here and element not in left_out:

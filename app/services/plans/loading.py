@@ -310,7 +310,8 @@ def _other_step(step: PatientStep) -> OtherStep:
     key = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
     # A time without an agent gives none.
     agent = None if step.kind == StepKind.RESTRICTION else step.agent
-    return OtherStep(key, step.day, step.kind, step.end_day, agent)
+    performed = step.status == StepStatus.PERFORMED
+    return OtherStep(key, step.day, step.kind, step.end_day, agent, performed)
 
 
 def only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:
