@@ -10,7 +10,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
-from app.arguments import CLINICS, KEYS, PROGRAM, clinics_options, keys_options, whole_number
+from app.arguments import (
+    CLIENTS,
+    CLINICS,
+    KEYS,
+    PROGRAM,
+    clients_options,
+    clinics_options,
+    keys_options,
+    whole_number,
+)
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -238,6 +247,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], int]] = MappingProxyType(
         "check": _check,
         "clinics": _administer,
         "keys": _administer,
+        "clients": _administer,
         "openapi": _openapi,
     }
 )
@@ -261,6 +271,7 @@ def _parser() -> ArgumentParser:
     _check_options(add("check", "faults, doubts and failing start days of a protocol", CHECK))
     clinics_options(add("clinics", "make and list clinics", CLINICS))
     keys_options(add("keys", "make, list, rotate and revoke keys of callers", KEYS))
+    clients_options(add("clients", "make, list and revoke clients that sign assertions", CLIENTS))
     add("openapi", "print the OpenAPI document", OPENAPI)
     return parser
 

@@ -1,13 +1,15 @@
-"""The commands `clinics` and `keys`: who is served, and who may call."""
+"""The commands `clinics`, `keys` and `clients`: who is served, and who may call."""
 
 import asyncio
+import json
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from rich.table import Table
@@ -17,12 +19,15 @@ from app.databases import in_reach, require_tables, settings_with
 from app.domain.errors import DomainError
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.failures import CommandFailed
+from app.integrations.outbound import check_url
+from app.integrations.tokens import InvalidToken, check_key_set
 from app.persistence.database import Database, open_database
 from app.printing import console
-from app.services import clinic, credentials
+from app.services import clinic, credentials, oauth
 from app.services.clinic import ClinicRecord
 from app.services.context import Context
 from app.services.credentials import IssuedKey, KeyRecord
+from app.services.oauth import ClientId
 
 ACTOR = "command line"
 MOST_KEYS = 1000
@@ -108,6 +113,37 @@ async def _revoke_key(desk: Desk) -> None:
     console().print(f"{key.prefix} ({key.name}) is revoked; running processes follow within 5 s")
 
 
+async def _create_client(desk: Desk) -> None:
+    asked = desk.asked
+    role = _one_of(Role, asked.role)
+    scopes = frozenset(_one_of(Scope, scope) for scope in asked.scopes) or None
+    jwks = None if asked.jwks is None else _key_set(asked.jwks)
+    if asked.jwks_url is not None:
+        check_url(asked.jwks_url)
+    made = await _in_clinic(
+        desk,
+        lambda ctx: oauth.create_client(
+            ctx, asked.name, role, scopes=scopes, jwks=jwks, jwks_url=asked.jwks_url
+        ),
+    )
+    console().print(str(ClientId((await _clinic(desk)).id, made.id)), soft_wrap=True)
+
+
+async def _list_clients(desk: Desk) -> None:
+    found = await _clinic(desk)
+    table = _table("Id", "Name", "Role", "Made", "Revoked")
+    for one in await _in_clinic(desk, oauth.list_clients):
+        days = (_day(one.created_at), _day(one.revoked_at))
+        table.add_row(str(ClientId(found.id, one.id)), one.name, one.role, *days)
+    console().print(table)
+
+
+async def _revoke_client(desk: Desk) -> None:
+    which = oauth.read_client_id(desk.asked.client)
+    await _in_clinic(desk, lambda ctx: oauth.revoke_client(ctx, which.id))
+    console().print("It is given no more tokens; those it has end within 5 s")
+
+
 Action = Callable[[Desk], Awaitable[None]]
 ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
     {
@@ -117,6 +153,9 @@ ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
         ("keys", "list"): _list_keys,
         ("keys", "rotate"): _rotate_key,
         ("keys", "revoke"): _revoke_key,
+        ("clients", "create"): _create_client,
+        ("clients", "list"): _list_clients,
+        ("clients", "revoke"): _revoke_client,
     }
 )
 
@@ -152,6 +191,16 @@ async def _key_id(desk: Desk) -> UUID:
     if not found:
         raise CommandFailed("there is no such key; `python -m app keys list` shows how each begins")
     return found[0]
+
+
+def _key_set(file: Path) -> Mapping[str, Any]:
+    try:
+        return check_key_set(json.loads(file.read_bytes()))
+    except OSError as error:
+        raise CommandFailed(f"cannot read {file}: {(error.strerror or '').lower()}") from error
+    except (ValueError, InvalidToken) as error:
+        why = str(error) if isinstance(error, InvalidToken) else "it is no JSON"
+        raise CommandFailed(f"{file} cannot be used: {why}") from error
 
 
 def _one_of(choices: type[Choice], text: str) -> Choice:

@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
 
 PROGRAM = "python -m app"
 
@@ -35,6 +36,17 @@ examples:
   {PROGRAM} keys rotate rgm_h3kq7wz2np --overlap-hours 24
   {PROGRAM} keys revoke rgm_h3kq7wz2np
 """
+CLIENTS = f"""\
+Makes, lists and revokes clients: systems that ask for tokens at /oauth/token, by assertions which
+they sign with a private key that never leaves them (OAuth 2 private_key_jwt, RS384 or ES384, as
+SMART Backend Services asks). Only their public keys are known here, as a file or by an https URL.
+
+examples:
+  {PROGRAM} clients create ehr --role integration --jwks ehr-public-keys.json
+  {PROGRAM} clients create ehr --role integration --jwks-url https://ehr.example.org/jwks.json
+  {PROGRAM} clients list
+  {PROGRAM} clients revoke rgc_AZOKXgAAcACAAAAAAAAAAQGTil4AAHAAgAAAAAAACgA
+"""
 
 
 def clinics_options(parser: ArgumentParser) -> None:
@@ -46,17 +58,18 @@ def clinics_options(parser: ArgumentParser) -> None:
     actions.add_parser("list", help="list all clinics")
 
 
-def keys_options(parser: ArgumentParser) -> None:
-    """What is asked of `keys`."""
+def _of_clinic() -> ArgumentParser:
     of_clinic = ArgumentParser(add_help=False)
     of_clinic.add_argument(
         "--clinic", metavar="ID", help="the clinic, by id or name, where there are several"
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    create = actions.add_parser("create", parents=[of_clinic], help="make a key and print it")
-    create.add_argument("name", type=_name, metavar="NAME", help="what its caller is called")
-    create.add_argument("--role", required=True, help="what its caller is to the clinic")
-    create.add_argument(
+    return of_clinic
+
+
+def _caller_options(parser: ArgumentParser) -> None:
+    parser.add_argument("name", type=_name, metavar="NAME", help="what the caller is called")
+    parser.add_argument("--role", required=True, help="what the caller is to the clinic")
+    parser.add_argument(
         "--scope",
         dest="scopes",
         action="append",
@@ -64,6 +77,28 @@ def keys_options(parser: ArgumentParser) -> None:
         metavar="SCOPE",
         help="only this scope of the role, as often as needed",
     )
+
+
+def clients_options(parser: ArgumentParser) -> None:
+    """What is asked of `clients`."""
+    of_clinic = _of_clinic()
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", parents=[of_clinic], help="make a client, print its id")
+    _caller_options(create)
+    keys = create.add_mutually_exclusive_group(required=True)
+    keys.add_argument("--jwks", type=Path, metavar="FILE", help="its public keys, a JWKS file")
+    keys.add_argument("--jwks-url", metavar="URL", help="where its public keys are found")
+    actions.add_parser("list", parents=[of_clinic], help="list the clinic's clients")
+    revoke = actions.add_parser("revoke", parents=[of_clinic], help="give it no more tokens")
+    revoke.add_argument("client", metavar="CLIENT", help="the client's id")
+
+
+def keys_options(parser: ArgumentParser) -> None:
+    """What is asked of `keys`."""
+    of_clinic = _of_clinic()
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", parents=[of_clinic], help="make a key and print it")
+    _caller_options(create)
     create.add_argument("--days", type=_days, help="after how many days it ends, else never")
     actions.add_parser("list", parents=[of_clinic], help="list the clinic's keys")
     rotate = actions.add_parser("rotate", parents=[of_clinic], help="replace a key by a new one")

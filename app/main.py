@@ -25,6 +25,7 @@ from app.api import (
     keys,
     locations,
     metrics,
+    oauth,
     openapi,
     patient_lives,
     patient_reports,
@@ -41,6 +42,7 @@ from app.api.plans import routes as plans
 from app.api.protocols import routes as protocols
 from app.api.spans import Spans
 from app.api.watching import Watch
+from app.bearers import reader_of, tokens_of
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.services.callers import USE_NOTED_EVERY, Callers
@@ -69,6 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deliveries.router,
     clinic.router,
     keys.router,
+    oauth.router,
     clock.router,
     health.router,
     metrics.router,
@@ -97,10 +100,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = open_database(settings.database_url, pool_size=settings.pool_size)
     app.state.settings = settings
     app.state.clinic_id = DEFAULT_CLINIC_ID
+    app.state.tokens = tokens_of(app.state.database, settings)
     app.state.callers = Callers(
         app.state.database,
         read_clock,
         app.state.clinic_id if _is_for_trying_out(settings) else None,
+        reader_of(app.state.tokens),
     )
     app.state.ordinary_clinics = set()
     # Chunks of many plans are made one at a time, so that single requests find room beside them.

@@ -94,6 +94,24 @@ class Settings:
     traces_endpoint: str = ""
     """Where spans are sent, as `http://collector:4318/v1/traces` (OTLP); empty for nowhere."""
 
+    public_url: str = "http://127.0.0.1:8000"
+    """Where clients find the service: their assertions are meant for its `/oauth/token`."""
+
+    issuer: str = ""
+    """An outside OpenID Connect issuer whose tokens are taken; empty for none."""
+
+    issuer_audience: str = ""
+    """What the outside issuer's tokens must be meant for."""
+
+    issuer_keys: str = ""
+    """The issuer's public keys: an `https://` URL of a public host, or a JWKS as it stands."""
+
+    issuer_clinic_claim: str = "clinic_id"
+    """The claim that holds the id of the caller's clinic."""
+
+    issuer_role_claim: str = "role"
+    """The claim that holds the caller's role, or a list with one of our roles in it."""
+
     log_level: LogLevel = LogLevel.INFO
     """`debug`, `info`, `warning` or `error`."""
 
@@ -101,6 +119,10 @@ class Settings:
     """`console` for people, `json` for machines."""
 
     def __post_init__(self) -> None:
+        if self.issuer and not (self.issuer_audience and self.issuer_keys):
+            raise WrongSetting(
+                "REGIMEN_ISSUER needs REGIMEN_ISSUER_AUDIENCE and REGIMEN_ISSUER_KEYS"
+            )
         if self.environment is Environment.PRODUCTION:
             self._refuse_what_is_only_for_trying_out()
 
@@ -230,6 +252,12 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "max_in_flight": _whole_number(1, 10_000),
         "rate_limit": _whole_number(0, 1_000_000),
         "traces_endpoint": _http_url,
+        "public_url": _http_url,
+        "issuer": _text,
+        "issuer_audience": _text,
+        "issuer_keys": _text,
+        "issuer_clinic_claim": _text,
+        "issuer_role_claim": _text,
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),
     }

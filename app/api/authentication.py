@@ -23,7 +23,7 @@ CALLER = "regimen.caller"
 # What everybody may see: documentation, health and where tokens are asked for; and calendars, whose
 # address holds a secret, because their programs send no header.
 PUBLIC = re.compile(
-    r"/(?:|docs(?:/.*)?|redoc|guide(?:/.*)?|openapi\.json|health/[a-z]+|calendars/[^/]+\.ics)"
+    r"/(?:|docs(?:/.*)?|redoc|guide(?:/.*)?|openapi\.json|health/[a-z]+|oauth/token|calendars/[^/]+\.ics)"
 )
 
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]{1,4096})")

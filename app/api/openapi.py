@@ -11,7 +11,7 @@ from app.api import problems
 from app.api.plans.bulk import PlanLineIn
 from app.api.scopes import scope_of
 from app.domain.documents import clinic_rules_schema, protocol_schema
-from app.domain.permissions import Scope
+from app.domain.permissions import SCOPE_TEXTS, Scope
 
 VERSION = "0.1.0"
 
@@ -85,6 +85,17 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "http",
         "scheme": "bearer",
         "description": "A key of the clinic, `Authorization: Bearer rgm_…`.",
+    },
+    "token": {
+        "type": "oauth2",
+        "description": "A bearer token for an assertion that a client signs (`private_key_jwt`, "
+        "RS384 or ES384), or one of the OpenID Connect issuer that the service trusts.",
+        "flows": {
+            "clientCredentials": {
+                "tokenUrl": "/oauth/token",
+                "scopes": {scope.value: text for scope, text in SCOPE_TEXTS.items()},
+            }
+        },
     },
     "keyHeader": {
         "type": "apiKey",

@@ -42,3 +42,12 @@ class Problem(BaseModel):
         max_length=MAX_ERRORS,
         description="Every place that is wrong; the first 20 of them.",
     )
+
+
+class TokenProblem(Problem):
+    """Why no token was given (RFC 9457, with the code of RFC 6749)."""
+
+    error: str = Field(
+        description="`invalid_request`, `invalid_client`, `invalid_scope` or "
+        "`unsupported_grant_type`, as OAuth clients expect."
+    )

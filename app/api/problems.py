@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app.api import refusals
 from app.api.documents import MalformedDocument
 from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
-from app.api.problem_model import MAX_ERRORS, Problem
+from app.api.problem_model import MAX_ERRORS, Problem, TokenProblem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.permissions import NotPermitted
@@ -119,6 +119,13 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.CredentialMissing: Kind(401, "credential-needed", "A credential is needed"),
     refusals.CredentialRefused: Kind(401, "credential-refused", "The credential is not taken"),
     refusals.ScopeMissing: Kind(403, "scope-missing", "The caller does not have the scope"),
+    refusals.TokenNotGiven: Kind(
+        400,
+        "token-not-given",
+        "No token is given",
+        model=TokenProblem,
+        members=lambda error, _: {"error": error.error},
+    ),
     NotPermitted: Kind(403, "not-permitted", "The caller may not do that"),
     KeyNotFound: Kind(404, "key-not-found", "There is no such key"),
     CallerExists: Kind(409, "caller-exists", "The caller's name is taken"),

@@ -59,6 +59,14 @@ class CredentialRefused(Refusal):
     """The key or token is unknown or malformed, has expired or was revoked."""
 
 
+class TokenNotGiven(Refusal):
+    """No token is given: RFC 6749 has the codes of ``error``."""
+
+    def __init__(self, error: str, text: str) -> None:
+        super().__init__(text)
+        self.error = error
+
+
 class ScopeMissing(Refusal):
     """The caller is known and does not have the scope that this operation needs."""
 

@@ -90,6 +90,7 @@ SCOPES: Mapping[str, Scope | None] = MappingProxyType(
         "revoke_key": Scope.ADMIN,
         "rotate_key": Scope.ADMIN,
         "check_readiness": None,
+        "issue_token": None,
         "read_liveness": None,
         "read_calendar": None,
     }

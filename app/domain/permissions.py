@@ -33,6 +33,27 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+SCOPE_TEXTS: Mapping[Scope, str] = MappingProxyType(
+    {
+        Scope.PLANS_READ: "Read plans and the worklist, and try out what would be.",
+        Scope.PLANS_WRITE: "Make and change plans.",
+        Scope.PATIENTS_READ: "Read patients and what is reported of them.",
+        Scope.PATIENTS_WRITE: "Make and change patients, report events and absences.",
+        Scope.PATIENTS_ERASE: "Erase a patient.",
+        Scope.PROTOCOLS_READ: "Read and check protocols.",
+        Scope.PROTOCOLS_WRITE: "Write drafts of protocols.",
+        Scope.PROTOCOLS_APPROVE: "Approve and retire versions of protocols.",
+        Scope.CLINIC_READ: "Read locations, closures, rules and the clock.",
+        Scope.CLINIC_WRITE: "Change locations, closures, rules and a sandbox's clock.",
+        Scope.EVENTS_READ: "Read what happened.",
+        Scope.AUDIT_READ: "Read who saw what.",
+        Scope.METRICS_READ: "Read figures of the service.",
+        Scope.WEBHOOKS: "Set up webhooks and look at their deliveries.",
+        Scope.ADMIN: "Make, rotate and revoke keys.",
+    }
+)
+
+
 class Role(StrEnum):
     """What a caller is to the clinic."""
 

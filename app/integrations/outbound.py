@@ -132,6 +132,27 @@ class Caller:
         except (httpx.HTTPError, OSError) as error:
             raise NotSent(Failure.BROKEN_OFF) from error
 
+    async def get(self, url: str, *, most: int) -> bytes:
+        """What is found at a URL, where it is answered with 200 and of so many bytes at most.
+
+        Raises NotSent.
+        """
+        try:
+            async with asyncio.timeout(self.seconds):
+                target = check_url(url, loopback=self.loopback)
+                request = self._request("GET", target, await self._address(target))
+                response = await self.client.send(request, stream=True)
+                try:
+                    return await _read(response, most)
+                finally:
+                    await response.aclose()
+        except UrlRefused as error:
+            raise NotSent(Failure.ADDRESS_REFUSED) from error
+        except TimeoutError as error:
+            raise NotSent(Failure.TIMED_OUT) from error
+        except (httpx.HTTPError, OSError) as error:
+            raise NotSent(Failure.BROKEN_OFF) from error
+
     async def _address(self, target: Target) -> str:
         """An address of the target, when all that it has may be called."""
         try:
@@ -151,17 +172,40 @@ class Caller:
     async def _send(
         self, target: Target, address: str, headers: Mapping[str, str], body: bytes
     ) -> int:
-        """Connect to the address, but ask for the host, whose certificate is checked."""
-        request = self.client.build_request(
-            "POST",
-            target.url.copy_with(host=address),
-            headers={**headers, "host": target.url.netloc.decode("ascii")},
-            content=body,
-            extensions={"sni_hostname": target.host},
-        )
+        request = self._request("POST", target, address, headers=headers, content=body)
         response = await self.client.send(request, stream=True)
         await response.aclose()
         return response.status_code
+
+    def _request(
+        self,
+        method: str,
+        target: Target,
+        address: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Request:
+        """Connect to the address, but ask for the host, whose certificate is checked."""
+        return self.client.build_request(
+            method,
+            target.url.copy_with(host=address),
+            headers={**(headers or {}), "host": target.url.netloc.decode("ascii")},
+            content=content,
+            extensions={"sni_hostname": target.host},
+        )
+
+
+async def _read(response: httpx.Response, most: int) -> bytes:
+    """The whole body of a good answer, if it is not too long. Raises NotSent."""
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > most:
+            break
+    if response.status_code != httpx.codes.OK or len(body) > most:
+        raise NotSent(Failure.BROKEN_OFF)
+    return body
 
 
 @asynccontextmanager

@@ -6,14 +6,14 @@ One for each process. A credential revoked in this process ends at once, elsewhe
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app.domain.permissions import UNRESTRICTED, Caller
 from app.persistence.database import Database
-from app.services.credentials import FoundKey, find_key, has_callers, note_key_use
+from app.services.credentials import MARK, Found, find_key, has_callers, note_key_use
 
 REMEMBERED = timedelta(seconds=5)
 MAX_REMEMBERED = 10_000
@@ -21,6 +21,10 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 LOCAL = "local"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+# Who calls by a bearer token that is no key; None where it does not hold.
+ReadToken = Callable[[str, datetime], Awaitable[Found | None]]
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class Callers:
     database: Database
     now: Callable[[], datetime]
     open_clinic: UUID | None = None
+    read_token: ReadToken | None = None
     _known: dict[bytes, tuple[datetime, Caller]] = field(default_factory=dict)
     _asked: "dict[bytes, asyncio.Task[Caller | None]]" = field(default_factory=dict)
     _used: dict[UUID, tuple[UUID, datetime]] = field(default_factory=dict)
@@ -79,7 +84,7 @@ class Callers:
     async def _look_up(self, credential: str, digest: bytes) -> Caller | None:
         began = self._forgotten
         now = self.now()
-        found = await find_key(self.database, credential, now=now)
+        found = await self._found(credential, now)
         if found is None:
             self._known.pop(digest, None)
             return None
@@ -87,9 +92,18 @@ class Callers:
         if began == self._forgotten:
             if len(self._known) >= MAX_REMEMBERED:
                 self._known.clear()
-            self._known[digest] = (now + REMEMBERED, found.caller)
+            forgotten = now + REMEMBERED
+            until = forgotten if found.ends_at is None else min(forgotten, found.ends_at)
+            self._known[digest] = (until, found.caller)
         return found.caller
 
-    def _note(self, found: FoundKey, now: datetime) -> None:
+    async def _found(self, credential: str, now: datetime) -> Found | None:
+        if credential.startswith(MARK):
+            return await find_key(self.database, credential, now=now)
+        return None if self.read_token is None else await self.read_token(credential, now)
+
+    def _note(self, found: Found, now: datetime) -> None:
+        if found.key_id is None:
+            return
         if found.last_used_at is None or now - found.last_used_at >= USE_NOTED_EVERY:
             self._used[found.key_id] = (found.caller.clinic_id, now)

@@ -52,12 +52,16 @@ class IssuedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundKey:
-    """A key that holds now, and who calls by it."""
+class Found:
+    """Who calls by a credential that holds now, and when it ends by itself.
+
+    ``key_id`` and ``last_used_at`` are a key's.
+    """
 
     caller: Caller
-    key_id: UUID
-    last_used_at: datetime | None
+    ends_at: datetime | None
+    key_id: UUID | None = None
+    last_used_at: datetime | None = None
 
 
 async def create_key(
@@ -122,7 +126,7 @@ async def revoke_key(ctx: Context, key_id: UUID) -> KeyRecord:
     return await repository.get(key_id)
 
 
-async def find_key(database: Database, key: str, *, now: datetime) -> FoundKey | None:
+async def find_key(database: Database, key: str, *, now: datetime) -> Found | None:
     """Who calls by a key; None where it is unknown or has ended."""
     parts = _KEY.fullmatch(key)
     if parts is None:
@@ -137,7 +141,7 @@ async def find_key(database: Database, key: str, *, now: datetime) -> FoundKey |
         return None
     scopes = None if record.scopes is None else map(Scope, record.scopes)
     caller = Caller(clinic_id, f"key:{record.name}", granted(Role(record.role), scopes))
-    return FoundKey(caller, record.id, record.last_used_at)
+    return Found(caller, record.expires_at, record.id, record.last_used_at)
 
 
 async def note_key_use(database: Database, clinic_id: UUID, key_id: UUID, at: datetime) -> None:

@@ -22,6 +22,8 @@ class EventType(StrEnum):
     KEY_CREATED = "key_created"
     KEY_ROTATED = "key_rotated"
     KEY_REVOKED = "key_revoked"
+    CLIENT_CREATED = "client_created"
+    CLIENT_REVOKED = "client_revoked"
     CLINIC_RULES_CHANGED = "clinic_rules_changed"
     CLOCK_SET = "clock_set"
     CLOSURE_ADDED = "closure_added"

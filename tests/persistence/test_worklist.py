@@ -19,7 +19,7 @@ from app.domain.protocols import StepKind
 from app.domain.schedules import Window
 from app.domain.states import PlanStatus, StepStatus, due_window, planned_state
 from app.persistence.clinics import DEFAULT_CLINIC_ID
-from app.persistence.database import Database
+from app.persistence.database import Database, open_database
 from app.persistence.locations import LocationRepository
 from app.persistence.worklist.records import Place, Todays, WaitingStep, WorklistFilter
 from app.persistence.worklist.repository import WorklistRepository
@@ -34,6 +34,7 @@ from tests.persistence.given import (
     surroundings,
     uid,
 )
+from tests.postgres import OWNER, as_role
 
 BASE = date(2027, 3, 10)
 # At most instants it is two days at these, at some three.
@@ -137,9 +138,17 @@ async def known(database: Database) -> list[Known]:
         )
         await stored_plan(database, plan)
         found += [Known(step, status, location) for step in plan.steps]
-    async with database.writing(DEFAULT_CLINIC_ID) as connection:
-        await connection.execute(text("ANALYZE"))
+    await analyze(database)
     return found
+
+
+async def analyze(database: Database) -> None:
+    """Let the planner know what there is; on PostgreSQL only the tables' owner may."""
+    url = database.write.url.render_as_string(hide_password=False)
+    owned = open_database(url if database.is_one_file else as_role(OWNER, url), pool_size=1)
+    async with owned.writing(DEFAULT_CLINIC_ID) as connection:
+        await connection.execute(text("ANALYZE"))
+    await owned.dispose()
 
 
 def todays(now: datetime) -> Todays:

@@ -1,0 +1,184 @@
+"""Bearer tokens: given to clients for assertions they sign, and read when they come back."""
+
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.api.refusals import TokenNotGiven
+from app.domain.permissions import Caller, Role, Scope, granted
+from app.integrations import tokens
+from app.integrations.outbound import NotSent
+from app.integrations.tokens import InvalidToken
+from app.services import oauth
+from app.services.credentials import Found
+from app.services.oauth import AssertionUsed, ClientId, ClientNotFound, ClientRecord, Database
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LIFETIME = timedelta(minutes=15)
+KEYS_KEPT_SECONDS = 600.0
+# A key that is not known may be new; who makes up names of keys shall not make us ask for each.
+KEYS_ASKED_EVERY_SECONDS = 30.0
+
+Fetch = Callable[[str], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An outside OpenID Connect issuer: who it is, what its tokens say, where its keys are."""
+
+    name: str
+    audience: str
+    keys: str
+    clinic_claim: str
+    role_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A token that was given, for these scopes."""
+
+    token: str
+    scopes: frozenset[Scope]
+    lifetime: timedelta
+
+
+@dataclass(slots=True)
+class KeySets:
+    """Sets of public keys found at URLs, remembered for minutes."""
+
+    fetch: Fetch
+    _known: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
+
+    async def at(self, url: str, *, older_than: float = KEYS_KEPT_SECONDS) -> Mapping[str, Any]:
+        """The keys at a URL, asked for again when known for so long. Raises InvalidToken."""
+        known = self._known.get(url)
+        if known is not None and time.monotonic() - known[0] < older_than:
+            return known[1]
+        try:
+            found = json.loads(await self.fetch(url))
+        except (NotSent, ValueError, RecursionError) as error:
+            raise InvalidToken("the keys cannot be had") from error
+        self._known[url] = (time.monotonic(), found)
+        return self._known[url][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Gives and reads tokens for the clinics of one database."""
+
+    database: Database
+    secret: bytes
+    audience: str
+    key_sets: KeySets
+    issuer: Issuer | None = None
+
+    async def give(self, form: Mapping[str, str], now: datetime) -> Given:
+        """A token for an assertion (RFC 7523, SMART Backend Services). Raises TokenNotGiven."""
+        if form.get("grant_type") != "client_credentials":
+            raise TokenNotGiven("unsupported_grant_type", "grant_type must be client_credentials")
+        if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
+            raise TokenNotGiven("invalid_request", "a signed client_assertion is needed")
+        try:
+            which, client = await self._client(form["client_assertion"], now)
+        except (InvalidToken, ClientNotFound, AssertionUsed) as error:
+            raise TokenNotGiven("invalid_client", str(error)) from error
+        scopes = _asked(form.get("scope", ""), oauth.caller_of(which, client))
+        claims = {
+            "sub": str(which),
+            "scopes": sorted(scopes),
+        }
+        token = tokens.issue_token(claims, self._own_secret(), now=now, lifetime=LIFETIME)
+        return Given(token, scopes, LIFETIME)
+
+    async def read(self, token: str, now: datetime) -> Found | None:
+        """Who calls by a token; None where it does not hold."""
+        try:
+            issuer = tokens.claimed_issuer(token)
+            if issuer == tokens.OWN_ISSUER:
+                return await self._read_own(token, now)
+            if self.issuer is not None and issuer == self.issuer.name:
+                return await self._read_issuers(token, self.issuer, now)
+        except (InvalidToken, ClientNotFound):
+            return None
+        return None
+
+    async def _client(self, assertion: str, now: datetime) -> tuple[ClientId, ClientRecord]:
+        """The client that signed an assertion, which is taken this once."""
+        which = oauth.read_client_id(tokens.claimed_issuer(assertion))
+        client = await oauth.find_client(self.database, which)
+        where = json.dumps(client.jwks) if client.jwks_url is None else client.jwks_url
+
+        def read(keys: Mapping[str, Any]) -> tokens.Assertion:
+            return tokens.read_assertion(
+                assertion, keys, client_id=str(which), audience=self.audience, now=now
+            )
+
+        said = await self._by_keys(where, read)
+        await oauth.use_assertion(
+            self.database, which, said.jti, expires_at=said.expires_at, now=now
+        )
+        return which, client
+
+    async def _read_own(self, token: str, now: datetime) -> Found:
+        claims, ends = tokens.read_own_token(token, self._own_secret(), now=now)
+        which = oauth.read_client_id(claims["sub"])
+        client = await oauth.find_client(self.database, which)
+        scopes = frozenset(Scope(scope) for scope in claims["scopes"])
+        return Found(oauth.caller_of(which, client, scopes), ends)
+
+    async def _read_issuers(self, token: str, issuer: Issuer, now: datetime) -> Found | None:
+        def read(keys: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime]:
+            return tokens.read_issuers_token(
+                token, keys, issuer=issuer.name, audience=issuer.audience, now=now
+            )
+
+        claims, ends = await self._by_keys(issuer.keys, read)
+        clinic_id, role = _clinic_in(claims, issuer), _role_in(claims, issuer)
+        subject = claims["sub"]
+        if clinic_id is None or role is None or not 1 <= len(subject) <= 200:
+            return None
+        if not subject.isprintable() or not await oauth.is_clinic(self.database, clinic_id):
+            return None
+        return Found(Caller(clinic_id, f"user:{subject}", granted(role)), ends)
+
+    async def _by_keys(self, where: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
+        """Read by keys given as they stand, or found at a URL; there by newer ones if need be."""
+        if not where.startswith("https://"):
+            return read(json.loads(where))
+        try:
+            return read(await self.key_sets.at(where))
+        except InvalidToken:
+            newer = await self.key_sets.at(where, older_than=KEYS_ASKED_EVERY_SECONDS)
+            return read(newer)
+
+    def _own_secret(self) -> bytes:
+        """Nothing else is signed with it."""
+        return hmac.digest(self.secret, b"bearer tokens", "sha256")
+
+
+def _asked(text: str, caller: Caller) -> frozenset[Scope]:
+    """The scopes asked for; all that the client has where it asks for none."""
+    known = {scope.value for scope in caller.grant.scopes}
+    asked = text.split()
+    if not set(asked) <= known:
+        raise TokenNotGiven("invalid_scope", "the client does not have every scope it asks for")
+    return frozenset(map(Scope, asked)) or caller.grant.scopes
+
+
+def _clinic_in(claims: Mapping[str, Any], issuer: Issuer) -> UUID | None:
+    try:
+        return UUID(str(claims.get(issuer.clinic_claim)))
+    except ValueError:
+        return None
+
+
+def _role_in(claims: Mapping[str, Any], issuer: Issuer) -> Role | None:
+    """The one role of ours that is claimed; two are none, because nobody says which is meant."""
+    said = claims.get(issuer.role_claim)
+    found = [role for role in Role if role in (said if isinstance(said, list) else [said])]
+    return found[0] if len(found) == 1 else None

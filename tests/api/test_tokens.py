@@ -1,0 +1,384 @@
+"""Clients sign assertions and are given tokens; tokens of an outside issuer are taken."""
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import ECKey, Key, OctKey, RSAKey
+
+from app.api.deps import read_clock
+from app.api.tokens import ASSERTION_TYPE
+from app.domain.permissions import UNRESTRICTED, Role, Scope
+from app.main import create_app
+from app.persistence.clinics import DEFAULT_CLINIC_ID
+from app.services import oauth
+from app.services.callers import REMEMBERED
+from app.services.context import Context
+from app.services.oauth import ClientId
+from app.settings import DEFAULT_SECRET, Settings
+from tests.api.given_callers import headers, second_clinic
+from tests.api.given_protocols import refused
+from tests.client import Answer, Client, client_of
+
+AUDIENCE = "http://127.0.0.1:8000/oauth/token"
+ISSUER = "https://login.clinic.example"
+SECRET = "a-secret-of-more-than-thirty-two-characters"
+EC_KEY = ECKey.generate_key("P-384")
+RSA_KEY = RSAKey.generate_key(2048)
+ISSUER_KEY = RSAKey.generate_key(2048, parameters={"kid": "login"})
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A client in the first clinic, and the key with which it signs."""
+
+    api: Client
+    id: str
+    key: Key
+    algorithm: str
+
+    def assertion(self, **changed: Any) -> str:
+        """What it signs, with claims that are changed, or with ... left out."""
+        claims = {
+            "iss": self.id,
+            "sub": self.id,
+            "aud": AUDIENCE,
+            "exp": timedelta(seconds=240),
+            "jti": f"{id(object())}-{read_clock().timestamp()}",
+            **changed,
+        }
+        return signed(settled(claims), self.key, self.algorithm)
+
+    async def ask(self, assertion: str | None = None, **fields: str) -> Answer:
+        """Ask for a token."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion or self.assertion(),
+            **fields,
+        }
+        return await self.api.post("/oauth/token", data=form)
+
+
+def settled(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims without those left out, and with times counted from now."""
+    now = int(read_clock().timestamp())
+    return {
+        name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
+        for name, value in claims.items()
+        if value is not ...
+    }
+
+
+def signed(claims: Mapping[str, Any], key: Key, algorithm: str) -> str:
+    """A signed token."""
+    return jwt.encode({"alg": algorithm}, dict(claims), key, algorithms=[algorithm])
+
+
+def bearer(token: str) -> dict[str, str]:
+    """What a caller with a token sends."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def client_id(app: FastAPI, jwks: Any = None, **fields: Any) -> ClientId:
+    """A new client of the first clinic."""
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
+        ctx = Context(connection, DEFAULT_CLINIC_ID, "test", read_clock(), grant=UNRESTRICTED)
+        made = await oauth.create_client(
+            ctx, "ehr", fields.pop("role", Role.INTEGRATION), jwks=jwks, **fields
+        )
+    app.state.callers.forget()
+    return ClientId(DEFAULT_CLINIC_ID, made.id)
+
+
+def public(key: Key) -> dict[str, Any]:
+    """Its public half, as a set."""
+    return {"keys": [dict(key.as_dict(private=False))]}
+
+
+@pytest.fixture
+async def app(database_url: str) -> AsyncIterator[FastAPI]:
+    """An application that trusts an outside issuer, too."""
+    application = create_app(
+        Settings(
+            database_url=database_url,
+            pool_size=4,
+            secret=SECRET,
+            issuer=ISSUER,
+            issuer_audience="regimen",
+            issuer_keys=json.dumps(public(ISSUER_KEY)),
+        )
+    )
+    yield application
+    await application.state.database.dispose()
+
+
+@pytest.fixture
+async def system(app: FastAPI, api: Client) -> System:
+    """A client that signs with an elliptic curve."""
+    return System(api, str(await client_id(app, public(EC_KEY))), EC_KEY, "ES384")
+
+
+async def test_a_client_is_given_a_token_that_opens_what_it_may(system: System) -> None:
+    given = (await system.ask()).json()
+
+    assert (given["token_type"], given["expires_in"]) == ("bearer", 900)
+    assert "patients:write" in given["scope"].split()
+    sent = bearer(given["access_token"])
+    assert (await system.api.post("/v1/patients", json={"name": "A"}, headers=sent)).is_success
+    (*_, event) = (await system.api.get("/v1/events", headers=sent)).json()["items"]
+    assert event["actor"] == "client:ehr"
+
+
+async def test_a_client_may_sign_with_rsa(app: FastAPI, api: Client) -> None:
+    system = System(api, str(await client_id(app, public(RSA_KEY))), RSA_KEY, "RS384")
+
+    assert (await system.ask()).status_code == 200
+
+
+async def test_a_token_has_the_scopes_that_were_asked_for(system: System) -> None:
+    given = (await system.ask(scope="plans:read")).json()
+    sent = bearer(given["access_token"])
+
+    assert given["scope"] == "plans:read"
+    assert (await system.api.get("/v1/plans", headers=sent)).status_code == 200
+    assert refused(await system.api.get("/v1/patients", headers=sent)) == (403, "scope-missing")
+
+
+async def test_an_assertion_is_taken_once(system: System) -> None:
+    assertion = system.assertion()
+
+    first, second = await system.ask(assertion), await system.ask(assertion)
+
+    assert first.status_code == 200
+    assert (second.status_code, second.json()["error"]) == (400, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "https://elsewhere.example/oauth/token"},
+        {"aud": ...},
+        {"exp": timedelta(seconds=-60)},
+        {"exp": timedelta(seconds=4000)},
+        {"exp": ...},
+        {"exp": "soon"},
+        {"exp": 1e300},
+        {"jti": ...},
+        {"jti": 5},
+        {"jti": "x" * 256},
+        {"sub": "somebody"},
+        {"iss": "somebody"},
+        {"iss": 5},
+        {"iss": ...},
+        {"iss": "rgc_AAAA"},
+        {"nbf": timedelta(seconds=3000)},
+        {"iat": timedelta(seconds=3000)},
+    ],
+    ids=lambda changed: " ".join(f"{name} {value}"[:30] for name, value in changed.items()),
+)
+async def test_an_assertion_that_is_not_right_is_refused(
+    system: System, changed: dict[str, Any]
+) -> None:
+    answer = await system.ask(system.assertion(**changed))
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+
+
+async def test_an_assertion_signed_otherwise_is_refused(system: System) -> None:
+    claims = jwt.decode(system.assertion(), EC_KEY, algorithms=["ES384"]).claims
+    public_text = json.dumps(public(EC_KEY)["keys"][0]).encode()
+    forged = [
+        signed(claims, ECKey.generate_key("P-384"), "ES384"),
+        signed(claims, OctKey.import_key(public_text), "HS256"),
+        signed(claims, RSA_KEY, "RS256"),
+        system.assertion()[:-4] + "AAAA",
+        "a.b.c",
+        "x",
+    ]
+
+    for assertion in forged:
+        answer = await system.ask(assertion)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "fields, error",
+    [
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"client_assertion_type": "x"}, "invalid_request"),
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"scope": "plans:read nonsense"}, "invalid_scope"),
+    ],
+)
+async def test_a_form_that_asks_for_something_else_is_refused(
+    system: System, fields: dict[str, str], error: str
+) -> None:
+    answer = await system.ask(**fields)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+@pytest.mark.parametrize(
+    "content, sent_as, kind",
+    [
+        (b"{}", "application/json", (415, "unsupported-media-type")),
+        (b"x" * 20_000, "application/x-www-form-urlencoded", (413, "body-too-large")),
+        (b"a=1&a=2", "application/x-www-form-urlencoded", (400, "token-not-given")),
+        (b"\xff", "application/x-www-form-urlencoded", (400, "token-not-given")),
+        (b"%ff=%ff", "application/x-www-form-urlencoded", (400, "token-not-given")),
+        (b"&".join([b"a=1"] * 50), "application/x-www-form-urlencoded", (400, "token-not-given")),
+    ],
+)
+async def test_a_body_that_is_no_form_is_refused(
+    api: Client, content: bytes, sent_as: str, kind: tuple[int, str]
+) -> None:
+    answer = await api.post("/oauth/token", content=content, headers={"Content-Type": sent_as})
+
+    assert refused(answer) == kind
+
+
+async def test_a_revoked_client_has_no_more_tokens(app: FastAPI, system: System) -> None:
+    sent = bearer((await system.ask()).json()["access_token"])
+    assert (await system.api.get("/v1/plans", headers=sent)).status_code == 200
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
+        ctx = Context(connection, DEFAULT_CLINIC_ID, "test", read_clock(), grant=UNRESTRICTED)
+        await oauth.revoke_client(ctx, oauth.read_client_id(system.id).id)
+
+    app.state.callers.now = lambda: read_clock() + REMEMBERED
+    assert (await system.ask()).json()["error"] == "invalid_client"
+    assert (await system.api.get("/v1/plans", headers=sent)).status_code == 401
+
+
+async def test_a_token_ends_to_the_second(app: FastAPI, system: System) -> None:
+    sent = bearer((await system.ask()).json()["access_token"])
+    begun = read_clock()
+
+    for later, status in [(timedelta(seconds=890), 200), (timedelta(seconds=915), 401)]:
+        app.state.callers.now = lambda at=begun + later: at  # of this turn
+        assert (await system.api.get("/v1/plans", headers=sent)).status_code == status
+
+
+async def test_the_default_secret_signs_nothing_that_others_could(
+    database_url: str, system: System
+) -> None:
+    other = create_app(Settings(database_url=database_url, pool_size=2))
+    said = {"iss": "regimen", "aud": "regimen", "exp": timedelta(seconds=600), "sub": system.id}
+    key = OctKey.import_key(hmac.digest(DEFAULT_SECRET.encode(), b"bearer tokens", "sha256"))
+    forged = signed(settled({**said, "scopes": ["plans:read"]}), key, "HS256")
+
+    async with client_of(other) as api:
+        answer = await api.get("/v1/plans", headers=bearer(forged))
+    await other.state.database.dispose()
+
+    assert refused(answer) == (401, "credential-refused")
+
+
+async def test_keys_are_found_by_url_and_asked_for_again_when_a_new_one_signs(
+    app: FastAPI, api: Client
+) -> None:
+    asked: list[str] = []
+    url = "https://ehr.example/jwks.json"
+
+    async def fetch(at: str) -> bytes:
+        asked.append(at)
+        return json.dumps(public(RSA_KEY if len(asked) == 1 else EC_KEY)).encode()
+
+    app.state.tokens().key_sets.fetch = fetch
+    name = str(await client_id(app, jwks_url=url))
+    first, second = System(api, name, RSA_KEY, "RS384"), System(api, name, EC_KEY, "ES384")
+
+    assert (await first.ask()).status_code == 200
+    assert (await first.ask()).status_code == 200
+    assert asked == [url]
+    assert (await second.ask()).json()["error"] == "invalid_client"
+    app.state.tokens().key_sets._known[url] = (0.0, public(RSA_KEY))
+    assert (await second.ask()).status_code == 200
+    assert asked == [url, url]
+
+
+def claims_of_user(**changed: Any) -> dict[str, Any]:
+    """What the outside issuer says of a person."""
+    said = {
+        "iss": ISSUER,
+        "aud": "regimen",
+        "sub": "u-17",
+        "exp": timedelta(seconds=3000),
+        "clinic_id": str(DEFAULT_CLINIC_ID),
+        "role": ["staff", "clinician"],
+        **changed,
+    }
+    return settled(said)
+
+
+async def test_a_person_with_a_token_of_the_issuer_is_known(app: FastAPI, api: Client) -> None:
+    await headers(app, Role.ADMIN)
+    sent = bearer(signed(claims_of_user(), ISSUER_KEY, "RS256"))
+
+    assert (await api.post("/v1/patients", json={"name": "A"}, headers=sent)).status_code == 201
+    (*_, event) = (await api.get("/v1/events", headers=sent)).json()["items"]
+    assert event["actor"] == "user:u-17"
+    assert refused(await api.get("/v1/keys", headers=sent)) == (403, "scope-missing")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"iss": "https://elsewhere.example"},
+        {"aud": "another"},
+        {"exp": timedelta(seconds=-60)},
+        {"exp": ...},
+        {"sub": ...},
+        {"sub": "x" * 201},
+        {"sub": "a\nb"},
+        {"clinic_id": ...},
+        {"clinic_id": "x"},
+        {"clinic_id": "00000000-0000-7000-8000-000000000000"},
+        {"role": ...},
+        {"role": "boss"},
+        {"role": ["clinician", "admin"]},
+        {"nbf": timedelta(seconds=3000)},
+    ],
+    ids=lambda changed: " ".join(f"{name} {value}"[:30] for name, value in changed.items()),
+)
+async def test_a_token_that_is_not_right_is_refused(
+    api: Client, app: FastAPI, changed: dict[str, Any]
+) -> None:
+    token = signed(claims_of_user(**changed), ISSUER_KEY, "RS256")
+
+    answer = await api.get("/v1/plans", headers=bearer(token))
+
+    assert refused(answer) == (401, "credential-refused")
+
+
+async def test_a_token_signed_by_another_is_refused(api: Client) -> None:
+    public_text = json.dumps(public(ISSUER_KEY)["keys"][0]).encode()
+    for token in (
+        signed(claims_of_user(), RSA_KEY, "RS256"),
+        signed(claims_of_user(), OctKey.import_key(public_text), "HS256"),
+        signed(claims_of_user(iss="regimen", aud="regimen"), ISSUER_KEY, "RS256"),
+    ):
+        answer = await api.get("/v1/plans", headers=bearer(token))
+        assert refused(answer) == (401, "credential-refused")
+
+
+async def test_a_token_of_one_clinic_shows_nothing_of_another(app: FastAPI, api: Client) -> None:
+    other = await second_clinic(app)
+    ours = bearer(signed(claims_of_user(), ISSUER_KEY, "RS256"))
+    theirs = bearer(signed(claims_of_user(clinic_id=str(other)), ISSUER_KEY, "RS256"))
+    made = (await api.post("/v1/patients", json={"name": "A"}, headers=ours)).json()["id"]
+
+    assert (await api.get(f"/v1/patients/{made}", headers=theirs)).status_code == 404
+    assert (await api.get("/v1/patients", headers=theirs)).json()["items"] == []
+
+
+async def test_every_scope_is_known_to_the_document(app: FastAPI) -> None:
+    scheme = app.openapi()["components"]["securitySchemes"]["token"]
+
+    assert set(scheme["flows"]["clientCredentials"]["scopes"]) == set(Scope)
