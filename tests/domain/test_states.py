@@ -5,7 +5,14 @@ from datetime import date
 import pytest
 
 from app.domain.schedules import Window
-from app.domain.states import PlanStatus, StepStatus, due_window, planned_state
+from app.domain.states import (
+    PlanStatus,
+    StepStatus,
+    allowed_changes,
+    due_window,
+    may,
+    planned_state,
+)
 
 WINDOW = Window(date(2027, 3, 3), date(2027, 3, 5), date(2027, 3, 8))
 DAY = date(2027, 3, 6)
@@ -74,3 +81,37 @@ def test_a_step_is_due_on_the_days_of_its_due_window_and_on_no_other(
         as_of = date(2027, 3, day)
         inside = (days.earliest or as_of) <= as_of <= (days.latest or as_of)
         assert (state(day, window=window, plan=plan) == "due") is inside
+
+
+# -- what may be done
+
+
+def changes(status: StepStatus, plan: PlanStatus = PlanStatus.ACTIVE, **said: bool) -> list[str]:
+    """The changes which a step allows; it is no decision, its day has come, nobody pinned it."""
+    facts = {"is_decision": False, "has_come": True, "is_pinned": False} | said
+    return list(allowed_changes(plan, status, **facts))
+
+
+def test_a_step_is_missed_once_its_day_has_come() -> None:
+    assert "miss" in changes(StepStatus.PLANNED)
+    assert "miss" not in changes(StepStatus.PLANNED, has_come=False)
+
+
+def test_a_decision_is_decided_instead_of_performed() -> None:
+    assert changes(StepStatus.PLANNED, is_decision=True)[0] == "decide"
+    assert changes(StepStatus.PLANNED)[0] == "perform"
+
+
+def test_only_what_is_pinned_is_unpinned() -> None:
+    assert "unpin" in changes(StepStatus.PLANNED, is_pinned=True)
+    assert "unpin" not in changes(StepStatus.PLANNED)
+
+
+@pytest.mark.parametrize("plan", ["completed", "revoked", "entered_in_error"])
+def test_nothing_is_done_to_the_steps_of_a_plan_that_is_over(plan: str) -> None:
+    assert changes(StepStatus.PLANNED, PlanStatus(plan)) == []
+
+
+def test_a_status_of_a_plan_never_becomes_one_of_a_step() -> None:
+    assert may(PlanStatus.ACTIVE, PlanStatus.ON_HOLD)
+    assert not may(PlanStatus.ACTIVE, StepStatus.PLANNED)
