@@ -197,7 +197,7 @@ def _washout_in_words(rule: Washout) -> str:
 
 def _surroundings(question: Question, texts: Texts) -> None:
     problem = question.problem
-    for event in sorted(problem.reported, key=lambda event: event.id):
+    for event in sorted(problem.reported, key=lambda event: (event.on, event.id)):
         if event.agent is not None:
             agent = event.agent.replace("_", " ")
             day = spoken_day(event.on.toordinal())
