@@ -194,6 +194,8 @@ def _text(text: str) -> str:
 
 def _folded(line: str) -> bytes:
     """A line as octets: where it is too long it goes on in the next, after a space."""
+    if len(line) <= LINE_OCTETS and line.isascii():
+        return line.encode() + b"\r\n"
     parts, part, room = [], bytearray(), LINE_OCTETS
     for character in line:
         octets = character.encode()

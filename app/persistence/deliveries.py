@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     and_,
+    delete,
     exists,
     func,
     literal,
@@ -226,6 +227,23 @@ class DeliveryRepository:
             ClaimedDelivery(event, claim.subject_id, claim.attempts, claim.log, until)
             for event in (EventRecord(*row) for row in events)
             for claim in (taken[event.number],)
+        )
+
+    async def forget_delivered(self, *, before: datetime, limit: int) -> None:
+        """Delete, of the oldest deliveries that were made, those made before a moment."""
+        oldest = (
+            select(DeliveryRow.event_number)
+            .where(*self._own(), DeliveryRow.status == "delivered")
+            .order_by(DeliveryRow.event_number)
+            .limit(limit)
+        )
+        await self._connection.execute(
+            delete(DeliveryRow).where(
+                *self._own(),
+                DeliveryRow.event_number.in_(oldest.scalar_subquery()),
+                DeliveryRow.status == "delivered",
+                DeliveryRow.finished_at < before,
+            )
         )
 
     async def put_off(self, claimed: ClaimedDelivery, *, log: JsonList, until: datetime) -> None:

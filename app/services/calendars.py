@@ -32,7 +32,7 @@ from app.services.patients import get_present_patient
 
 __all__ = ["CalendarNotFound", "CalendarRecord", "FeedStep"]
 
-MAX_ENTRIES = 5000
+MAX_ENTRIES = 2000
 # How far a feed of a location or practitioner looks back and ahead; others show all days.
 DAYS_BACK = 30
 DAYS_AHEAD = 400

@@ -42,6 +42,8 @@ __all__ = [
 AT_ONCE = 1000
 # A webhook where nothing arrived for so long is disabled.
 PATIENCE = timedelta(days=3)
+# How long what arrived stays in the log of deliveries; what did not stays until it does.
+KEPT_FOR = timedelta(days=30)
 LOGGED_ATTEMPTS = 20
 GONE = 410
 
@@ -133,8 +135,15 @@ async def replay_deliveries(ctx: Context, webhook_id: UUID, *, after: int, dead_
 
 
 async def queue_events(ctx: Context, webhook_id: UUID) -> bool:
-    """Queue for a webhook what happened since; false when that is nothing."""
-    return await _deliveries(ctx, webhook_id).queue_new(now=ctx.real_now, limit=AT_ONCE)
+    """Queue for a webhook what happened since; false when that is nothing.
+
+    As much as comes is forgotten of what arrived long ago.
+    """
+    deliveries = _deliveries(ctx, webhook_id)
+    if not await deliveries.queue_new(now=ctx.real_now, limit=AT_ONCE):
+        return False
+    await deliveries.forget_delivered(before=ctx.real_now - KEPT_FOR, limit=AT_ONCE)
+    return True
 
 
 async def claim_deliveries(

@@ -9,7 +9,7 @@ from typing import Any
 from app.api import docs
 from app.delivering import AT_ONCE, CLAIMED_FOR_CALLS
 from app.integrations.outbound import SECONDS, Failure
-from app.services.deliveries import PATIENCE
+from app.services.deliveries import KEPT_FOR, PATIENCE
 from app.settings import Settings
 from tests.given_sender import Sender, receiver, sender
 from tests.receivers import Receiver
@@ -64,6 +64,7 @@ def test_the_figures_are_the_real_ones() -> None:
     assert f"given up after {SECONDS:.0f} seconds" in PAGE
     assert Settings().webhook_timeout_seconds == SECONDS
     assert f"at most {AT_ONCE} messages" in PAGE
+    assert f"stays in it for {KEPT_FOR.days} days" in PAGE
     assert (PATIENCE.days, CLAIMED_FOR_CALLS) == (3, 4)
 
 
