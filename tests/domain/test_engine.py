@@ -1,11 +1,20 @@
 """The engine on single, named situations; each was once answered wrongly or could easily be."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from app.domain.calendars import Absence, Calendar
-from app.domain.engine import apply_remedy, bookable_days, find_options, solve, why_not
+from app.domain.engine import (
+    RangeTooLong,
+    apply_remedy,
+    bookable_days,
+    find_options,
+    possible_days,
+    solve,
+    why_not,
+)
 from app.domain.facts import (
     Anchor,
     Commitment,
@@ -14,6 +23,7 @@ from app.domain.facts import (
     OtherStep,
     Performed,
     Pinned,
+    Reported,
     Waiver,
 )
 from app.domain.offsets import Offset
@@ -25,9 +35,12 @@ from app.domain.rules import (
     MinGapOfKinds,
     NoOverlap,
     OrderRule,
+    Readiness,
     SameDay,
     Scope,
+    Severity,
     StepSelector,
+    Washout,
 )
 from app.domain.schedules import (
     AskAnchor,
@@ -113,6 +126,9 @@ def test_steps_of_a_cluster_can_only_be_booked_where_the_others_can_follow() -> 
     found = bookable_days(given, OccurrenceId("visit"), date(2027, 3, 1), date(2027, 4, 1))
 
     assert [day.day.day for day in found] == [15, 16, 17, 18]
+    visit = OccurrenceId("visit")
+    without_costs = possible_days(given, visit, date(2027, 3, 1), date(2027, 4, 1))
+    assert without_costs == tuple(day.day for day in found)
     assert isinstance(why_not(given, OccurrenceId("visit"), date(2027, 3, 19)), Conflict)
 
 
@@ -241,3 +257,85 @@ def test_an_absence_that_was_waived_is_not_the_reason_for_another_day() -> None:
     check = _schedule(given).steps[1]
 
     assert [reason.rule for reason in check.reasons] == [None, "unavailable:work", None]
+
+
+# -- what is flagged
+
+
+def test_a_finding_that_nobody_has_cleared_is_flagged_for_what_lies_ahead() -> None:
+    rule = Readiness(id="ready", findings=frozenset({"fever"}), applies_to=("check",))
+    fever = Reported("f", date(2027, 2, 28), finding="fever")
+    given = problem(step("check", after(5, 7, 9)), rules=(rule,), reported=(fever,))
+    cleared = replace(fever, cleared_on=date(2027, 3, 1))
+    later = replace(fever, on=date(2027, 3, 18))
+
+    (breach,) = _schedule(given).breaches
+
+    assert (breach.rule, breach.occurrences) == ("ready", (OccurrenceId("check"),))
+    assert breach.text == (
+        "check on Wed 2027-03-17 needs clearance: fever reported on Sun 2027-02-28"
+    )
+    for other in (cleared, later):
+        assert _schedule(replace(given, reported=(other,))).breaches == ()
+
+
+def test_a_rule_to_review_places_the_step_and_flags_it_unless_it_is_waived() -> None:
+    rule = MinGapBetween(
+        id="gap",
+        one=StepSelector("session"),
+        other=StepSelector("check"),
+        offset=Offset.of_days(10),
+        severity=Severity.REVIEW,
+    )
+    given = problem(step("check", after(5, 7, 9)), rules=(rule,))
+
+    (breach,) = _schedule(given).breaches
+
+    assert breach.id == "gap:session:check"
+    assert _schedule(replace(given, waivers=(Waiver("rule:gap"),))).breaches == ()
+
+
+def test_an_agent_given_by_another_plan_washes_out_at_the_same_side_alone() -> None:
+    rule = Washout(
+        id="steroid",
+        agent="corticosteroid",
+        before=Offset.of_days(14),
+        applies_to=("check",),
+        same_site=True,
+    )
+    shot = OtherStep("shot", date(2027, 3, 10), "injection", agent="corticosteroid")
+    given = problem(
+        step("check", after(5, 7, 30)), rules=(rule,), body_site="ankle", laterality="right"
+    )
+
+    days = {
+        side: _days(replace(given, other_plans=(OtherPlan("o", (shot,), "ankle", side),)))["check"]
+        for side in ("right", "left", "bilateral")
+    }
+
+    assert days == {"right": "2027-03-24", "left": "2027-03-17", "bilateral": "2027-03-24"}
+    elsewhere = OtherPlan("o", (shot,), "knee", "right")
+    assert _days(replace(given, other_plans=(elsewhere,)))["check"] == "2027-03-17"
+
+
+# -- days of one step
+
+
+def test_days_are_listed_for_at_most_120_days_at_once() -> None:
+    with pytest.raises(RangeTooLong):
+        bookable_days(problem(), SESSION, date(2027, 3, 1), date(2027, 6, 29))
+
+
+def test_what_was_performed_has_no_other_day() -> None:
+    given = problem(as_of=date(2027, 3, 12), performed=(Performed(SESSION, SESSION_DAY),))
+
+    assert bookable_days(given, SESSION, date(2027, 3, 12), date(2027, 4, 1)) == ()
+
+
+def test_another_day_of_the_anchor_moves_it_and_all_that_hangs_on_it() -> None:
+    given = problem(step("check", after(5, 7, 9)))
+
+    found = why_not(given, SESSION, date(2027, 3, 12))
+
+    assert isinstance(found, Schedule)
+    assert [str(placed.day) for placed in found.steps] == ["2027-03-12", "2027-03-19"]
