@@ -104,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.callers = Callers(
         app.state.database,
         read_clock,
-        app.state.clinic_id if _is_for_trying_out(settings) else None,
+        app.state.clinic_id if is_for_trying_out(settings) else None,
         reader_of(app.state.tokens),
     )
     app.state.ordinary_clinics = set()
@@ -180,7 +180,7 @@ async def _note_uses(callers: Callers) -> None:
         await callers.note_uses()
 
 
-def _is_for_trying_out(settings: Settings) -> bool:
+def is_for_trying_out(settings: Settings) -> bool:
     """Whether callers need no key until there is one: only where no other machine can call."""
     return settings.environment is Environment.DEVELOPMENT and is_loopback(settings.host)
 

@@ -17,8 +17,8 @@ from app.api.metrics import SHARED_FIGURES
 from app.databases import described, require_tables, sqlite_file
 from app.failures import CommandFailed
 from app.logs import configure_logs
-from app.main import create_app
-from app.settings import Settings
+from app.main import create_app, is_for_trying_out
+from app.settings import Settings, variable
 
 MAX_WORKERS = 64
 # Requests under way get this long to end after the signal to stop.
@@ -42,10 +42,13 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             f"  at   {address(sock)}\n"
             f"  docs {address(sock)}/docs\n"
             f"{_beside(settings)}"
+            f"{_who_may_call(settings)}"
             "Ctrl-C stops it.\n"
         )
         sys.stdout.flush()
         if workers > 1:
+            # They read the environment for themselves, and must know where they listen.
+            os.environ[variable("host")] = settings.host
             serve_in_workers(sock, workers)
         else:
             serve_on(sock, create_app(settings))
@@ -55,6 +58,12 @@ def _beside(settings: Settings) -> str:
     if sqlite_file(settings.database_url) is not None:
         return ""
     return "Batches and webhooks are done by `python -m app worker`, to be run beside it.\n"
+
+
+def _who_may_call(settings: Settings) -> str:
+    if is_for_trying_out(settings):
+        return "Until there is a key, whoever is on this machine may call without one.\n"
+    return "Callers need a key: `python -m app keys create admin --role admin` makes the first.\n"
 
 
 def serve_on(sock: socket.socket, app: FastAPI) -> None:

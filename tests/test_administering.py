@@ -1,10 +1,12 @@
 """Clinics and keys are made at the command line, before anybody can call."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey
 
 from app.__main__ import main
 from app.persistence.database import driver_url, open_database
@@ -118,3 +120,47 @@ def test_a_name_that_would_not_be_read_well_is_not_understood(name: str, capsys:
         main(["keys", "create", name, "--role", "admin"])
 
     assert "must be lower-case letters" in capsys.readouterr().err
+
+
+def test_a_client_is_made_listed_and_revoked(capsys: Captured, tmp_path: Path) -> None:
+    keys = {"keys": [dict(ECKey.generate_key("P-384").as_dict(private=False))]}
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(keys))
+
+    made = done(capsys, "clients", "create", "ehr", "--role", "integration", "--jwks", str(file))
+    listed = done(capsys, "clients", "list")
+    done(capsys, "clients", "revoke", made)
+
+    assert re.search(rf"{made} +ehr +integration", listed)
+    assert "there is no such client" in refused(capsys, "clients", "revoke", made)
+    assert "there is no such client" in refused(capsys, "clients", "revoke", "rgc_x")
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        ("{", "it is no JSON"),
+        ("[]", "is not one of RFC 7517"),
+        ('{"keys": []}', "is not one of RFC 7517"),
+        (json.dumps({"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}), "P-384"),
+        (json.dumps({"keys": [ECKey.generate_key("P-384").as_dict(private=True)]}), "a private"),
+    ],
+    ids=["no json", "a list", "empty", "weak", "private"],
+)
+def test_keys_that_cannot_be_used_are_refused(
+    content: str, text: str, capsys: Captured, tmp_path: Path
+) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(content)
+
+    said = refused(capsys, "clients", "create", "ehr", "--role", "admin", "--jwks", str(file))
+
+    assert text in said
+
+
+def test_keys_are_not_looked_for_in_the_own_network(capsys: Captured) -> None:
+    url = "https://127.0.0.1/jwks.json"
+
+    said = refused(capsys, "clients", "create", "ehr", "--role", "admin", "--jwks-url", url)
+
+    assert "not a public one" in said

@@ -240,3 +240,32 @@ async def test_a_cursor_is_not_taken_in_another_clinic(app: FastAPI, api: Client
     answer = await api.get(f"/v1/patients?cursor={cursor}", headers=theirs)
 
     assert refused(answer) == (400, "invalid-cursor")
+
+
+async def test_the_front_desk_waives_nothing(app: FastAPI) -> None:
+    author, approver, desk = [
+        await headers(app, role) for role in (Role.CLINICIAN, Role.APPROVER, Role.FRONT_DESK)
+    ]
+    async with client_of(app, headers=author) as clinician:
+        version = await store(clinician)
+        place = {"name": "West", "time_zone": "UTC", "open_weekdays": [1, 2, 3, 4, 5, 6, 7]}
+        await clinician.post("/v1/locations", json=place)
+    async with client_of(app, headers=approver) as colleague:
+        await activate(colleague, version)
+    waiver = {"type": "waive", "element": "timing:visit.latest", "days": 3, "reason": "asked"}
+    async with client_of(app, headers=desk) as front, client_of(app, headers=author) as clinician:
+        patient = (await front.post("/v1/patients", json=ALEX)).json()["id"]
+        body = {
+            "protocol": {"key": "small"},
+            "patient": {"id": patient},
+            "anchor": {"earliest_from": "2027-04-20", "until": "2027-06-01"},
+        }
+        plan = (await front.post("/v1/plans", json=body)).json()
+        change = {"reason": "asked", "changes": [waiver]}
+        at, tag = f"/v1/plans/{plan['id']}/changes", {"If-Match": '"1"'}
+
+        assert refused(await front.post(at, json=change, headers=tag)) == (403, "not-permitted")
+        assert refused(await front.post(f"{at}/preview", json=change))[0] == 403
+        made = {**body, "changes": [waiver]}
+        assert refused(await front.post("/v1/plans", json=made)) == (403, "not-permitted")
+        assert (await clinician.post(at, json=change, headers=tag)).status_code == 200

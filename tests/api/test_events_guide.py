@@ -1,6 +1,7 @@
 """The guide's page on events: every type, when it comes, what it says; lived on both databases."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ import pytest
 from fastapi import FastAPI
 
 from app.api import docs
+from app.domain.permissions import Role
+from app.persistence.clinics import DEFAULT_CLINIC_ID
+from app.services import oauth
+from app.services.context import Context
 from app.services.events import EventType
 from app.worker import Worker
 from tests.api.given_changes import Living, did, hours
@@ -59,6 +64,7 @@ async def lived(own_desk: Desk) -> list[Data]:
     await live_other_plans(own_desk)
     await live_patients(own_desk)
     await live_keys(own_desk.api)
+    await live_clients(own_desk.app)
     return await feed(own_desk.api, limit=200)
 
 
@@ -158,6 +164,15 @@ async def live_patients(desk: Desk) -> None:
     other = await desk.patient(name=CANARY)
     await good(desk.api.post(f"{url}/merge", json={"into": other}))
     await good(desk.api.post(f"/v1/patients/{other}/erase"))
+
+
+async def live_clients(app: FastAPI) -> None:
+    """A client that signs assertions, as the command line makes and revokes it."""
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
+        now = datetime(2027, 1, 4, 16, tzinfo=UTC)
+        ctx = Context(connection, DEFAULT_CLINIC_ID, "local", now)
+        client = await oauth.create_client(ctx, "ehr", Role.INTEGRATION, jwks={"keys": []})
+        await oauth.revoke_client(ctx, client.id)
 
 
 async def live_keys(api: Client) -> None:
