@@ -72,16 +72,16 @@ class Measured:
 def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
     """Create, read and list on PostgreSQL, then start-up and memory."""
     creates = _creates(rounds) * 2 + PLANS_READ
-    with _database(server) as url, ExitStack() as stack:
+    with new_database(server) as url, ExitStack() as stack:
         prepared = prepare(url, patients=creates + 100)
         given = stack.enter_context(_saved(prepared))
-        product = stack.enter_context(_product(prepared.url))
+        product = stack.enter_context(served(prepared.url))
         bare = stack.enter_context(_yardstick("postgresql", given))
         plain = stack.enter_context(_yardstick("fastapi", given))
         patients = iter(prepared.patient_ids)
         plan_ids = _make_plans(product, patients, prepared.session)
         # As a server does by itself when tables have grown: plans made for empty ones are not kept.
-        asyncio.run(_execute(url, "VACUUM ANALYZE"))
+        asyncio.run(execute(url, "VACUUM ANALYZE"))
 
         def creating(count: int) -> Sequence[bytes]:
             return _creating(patients, prepared.session, count)
@@ -111,7 +111,7 @@ def sqlite_figures(rounds: int) -> Iterator[Figure]:
         url = f"sqlite+aiosqlite:///{folder}/regimen.db"
         prepared = prepare(url, patients=_creates(rounds) * 2 + 100)
         given = stack.enter_context(_saved(prepared))
-        product = stack.enter_context(_product(prepared.url))
+        product = stack.enter_context(served(prepared.url))
         inline = stack.enter_context(_yardstick("sqlite", given))
         patients = iter(prepared.patient_ids)
 
@@ -165,11 +165,11 @@ def _make_plans(product: Server, patients: Iterator[str], session: date) -> Sequ
 
 
 def _start(url: str) -> float:
-    with _product(url) as server:
+    with served(url) as server:
         return server.ready_after
 
 
-def _product(url: str) -> AbstractContextManager[Server]:
+def served(url: str) -> AbstractContextManager[Server]:
     settings = {"REGIMEN_DATABASE_URL": url, "REGIMEN_PORT": "{port}"}
     return running(["app", "serve"], settings)
 
@@ -196,17 +196,17 @@ def _saved(prepared: Prepared) -> Iterator[Path]:
 
 
 @contextmanager
-def _database(server: str) -> Iterator[str]:
+def new_database(server: str) -> Iterator[str]:
     name = "regimen_benchmark"
-    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+    asyncio.run(execute(server, f"CREATE DATABASE {name}"))
     try:
         url = make_url(driver_url(server)).set(database=name)
         yield url.render_as_string(hide_password=False)
     finally:
-        asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+        asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-async def _execute(server: str, statement: str) -> None:
+async def execute(server: str, statement: str) -> None:
     connection = await asyncpg.connect(server.replace("+asyncpg", ""))
     try:
         await connection.execute(statement)
