@@ -11,7 +11,8 @@ from sqlalchemy import select
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
 from app.persistence.columns import Line, Prose, UnstorableValue, encode_json
 from app.persistence.database import Database
-from app.persistence.tables import ClinicRow
+from app.persistence.protocols import ProtocolRepository
+from app.persistence.tables import ProtocolRow
 from tests.persistence.given import NOW, uid
 
 DENVER = timezone(timedelta(hours=-7))
@@ -20,7 +21,7 @@ DENVER = timezone(timedelta(hours=-7))
 async def test_an_instant_comes_back_in_utc(database: Database) -> None:
     nine_in_denver = datetime(2027, 3, 1, 9, 0, 0, 123456, tzinfo=DENVER)
 
-    async with database.writing(DEFAULT_CLINIC_ID) as connection:
+    async with database.writing(uid(1)) as connection:
         await ClinicRepository(connection, uid(1)).add("x", sandbox=False, now=nine_in_denver)
         stored = (await ClinicRepository(connection, uid(1)).get()).created_at
 
@@ -47,12 +48,11 @@ async def test_instants_sort_by_time_whatever_their_offset(database: Database) -
     ]
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
         for number, instant in enumerate(instants):
-            await ClinicRepository(connection, uid(number)).add("x", sandbox=False, now=instant)
+            protocols = ProtocolRepository(connection, DEFAULT_CLINIC_ID)
+            await protocols.add(f"protocol-{number}", "Title", now=instant)
 
         found = await connection.execute(
-            select(ClinicRow.created_at)
-            .where(ClinicRow.clinic_id != DEFAULT_CLINIC_ID)
-            .order_by(ClinicRow.created_at)
+            select(ProtocolRow.created_at).order_by(ProtocolRow.created_at)
         )
 
     assert list(found.scalars()) == sorted(instants)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.persistence import database as database_module
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, UnsuitableDatabase, driver_url, open_database
+from app.persistence.tables import ProtocolRow
+from tests.persistence.given import NOW, uid
 
 INSERT = text(
-    "INSERT INTO clinics (clinic_id, name, sandbox, created_at)"
-    " SELECT :id, 'x', sandbox, created_at FROM clinics"
+    "INSERT INTO protocols (clinic_id, key, title, created_at)"
+    " SELECT clinic_id, 'ankle', 'Ankle', created_at FROM clinics"
 )
-COUNT = text("SELECT count(*) FROM clinics")
+COUNT = text("SELECT count(*) FROM protocols")
 
 
 async def pragma(connection: AsyncConnection, name: str) -> object:
@@ -28,7 +30,7 @@ async def pragma(connection: AsyncConnection, name: str) -> object:
 async def test_every_sqlite_connection_keeps_what_it_commits(sqlite_url: str, way: str) -> None:
     database = open_database(sqlite_url)
 
-    async with getattr(database, way)() as connection:
+    async with getattr(database, way)(DEFAULT_CLINIC_ID) as connection:
         found = {
             name: await pragma(connection, name)
             for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
@@ -62,20 +64,20 @@ async def test_postgresql_ends_work_that_lasts_too_long(postgresql_url: str) -> 
 
 async def test_a_block_that_ends_well_is_committed(database: Database) -> None:
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
-        await connection.execute(INSERT, {"id": _new_id(connection)})
+        await connection.execute(INSERT)
 
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
-        assert await connection.scalar(COUNT) == 2
+        assert await connection.scalar(COUNT) == 1
 
 
 async def test_a_block_that_raises_stores_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
         async with database.writing(DEFAULT_CLINIC_ID) as connection:
-            await connection.execute(INSERT, {"id": _new_id(connection)})
+            await connection.execute(INSERT)
             raise RuntimeError
 
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
-        assert await connection.scalar(COUNT) == 1
+        assert await connection.scalar(COUNT) == 0
 
 
 async def test_a_reader_cannot_write_on_sqlite(sqlite_url: str) -> None:
@@ -83,7 +85,7 @@ async def test_a_reader_cannot_write_on_sqlite(sqlite_url: str) -> None:
 
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
         with pytest.raises(OperationalError, match="readonly"):
-            await connection.execute(INSERT, {"id": "0" * 32})
+            await connection.execute(INSERT)
     await database.dispose()
 
 
@@ -91,10 +93,10 @@ async def test_readers_see_what_was_committed_since(database: Database) -> None:
     async with database.reading(DEFAULT_CLINIC_ID) as reader:
         before = await reader.scalar(COUNT)
         async with database.writing(DEFAULT_CLINIC_ID) as connection:
-            await connection.execute(INSERT, {"id": _new_id(connection)})
+            await connection.execute(INSERT)
         after = await reader.scalar(COUNT)
 
-    assert (before, after) == (1, 2)
+    assert (before, after) == (0, 1)
 
 
 async def test_writers_on_sqlite_take_turns_and_lose_nothing(sqlite_url: str) -> None:
@@ -130,15 +132,12 @@ async def test_waiting_for_a_connection_ends_soon(
     await narrow.dispose()
 
 
-async def test_rows_of_one_clinic_cannot_point_into_another(database: Database) -> None:
-    nowhere = text(
-        "INSERT INTO protocols (clinic_id, key, title, created_at)"
-        " SELECT :id, 'k', 't', created_at FROM clinics"
-    )
+async def test_rows_of_no_clinic_are_refused(database: Database) -> None:
+    nobodys = insert(ProtocolRow).values(clinic_id=uid(9), key="k", title="t", created_at=NOW)
 
     with pytest.raises(DBAPIError, match=r"(?i)foreign key"):
-        async with database.writing(DEFAULT_CLINIC_ID) as connection:
-            await connection.execute(nowhere, {"id": _new_id(connection)})
+        async with database.writing(uid(9)) as connection:
+            await connection.execute(nobodys)
 
 
 async def test_a_database_that_serves_passes_its_check(database: Database) -> None:
@@ -205,11 +204,6 @@ def test_a_plain_address_is_given_its_driver(given: str, meant: str) -> None:
 def test_an_address_of_something_else_is_refused(given: str, text_: str) -> None:
     with pytest.raises(UnsuitableDatabase, match=text_):
         driver_url(given)
-
-
-def _new_id(connection: AsyncConnection) -> str:
-    postgresql = connection.dialect.name == "postgresql"
-    return "00000000-0000-0000-0000-00000000000a" if postgresql else "0" * 31 + "a"
 
 
 async def cut(database: Database, postgresql_url: str) -> int:

@@ -119,6 +119,8 @@ async def test_another_clinics_patient_does_not_exist(database: Database) -> Non
     await other_clinic(database)
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await PatientRepository(connection, DEFAULT_CLINIC_ID).add(a_patient(identifiers=(EHR,)))
+
+    async with database.writing(OTHER_CLINIC_ID) as connection:
         theirs = PatientRepository(connection, OTHER_CLINIC_ID)
 
         assert await theirs.find(EHR) is None

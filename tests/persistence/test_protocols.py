@@ -137,6 +137,8 @@ async def test_another_clinics_protocol_does_not_exist(database: Database) -> No
     await other_clinic(database)
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
         await ProtocolRepository(connection, DEFAULT_CLINIC_ID).add("ankle", "Ankle", now=NOW)
+
+    async with database.writing(OTHER_CLINIC_ID) as connection:
         theirs = ProtocolRepository(connection, OTHER_CLINIC_ID)
 
         assert await theirs.page(after=None, limit=10) == ()
