@@ -195,6 +195,11 @@ REFUSED: list[Any] = [
     pytest.param([Perform(SESSION, TODAY), MoveAnchor(TODAY)], "performed already", id="too late"),
     pytest.param([Book(VISIT, TODAY, Booking(NINE, NINE))], "before it begins", id="no time"),
     pytest.param([Book(VISIT, TODAY - timedelta(1), BOOKING)], "before today", id="booked back"),
+    pytest.param(
+        [Book(VISIT, TODAY, Booking(NINE, NINE + timedelta(hours=25)))],
+        "longer than a day",
+        id="booked too long",
+    ),
 ]
 
 
