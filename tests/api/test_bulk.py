@@ -56,12 +56,14 @@ async def test_plans_of_one_request_are_listed_in_the_order_of_their_lines(desk:
     assert [plan["id"] for plan in reversed(page["items"])] == [plan["id"] for plan in stored]
 
 
-async def test_what_happened_is_noted_once_for_each_plan_in_the_order_of_lines(desk: Desk) -> None:
-    before = (await good(desk.api.get("/v1/events", params={"limit": 1})))["last"]
+async def test_what_happened_is_noted_once_for_each_plan_in_the_order_of_lines(
+    own_desk: Desk,
+) -> None:
+    before = (await good(own_desk.api.get("/v1/events", params={"limit": 1})))["last"]
 
-    *stored, _ = await bulk(desk, *await bodies(desk, 3), {})
+    *stored, _ = await bulk(own_desk, *await bodies(own_desk, 3), {})
 
-    events = await good(desk.api.get("/v1/events", params={"after": before, "limit": 200}))
+    events = await good(own_desk.api.get("/v1/events", params={"after": before, "limit": 200}))
     made = [e for e in events["items"] if e["type"] == "plan_created"]
     assert [e["plan_id"] for e in made[-3:]] == [plan["id"] for plan in stored[:3]]
 

@@ -304,17 +304,19 @@ async def test_a_plan_that_is_over_restricts_nobody(desk: Desk) -> None:
     assert (await good(desk.api.get(url)))["items"] == []
 
 
-async def test_a_fact_of_a_patient_cannot_lie_after_today(desk: Desk) -> None:
-    url = f"/v1/patients/{desk.patient_id}/events"
+async def test_a_fact_of_a_patient_cannot_lie_after_today(own_desk: Desk) -> None:
+    url = f"/v1/patients/{own_desk.patient_id}/events"
     tomorrow, today = "2027-01-05", "2027-01-04"
 
-    late = await desk.api.post(url, json={"agent": "nsaid", "on": tomorrow})
-    open_ = await desk.api.post(url, json={"finding": "fever", "on": today, "cleared_on": tomorrow})
+    late = await own_desk.api.post(url, json={"agent": "nsaid", "on": tomorrow})
+    open_ = await own_desk.api.post(
+        url, json={"finding": "fever", "on": today, "cleared_on": tomorrow}
+    )
 
     assert (late.status_code, late.json()["type"]) == (422, "invalid-report")
     assert faults_of(late.json()) == {"/on": "after-today"}
     assert faults_of(open_.json()) == {"/cleared_on": "after-today"}
-    assert (await desk.api.post(url, json={"agent": "nsaid", "on": today})).status_code == 201
+    assert (await own_desk.api.post(url, json={"agent": "nsaid", "on": today})).status_code == 201
 
 
 async def test_today_is_that_of_the_location_where_it_is_latest(own_desk: Desk) -> None:
