@@ -1,0 +1,116 @@
+"""Why a step has its day, or none: every date carries its reasons; and how much is too much."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from app.domain.engine import PlanTooLarge, solve
+from app.domain.facts import Anchor, OccurrenceId, Skipped
+from app.domain.problem import Problem
+from app.domain.protocols import (
+    Alternatives,
+    BirthDate,
+    Choice,
+    Count,
+    Effect,
+    OutsideEvent,
+    Repeat,
+    StepKind,
+    StepReference,
+    Timing,
+)
+from app.domain.schedules import Placed, Schedule
+from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
+
+CHECK = step("check", after(5, 7, 9))
+
+
+def placed(given: Problem) -> dict[str, Placed]:
+    """The steps of the schedule."""
+    found = solve(given)
+    assert isinstance(found, Schedule), found
+    return {str(one.id): one for one in found.steps}
+
+
+def why(given: Problem, occurrence: str) -> str:
+    """The first reason of a step, in words."""
+    return placed(given)[occurrence].reasons[0].text
+
+
+def test_what_hangs_on_a_postponed_anchor_has_no_day_and_says_so() -> None:
+    given = problem(CHECK, postponed=True)
+
+    assert why(given, "session") == "no day yet: it is postponed without a date"
+    assert why(given, "check") == "no day yet: session has no day yet"
+    assert all(one.day is None for one in placed(given).values())
+
+
+def test_what_hangs_on_a_step_left_out_has_no_day_and_says_so() -> None:
+    later = step("later", after(1, 2, 3, reference=StepReference("check")))
+    given = problem(CHECK, later, skipped=(Skipped(OccurrenceId("check")),))
+
+    assert why(given, "later") == "no day yet: check is skipped"
+
+
+def test_what_counts_from_a_day_nobody_knows_has_none() -> None:
+    given = problem(
+        step("of_age", after(1, 2, 3, reference=BirthDate())),
+        step("cast_off", after(1, 2, 3, reference=OutsideEvent("ankle_fracture"))),
+    )
+
+    assert why(given, "of_age") == "no day yet: the birth date is not known yet"
+    assert why(given, "cast_off") == "no day yet: the day of ankle fracture is not known yet"
+
+
+def test_a_step_put_off_by_a_decision_counts_from_the_later_day() -> None:
+    check = placed(problem(CHECK, shifts={"check": 3}))["check"]
+
+    assert (check.day, check.deviation_days) == (date(2027, 3, 20), 0)
+    assert check.reasons[0].text == "7 days after session on Wed 2027-03-10, put off by 3 days"
+
+
+def test_an_anchor_asked_for_as_early_as_possible_says_so_until_its_day_is_given_out() -> None:
+    given = problem(CHECK, anchor=Anchor(SESSION, earliest_from=SESSION_DAY))
+    promised = replace(given, kept=(kept("session", date(2027, 3, 12)),))
+
+    assert why(given, "session") == "the first day from Wed 2027-03-10 on which everything fits"
+    assert why(promised, "session") == "Fri 2027-03-12 was given out before and still works"
+
+
+def test_what_an_open_decision_may_call_off_is_tentative_and_so_is_what_hangs_on_it() -> None:
+    choices = (
+        Choice("yes", "Yes", (Effect("keep", ("check",)),)),
+        Choice("no", "No", (Effect("cancel", ("check",)),)),
+    )
+    decision = step("decision", after(1, 2, 3), kind=StepKind.DECISION, choices=choices)
+    later = step("later", after(1, 2, 3, reference=StepReference("check")))
+    given = problem(decision, CHECK, later)
+
+    open_ = placed(given)
+    taken = placed(replace(given, decided={"decision": "yes"}))
+
+    assert [key for key, one in open_.items() if one.tentative] == ["check", "later"]
+    assert not any(one.tentative for one in taken.values())
+
+
+def test_more_steps_than_200_are_refused() -> None:
+    with pytest.raises(PlanTooLarge, match="at most 200 steps"):
+        solve(problem(*(step(f"s{n}", after(1, 2, 3)) for n in range(200))))
+
+
+def test_more_occurrences_than_500_are_refused() -> None:
+    daily = Repeat(Count(500, 500, 500), bounds(1, 1, 1))
+
+    with pytest.raises(PlanTooLarge, match="at most 500 occurrences"):
+        solve(problem(step("dose", after(1, 2, 3), repeat=daily)))
+
+
+def test_more_combinations_of_alternatives_than_512_are_refused() -> None:
+    session = StepReference("session")
+    either = Alternatives(
+        tuple((key, Timing(session, bounds(n, n, n))) for n, key in enumerate(("one", "two"), 1))
+    )
+
+    with pytest.raises(PlanTooLarge, match="more than 512 combinations"):
+        solve(problem(*(step(f"s{n}", alternatives=either) for n in range(10))))
