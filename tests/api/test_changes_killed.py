@@ -15,6 +15,7 @@ TIMES = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 1
 KILLED_AFTER = (0.1, 0.5) * TIMES
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_killed_server_loses_nothing_it_acknowledged(
     database: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -26,7 +26,10 @@ from tests.api.given_plans import NOBODY, Desk
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 DATABASES = ("sqlite", "postgresql") if DEEP else ("postgresql",)
-pytestmark = pytest.mark.parametrize("plans_url", DATABASES, indirect=True, scope="session")
+pytestmark = [
+    pytest.mark.deep,
+    pytest.mark.parametrize("plans_url", DATABASES, indirect=True, scope="session"),
+]
 
 
 @pytest.mark.parametrize("spot", SPOTS)

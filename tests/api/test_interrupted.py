@@ -180,6 +180,7 @@ async def a_protocol(desk: Desk) -> Request:
 STORING = (
     a_change, a_plan, a_patient, a_location, a_closure, an_absence, a_report, a_protocol,
 )  # fmt: skip
+pytestmark = pytest.mark.deep
 # With the others it takes the same way.
 POSTED_OFTEN = STORING if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else STORING[1:3]
 Making = Callable[[Desk], Coroutine[Any, Any, Request]]
