@@ -27,6 +27,8 @@ from app.services.context import Context
 from app.settings import Settings
 
 IDLE_SECONDS = 0.5
+# So long the plans of one batch are done one after another before other work has its turn.
+TURN_SECONDS = 0.5
 FORGETS_EVERY = timedelta(hours=1)
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Worker:
     """Does what waits in one database until it is told to stop; any number may share one."""
 
     database: Database
+    turn_seconds: float = TURN_SECONDS
     ordinary_clinics: set[UUID] = field(default_factory=set)
     _forgot_at: datetime | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,16 +92,26 @@ class Worker:
                 await self._rest()
 
     async def work(self) -> bool:
-        """Do one plan of every running batch and what the time demands; false: nothing was left."""
+        """Give every running batch its turn, do what the time demands; false: nothing was left."""
         async with self.database.overlooking() as connection:
             running = await running_batches(connection)
         done = False
         for clinic_id, batch_id in running:
             if self._stop.is_set():
                 break
-            done |= await self._do_next(clinic_id, batch_id)
+            done |= await self._take_turn(clinic_id, batch_id)
         done |= await self._announce()
         await self._forget()
+        return done
+
+    async def _take_turn(self, clinic_id: UUID, batch_id: UUID) -> bool:
+        clock = asyncio.get_running_loop()
+        until = clock.time() + self.turn_seconds
+        done = False
+        while await self._do_next(clinic_id, batch_id):
+            done = True
+            if self._stop.is_set() or clock.time() >= until:
+                break
         return done
 
     async def _do_next(self, clinic_id: UUID, batch_id: UUID) -> bool:

@@ -1,10 +1,9 @@
 """The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, insert, null, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,7 +33,13 @@ from app.persistence.plans.rows import (
     step_rows,
     view_of,
 )
-from app.persistence.plans.statements import list_plans, read_plan, steps_of_patient, store_plan
+from app.persistence.plans.statements import (
+    list_plans,
+    read_plan,
+    save_step,
+    steps_of_patient,
+    store_plan,
+)
 from app.persistence.prepared import insert_row
 from app.persistence.records import columns_of
 from app.persistence.tables import (
@@ -45,7 +50,6 @@ from app.persistence.tables import (
     PlanRevisionRow,
     PlanRow,
 )
-from app.persistence.upserts import upsert
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
 _FIXED = frozenset({"id", "created_at", "created_by"})
@@ -253,16 +257,6 @@ class PlanRepository:
             await self._connection.execute(
                 update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
             )
-        statement = upsert(self._connection.dialect.name, PlannedStepRow)
-        replaced: dict[str, Any] = {
-            name: statement.excluded[name]
-            for name in statement.excluded.keys()  # noqa: SIM118 # not a dict
-            if name not in {"clinic_id", "id", "plan_id"}
-        }
-        same_day = PlannedStepRow.day.is_not_distinct_from(statement.excluded.day)
-        replaced["announced"] = case((same_day, PlannedStepRow.announced), else_=null())
-        if plan.steps:
-            await self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["clinic_id", "id"], set_=replaced),
-                step_rows(self._clinic_id, plan),
-            )
+        await save_step(self._connection.dialect.name).run_for_each(
+            self._connection, step_rows(self._clinic_id, plan)
+        )

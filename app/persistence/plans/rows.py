@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -195,10 +194,13 @@ def view_of(text: str) -> PlanView:
 
 def view_data(view: PlanView) -> Values:
     """A view as JSON-ready data, to be kept in a revision."""
-    data = asdict(view)
-    for name in ("created_at", "updated_at"):
-        data[name] = data[name].isoformat()
-    return data
+    return {
+        **values_of(view),
+        "created_at": view.created_at.isoformat(),
+        "updated_at": view.updated_at.isoformat(),
+        "identifiers": [values_of(named) for named in view.identifiers],
+        "steps": [values_of(step) for step in view.steps],
+    }
 
 
 def view_from_data(data: Values) -> PlanView:

@@ -12,10 +12,12 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     cast,
     column,
     func,
     insert,
+    null,
     select,
     type_coerce,
 )
@@ -37,6 +39,7 @@ from app.persistence.tables import (
     ProtocolVersionRow,
     Row,
 )
+from app.persistence.upserts import upsert
 
 PLAN_TABLES: tuple[type[Row], ...] = (PlanRow, PlannedStepRow, PlanRevisionRow, PlanIdentifierRow)
 
@@ -230,6 +233,23 @@ def steps_of_patient(dialect: str) -> Prepared:
         .order_by(PlanRow.id, PlannedStepRow.position)
     )
     return prepare(statement, dialect)
+
+
+@cache
+def save_step(dialect: str) -> Prepared:
+    """Store a step, or replace it; what was announced of its day is kept with the day."""
+    columns = PlannedStepRow.__table__.columns
+    values = {c.name: bindparam(c.name, type_=c.type) for c in columns}
+    statement = upsert(dialect, PlannedStepRow).values(values)
+    replaced: dict[str, Any] = {
+        name: statement.excluded[name]
+        for name in values
+        if name not in {"clinic_id", "id", "plan_id"}
+    }
+    same_day = PlannedStepRow.day.is_not_distinct_from(statement.excluded.day)
+    replaced["announced"] = case((same_day, PlannedStepRow.announced), else_=null())
+    keys = ["clinic_id", "id"]
+    return prepare(statement.on_conflict_do_update(index_elements=keys, set_=replaced), dialect)
 
 
 def _equal(name: str) -> ColumnElement[bool]:

@@ -14,7 +14,6 @@ from app.domain.plans.state import PlanState, problem_of, status_of
 from app.domain.plans.step_changes import ContradictoryChange
 from app.domain.problem import Problem
 from app.domain.states import PlanStatus, StepStatus, VersionStatus
-from app.persistence.locations import LocationRepository
 from app.persistence.patients import PatientRepository
 from app.persistence.plans.records import (
     PlanChangedMeanwhile,
@@ -29,6 +28,7 @@ from app.services.plans.correcting import Corrected, corrected
 from app.services.plans.loading import (
     Basis,
     VersionNotUsable,
+    load_standing,
     load_surroundings,
     load_version,
 )
@@ -131,20 +131,7 @@ async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> Store
 async def with_basis(ctx: Context, view: PlanView) -> StoredPlan:
     """A plan that was read, with everything round it as of today."""
     record = record_of(view)
-    version, document = await load_version(ctx, record.protocol_key, record.protocol_version)
-    patient = await PatientRepository(ctx.connection, ctx.clinic_id).get(record.patient_id)
-    location = await LocationRepository(ctx.connection, ctx.clinic_id).get(record.location_id)
-    today = ctx.today(location.time_zone)
-    around = await load_surroundings(
-        ctx,
-        document,
-        patient,
-        location,
-        laterality=record.laterality,
-        today=today,
-        plan_id=record.id,
-    )
-    basis = Basis(version, document, patient, location, around, today)
+    basis = await load_standing(ctx, record)
     return StoredPlan(record, basis, view_data(view))
 
 

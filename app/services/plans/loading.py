@@ -32,8 +32,8 @@ from app.persistence.patients import (
     PatientRecord,
     PatientRepository,
 )
-from app.persistence.plans.bases import ClosedDays, Named, closures_in, read_basis
-from app.persistence.plans.records import PatientStep
+from app.persistence.plans.bases import BasisRecord, ClosedDays, Named, closures_in, read_basis
+from app.persistence.plans.records import PatientStep, PlanRecord
 from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionSummary
 from app.services import clinic
@@ -109,15 +109,46 @@ async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = 
         found=found.version,
         allow_draft=allow_draft,
     )
-    document = await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
     patient = only_patient(found.patient, request)
     location = only_location(found.locations, request.location_id)
+    return await _basis(ctx, found, version, patient, location, laterality=request.laterality)
+
+
+async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
+    """Look up what a stored plan is made from, all at once; its version may be retired by now."""
+    named = Named(
+        protocol_key=plan.protocol_key,
+        version=plan.protocol_version,
+        patient_id=plan.patient_id,
+        location_id=plan.location_id,
+        besides=plan.id,
+    )
+    found = await read_basis(ctx.connection, ctx.clinic_id, named, closed=_reach(ctx.now.date()))
+    (location,) = found.locations
+    # What a plan names is there as long as the plan: nothing of it can be deleted.
+    assert found.version is not None  # noqa: S101
+    assert found.patient is not None  # noqa: S101
+    return await _basis(
+        ctx, found, found.version, found.patient, location, laterality=plan.laterality
+    )
+
+
+async def _basis(
+    ctx: Context,
+    found: BasisRecord,
+    version: VersionSummary,
+    patient: PatientRecord,
+    location: LocationRecord,
+    *,
+    laterality: str | None,
+) -> Basis:
+    document = await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
     around = surroundings_of(
         document,
         patient,
         calendar=_calendar(tuple(location.open_weekdays), found.closures),
         clinic_rules=await load_clinic_rules(ctx, document.protocol),
-        laterality=request.laterality,
+        laterality=laterality,
         events=found.events,
         absences=found.absences,
         others=found.others,
