@@ -9,9 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+from jsonschema_rs import Draft202012Validator, Registry
 
 from app.main import create_app
 from app.settings import Settings
@@ -28,8 +26,7 @@ class Document:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
-        resource = Resource.from_contents(document, default_specification=DRAFT202012)
-        self._registry = Registry().with_resource("urn:document", resource)
+        self._registry = Registry([("urn:document", document)])
         self._validators: dict[str, Draft202012Validator] = {}
 
     @cached_property
@@ -82,7 +79,7 @@ class Document:
             validator = Draft202012Validator(
                 {"$ref": f"urn:document#{quoted}"},
                 registry=self._registry,
-                format_checker=Draft202012Validator.FORMAT_CHECKER,
+                validate_formats=True,
             )
             self._validators[pointer] = validator
         validator.validate(data)
