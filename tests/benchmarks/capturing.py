@@ -39,6 +39,7 @@ class Captures:
     patient_id: str
     create: Capture
     listed: Capture
+    waiting: Capture
     plan: bytes
 
     def save(self, path: Path) -> None:

@@ -35,6 +35,7 @@ from tests.client import Client, client_of
 
 PLANS_ON_A_PAGE = 50
 PAGE = f"/v1/plans?limit={PLANS_ON_A_PAGE}"
+WORKLIST = f"/v1/worklist?limit={PLANS_ON_A_PAGE}"
 CLINIC_RULES = Path(__file__).parents[2] / "app" / "library" / "clinic-rules.yaml"
 
 
@@ -151,7 +152,7 @@ async def _copy(database: Database, sample: UUID, count: int) -> list[str]:
 async def _capture(
     client: Client, url: str, patient_id: str, session: date, plan_id: str
 ) -> Captures:
-    created, listed = Capture(), Capture()
+    created, listed, waiting = Capture(), Capture(), Capture()
     with captured(created):
         created.answer = await _plan(client, patient_id, session)
     assert len(created.answer["steps"]) == given.STEPS
@@ -159,8 +160,11 @@ async def _capture(
     with captured(listed):
         answer = await client.get(PAGE)
     assert len(answer.json()["items"]) == PLANS_ON_A_PAGE
+    with captured(waiting):
+        waiting.answer = (await client.get(WORKLIST)).json()
+    assert len(waiting.answer["items"]) == PLANS_ON_A_PAGE
     plan = (await client.get(f"/v1/plans/{plan_id}")).content
-    return Captures(url, patient_id, created, listed, plan)
+    return Captures(url, patient_id, created, listed, waiting, plan)
 
 
 async def _analyze(database: Database) -> None:

@@ -19,7 +19,7 @@ from app.persistence.database import driver_url
 from tests.benchmarks import capturing
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.load import Run, get, post, run
-from tests.benchmarks.preparing import PAGE, Prepared, body_bytes, prepare
+from tests.benchmarks.preparing import PAGE, WORKLIST, Prepared, body_bytes, prepare
 from tests.benchmarks.servers import Server, running
 
 STARTS = 5
@@ -92,12 +92,17 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         def listing(count: int) -> Sequence[bytes]:
             return [get(PAGE)] * count
 
+        def waiting(count: int) -> Sequence[bytes]:
+            return [get(WORKLIST)] * count
+
         found = _in_turns(product, bare, creating, CREATES, rounds, expect=201)
         yield from found.figures("POST /v1/plans", "yardstick", 0.35, 0.6)
         found = _in_turns(product, plain, reading, READS, rounds, expect=200)
         yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
         found = _in_turns(product, bare, listing, PAGES, rounds, expect=200)
         yield from found.figures("plan list page of 50", "yardstick", 0.35, 0.6)
+        found = _in_turns(product, bare, waiting, PAGES, rounds, expect=200)
+        yield from found.figures("worklist page of 50", "yardstick", 0.35, 0.6)
         memory = product.resident_mebibytes()
         asyncio.run(_check_rows(url))
         starts = tuple(_start(prepared.url) for _ in range(STARTS))
@@ -170,7 +175,9 @@ def _start(url: str) -> float:
 
 
 def served(url: str) -> AbstractContextManager[Server]:
-    settings = {"REGIMEN_DATABASE_URL": url, "REGIMEN_PORT": "{port}"}
+    # Eight clients ask as fast as they can, and the yardsticks write no log either.
+    limits = {"REGIMEN_RATE_LIMIT": "0", "REGIMEN_LOG_LEVEL": "warning"}
+    settings = {"REGIMEN_DATABASE_URL": url, "REGIMEN_PORT": "{port}", **limits}
     return running(["app", "serve"], settings)
 
 

@@ -29,6 +29,8 @@ class Yardstick:
         self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
         self._creating = _Creating(captures)
         self._listing = captures.listed.statements
+        self._waiting = captures.waiting.statements
+        self._example = captures.waiting.answer["items"][0]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,6 +48,8 @@ class Yardstick:
             await answer(send, 201, await self._create(await read_body(receive)))
         elif scope["path"] == "/v1/plans":
             await answer(send, 200, await self._list())
+        elif scope["path"] == "/v1/worklist":
+            await answer(send, 200, await self._wait())
         else:
             await answer(send, 200, b"{}")
 
@@ -63,14 +67,24 @@ class Yardstick:
             self._free.put_nowait(connection)
         return json.dumps(shown, separators=(",", ":")).encode()
 
-    async def _list(self) -> bytes:
+    async def _wait(self) -> bytes:
+        rows = await self._fetch(self._waiting)
+        items = [_waiting(row, self._example) for row in rows[:50]]
+        return json.dumps({"items": items, "next": str(rows[-1]["id"])}).encode()
+
+    async def _fetch(self, statements: list[Statement]) -> list[asyncpg.Record]:
+        """The rows of the last of some statements."""
         connection = await self._free.get()
+        rows: list[asyncpg.Record] = []
         try:
-            rows = []
-            for statement in self._listing:
+            for statement in statements:
                 rows = await connection.fetch(statement.sql, *statement.parameters)
         finally:
             self._free.put_nowait(connection)
+        return rows
+
+    async def _list(self) -> bytes:
+        rows = await self._fetch(self._listing)
         items = [_summary(row) for row in rows[:50]]
         return json.dumps({"items": items, "next": items[-1]["id"]}, separators=(",", ":")).encode()
 
@@ -178,6 +192,35 @@ def _summary(row: asyncpg.Record) -> Row:
         "needs_attention": json.loads(row["attention"]),
         "created_at": row["created_at"].isoformat(),
         "updated_at": row["updated_at"].isoformat(),
+    }
+
+
+def _waiting(row: asyncpg.Record, example: Row) -> Row:
+    """A step in the product's shape: what the row has by its names, else as the example has it."""
+    days = ("window_earliest", "window_target", "window_latest")
+    earliest, target, latest = (row[name] and row[name].isoformat() for name in days)
+    return {
+        **example,
+        "step_id": str(row["id"]),
+        "plan_id": str(row["plan_id"]),
+        "plan_status": row["plan_status"],
+        "location_id": str(row["location_id"]),
+        "practitioner": row["practitioner"],
+        "key": row["key"],
+        "occurrence": row["occurrence"],
+        "ordinal": row["ordinal"],
+        "of": row["of_count"],
+        "kind": row["kind"],
+        "title": row["title"],
+        "optional": row["optional"],
+        "status": row["status"],
+        "tentative": row["tentative"],
+        "date": row["day"].isoformat(),
+        "end_date": row["end_day"] and row["end_day"].isoformat(),
+        "duration_minutes": row["duration_minutes"],
+        "modes": json.loads(row["modes"]),
+        "window": {"earliest": earliest, "target": target, "latest": latest},
+        "deadline": row["deadline"],
     }
 
 
