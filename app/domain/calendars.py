@@ -1,7 +1,7 @@
 """Which days a location is open and a person is away; zones turn instants into local days."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 
 from app.domain.errors import DomainError
 
@@ -94,8 +94,4 @@ def to_utc(local: datetime, zone: tzinfo) -> datetime:
 
 def start_of_day(day: date, zone: tzinfo) -> datetime:
     """The first instant of a local day, also where midnight is skipped."""
-    midnight = datetime.combine(day, time()).replace(tzinfo=zone)
-    instant = midnight.astimezone(UTC)
-    while local_date(instant, zone) < day:
-        instant += timedelta(minutes=15)
-    return instant
+    return datetime.combine(day, time(), zone).astimezone(UTC)

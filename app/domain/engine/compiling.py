@@ -326,7 +326,7 @@ class Compilation:
     def _add_bounds(self, index: int, link: Link, low: Shift | None, high: Shift | None) -> None:
         net, frame = self.net, self.frame
         if link.ref is None:
-            day = link.day or 0
+            day = link.day
             if low is not None:
                 net.masks[index] &= frame.span(value(low, day), HIGHEST)
             if high is not None:

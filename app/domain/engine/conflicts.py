@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import assert_never
 
 from app.domain.engine.judging import spoken_day
 from app.domain.engine.occurrences import Expansion, Link, Occurrence
@@ -179,6 +180,8 @@ def rule_in_words(rule: Rule) -> str:
             sentence = f"needs clearance after {', '.join(sorted(rule.findings))}"
         case Cluster():
             sentence = f"{_listed(rule)} move together"
+        case never:
+            assert_never(never)
     return f"{sentence.replace('_', ' ')} (rule {rule.id})"
 
 

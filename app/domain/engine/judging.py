@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
+from typing import assert_never
 
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.occurrences import Occurrence
@@ -90,6 +91,8 @@ def violations(compilation: Compilation, rule: Rule, days: Days) -> Iterator[Vio
             yield from _findings(compilation, rule, days)
         case Cluster():
             return
+        case never:
+            assert_never(never)
 
 
 def _judged(

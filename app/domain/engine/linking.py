@@ -1,6 +1,7 @@
 """Finds the reference of every timing: another occurrence, a fixed day, or why there is none."""
 
 from itertools import pairwise
+from typing import assert_never
 
 from app.domain.engine.occurrences import Expansion, Link, Occurrence, spoken
 from app.domain.engine.shifts import OpenDays, Shift, chained, of_offset
@@ -16,7 +17,6 @@ from app.domain.protocols import (
     OutsideEvent,
     PlanStart,
     Point,
-    Reference,
     Step,
     StepReference,
     Timing,
@@ -192,7 +192,7 @@ class Linker:
         if occurrence.id not in self._fixed:
             occurrence.undated = why
 
-    def _outside(self, reference: Reference) -> tuple[int | None, str]:
+    def _outside(self, reference: PlanStart | BirthDate | OutsideEvent) -> tuple[int | None, str]:
         match reference:
             case PlanStart():
                 day, label = self._problem.plan_start, "the start of the plan"
@@ -200,8 +200,8 @@ class Linker:
                 day, label = self._problem.birth_date, "the birth date"
             case OutsideEvent(name):
                 day, label = self._problem.events.get(name), f"the day of {spoken(name)}"
-            case StepReference():
-                raise AssertionError("steps are found by _find")
+            case never:
+                assert_never(never)
         return (None if day is None else day.toordinal()), label
 
     def _find(self, reference: StepReference, of: Occurrence) -> Occurrence | str:

@@ -72,7 +72,10 @@ class Network:
         return self.tighten(present.copy())
 
     def tighten(self, changed: list[int]) -> bool:
-        """Propagate from changed variables to the fixpoint; false when a day set runs empty."""
+        """Propagate from changed variables to the fixpoint; false when a day set runs empty.
+
+        The first and last day of a variable are always days of its set.
+        """
         masks, lows, highs = self.masks, self.lows, self.highs
         out, into, base = self.out, self.into, self.base
         queue = changed
@@ -85,10 +88,7 @@ class Network:
                     if need > highs[j]:
                         return False
                     rest = masks[j] >> need
-                    need += (rest & -rest).bit_length() - 1
-                    if need > highs[j]:
-                        return False
-                    lows[j] = need
+                    lows[j] = need + (rest & -rest).bit_length() - 1
                     queue.append(j)
             high = highs[i]
             for h, shift in into[i]:
@@ -99,10 +99,7 @@ class Network:
                 if cap < highs[h]:
                     if cap < lows[h]:
                         return False
-                    cap = (masks[h] & ((1 << (cap + 1)) - 1)).bit_length() - 1
-                    if cap < lows[h]:
-                        return False
-                    highs[h] = cap
+                    highs[h] = (masks[h] & ((1 << (cap + 1)) - 1)).bit_length() - 1
                     queue.append(h)
         return True
 

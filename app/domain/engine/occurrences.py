@@ -1,5 +1,6 @@
 """The engine's own values: occurrences and the links that place them, mutable while built."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.engine.shifts import Shift
@@ -31,8 +32,12 @@ class Link:
     sign: int
     label: str
     ref: int | None = None
-    day: int | None = None
+    day: int = 0
     shifted: int = 0
+
+    def start(self, days: Mapping[int, int]) -> int:
+        """The day it counts from, its reference having one: no link hangs on an undated one."""
+        return self.day if self.ref is None else days[self.ref]
 
 
 @dataclass(slots=True)

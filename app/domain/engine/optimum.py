@@ -46,7 +46,7 @@ class Costs:
             if index in compilation.performed or not occurrence.links:
                 continue
             link = occurrence.links[0]
-            day = link.day or 0
+            day = link.day
             self.wishes[index] = Wish(occurrence.importance, link.sign, link.aim, link.ref, day)
             if link.ref is not None:
                 self.curved |= not isinstance(link.aim, int)
@@ -61,11 +61,8 @@ class Costs:
         start = ref_day + self.base if wish.ref is not None else wish.day
         return value(wish.aim, start) - self.base
 
-    def fixed_target(self, net: Network, index: int) -> int | None:
+    def fixed_target(self, net: Network, wish: Wish) -> int | None:
         """The target of a step whose reference has only one day left, else ``None``."""
-        wish = self.wishes.get(index)
-        if wish is None:
-            return None
         if wish.ref is None:
             return self.target(wish, 0)
         low = net.lows[wish.ref]
@@ -80,7 +77,7 @@ class Costs:
         wish = self.wishes.get(index)
         if wish is not None:
             cost -= wish.importance * wish.sign * day
-            target = self.fixed_target(net, index)
+            target = self.fixed_target(net, wish)
             if target is not None:
                 cost += NEAR * wish.importance * abs(day - target)
         for other in self.dependants(index):
@@ -236,7 +233,7 @@ class Search:
             net.lows[other] == net.highs[other] for other in self._costs.dependants(index)
         ):
             return None
-        fixed = self._costs.fixed_target(net, index)
+        fixed = self._costs.fixed_target(net, wish)
         if fixed is not None:
             near, tie = _nearest(net, index, fixed, later=wish.sign > 0)
             return None if tie and self._costs.curved else near
@@ -303,8 +300,7 @@ def _forbid(net: Network, flow: FlowNetwork, one: Ladder, other: Ladder, shift: 
             place += 1
         if place > last:
             last = place
-            if one[1][k] != SINK:
-                flow.add_edge(one[1][k], other[1][place], NEVER)
+            flow.add_edge(one[1][k], other[1][place], NEVER)
 
 
 def _pull(flow: FlowNetwork, ref: Ladder, own: Ladder, importance: int) -> None:

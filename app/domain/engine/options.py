@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import assert_never
 
 from app.domain.engine.conflicts import minimal_conflict
 from app.domain.engine.feasibility import Orders
@@ -69,8 +70,6 @@ class _Finder:
         while not self._question.feasible(self._named | ignoring):
             found = minimal_conflict(self._question, self._named | ignoring)
             more = frozenset(element.id for element in found.elements)
-            if not more:
-                break
             ignoring |= more
         return ignoring
 
@@ -294,6 +293,8 @@ class _Finder:
             case AskWaiver(element, days, role):
                 by = f"{days} day{'' if days == 1 else 's'}"
                 text = f"widen {element} by {by}; needs the role {role}"
+            case never:
+                assert_never(never)
         if schedule is None or isinstance(remedy, AskSkip):
             return text
         return text + self._days_of(schedule)
@@ -324,9 +325,7 @@ class _Finder:
 def _room(link: Link, edge: str) -> int:
     """How far a bound can widen without reaching the other side of its reference."""
     offset: Offset | None = link.bounds.earliest if edge == "earliest" else link.bounds.latest
-    if offset is None:
+    if offset is None or offset.sign == 0:
         return 0
     towards = offset.sign > 0 if edge == "earliest" else offset.sign < 0
-    if offset.sign == 0:
-        return 0
     return offset.longest_days if towards else 10_000

@@ -93,9 +93,7 @@ class Explainer:
         )
 
     def _from_reference(self, link: Link, day: int) -> str:
-        start = link.day if link.ref is None else self._days.get(link.ref)
-        if start is None:
-            return "given by its timing"
+        start = link.start(self._days)
         count = day - start
         if link.bounds.unit is Unit.WORKING_DAYS:
             days = abs(link.bounds.aim.fixed_days or 0)
@@ -110,9 +108,7 @@ class Explainer:
 
     def _lifted(self, occurrence: Occurrence, lifted: int) -> Reason | None:
         for link in occurrence.links[1:]:
-            start = link.day if link.ref is None else self._days.get(link.ref)
-            if start is None:
-                continue
+            start = link.start(self._days)
             for edge, shift in (("earliest", link.earliest), ("latest", link.latest)):
                 if shift is not None and value(shift, start) == lifted:
                     text = f"not {'before' if edge == 'earliest' else 'after'} {spoken_day(lifted)}"
@@ -160,9 +156,7 @@ class Explainer:
         return None
 
     def _broken_edge(self, link: Link, days: dict[int, int], day: int) -> str | None:
-        start = link.day if link.ref is None else days.get(link.ref)
-        if start is None:
-            return None
+        start = link.start(days)
         low = self._bound(link, "earliest", link.earliest)
         if low is not None and day < value(low, start):
             return "early"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import MappingProxyType
+from typing import assert_never
 
 from app.domain.engine.queries import forced
 from app.domain.facts import OtherPlan, Skipped, Waiver
@@ -42,6 +43,8 @@ def apply_remedy(problem: Problem, remedy: Remedy) -> Problem:
         case AskWaiver(element, days, _):
             waivers = tuple(w for w in problem.waivers if w.element != element)
             return replace(problem, waivers=(*waivers, Waiver(element, days)))
+        case never:
+            assert_never(never)
 
 
 def _without(other: OtherPlan, plan: str, step: str) -> OtherPlan:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
+from typing import assert_never
 
 from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
 from app.domain.engine.occurrences import Expansion, Occurrence
@@ -179,6 +180,8 @@ def _add_rule(compilation: Compilation, rule: Rule) -> None:
             _move_together(compilation, rule)
         case Readiness():
             pass
+        case never:
+            assert_never(never)
 
 
 def _gap(compilation: Compilation, rule_id: str, offset: Offset, *, longer: bool = False) -> Shift:

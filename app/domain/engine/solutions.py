@@ -172,9 +172,7 @@ def ordinal_window(
     """Earliest, target and latest ordinal from its own timings; ``None`` without any."""
     lows, highs, target = [], [], None
     for link in occurrence.links:
-        start = link.day if link.ref is None else days.get(link.ref)
-        if start is None:
-            continue
+        start = link.start(days)
         if target is None:
             target = value(link.aim, start)
         low = None if link.earliest is None else compilation.bound(link, "earliest", link.earliest)
@@ -213,10 +211,10 @@ def window_of(
 
 def own_target(occurrence: Occurrence, days: dict[int, int]) -> int | None:
     """The first timing's own target, not lifted into the window."""
-    for link in occurrence.links[:1]:
-        start = link.day if link.ref is None else days.get(link.ref)
-        return None if start is None else value(link.aim, start)
-    return None
+    if not occurrence.links:
+        return None
+    link = occurrence.links[0]
+    return value(link.aim, link.start(days))
 
 
 def nearness(compilation: Compilation, days: dict[int, int]) -> int:
