@@ -5,7 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.calendars import Absence, Calendar, Closure, InvalidCalendar, start_of_day
+from app.domain.calendars import (
+    Absence,
+    Calendar,
+    Closure,
+    InvalidCalendar,
+    LocalTimeMissing,
+    start_of_day,
+    to_utc,
+)
 
 MONDAY, TUESDAY = date(2027, 3, 1), date(2027, 3, 2)
 
@@ -46,3 +54,8 @@ def test_a_location_is_closed_on_other_weekdays_and_during_closures() -> None:
 )
 def test_a_day_begins_with_its_first_instant(zone: str, day: date, expected: datetime) -> None:
     assert start_of_day(day, ZoneInfo(zone)) == expected
+
+
+def test_a_time_which_the_clock_skips_is_no_instant() -> None:
+    with pytest.raises(LocalTimeMissing, match="does not exist on that day"):
+        to_utc(datetime.fromisoformat("2027-03-14T02:30"), ZoneInfo("America/Denver"))

@@ -6,7 +6,17 @@ import pytest
 
 from app.domain.calendars import Absence, Calendar, Closure
 from app.domain.engine import solve, waivable_elements
-from app.domain.facts import Anchor, Commitment, OccurrenceId, OtherPlan, OtherStep, Pinned
+from app.domain.engine.conflicts import element_texts, rule_in_words
+from app.domain.engine.solutions import Question
+from app.domain.facts import (
+    Anchor,
+    Commitment,
+    OccurrenceId,
+    OtherPlan,
+    OtherStep,
+    Pinned,
+    Reported,
+)
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.rules import (
@@ -132,3 +142,21 @@ def test_timings_rules_and_closed_days_may_be_waived_but_never_what_was_asked() 
     )
 
     assert waivable_elements(given) == {"timing:check.earliest", "rule:r", "closure:works"}
+
+
+def test_a_finding_to_be_cleared_is_said() -> None:
+    rule = Readiness(id="fit", findings=frozenset({"fever", "cold"}))
+
+    assert rule_in_words(rule) == "needs clearance after cold, fever (rule fit)"
+
+
+def test_a_day_asked_for_something_that_is_not_planned_is_said_by_its_name() -> None:
+    given = problem(
+        pinned=(Pinned(OccurrenceId("check", 3), SESSION_DAY),),
+        reported=(Reported("fever", SESSION_DAY, finding="fever"),),
+    )
+
+    found = element_texts(Question(given))
+
+    assert found["pin:check/3"] == "check/3 is asked for on Wed 2027-03-10"
+    assert "event:fever" not in found

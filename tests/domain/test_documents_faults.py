@@ -268,3 +268,9 @@ def test_faults_of_the_sample_are_told_wherever_it_is_broken() -> None:
     found = faults_of(data)
 
     assert set(found.values()) == {"unknown-source", "unknown-parameter"}
+
+
+def test_what_is_fixed_needs_a_default() -> None:
+    sides = {"key": "side", "title": "Side", "type": "choice", "options": ["left"], "fixed": True}
+
+    assert faults_of(document(parameters=[sides])) == {"/parameters/0/default": "missing"}

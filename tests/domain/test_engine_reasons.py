@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from app.domain.engine import PlanTooLarge, solve
-from app.domain.facts import Anchor, OccurrenceId, Skipped
+from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Skipped
+from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import (
     Alternatives,
@@ -15,11 +16,14 @@ from app.domain.protocols import (
     Count,
     Effect,
     OutsideEvent,
+    Parameter,
+    ParameterType,
     Repeat,
     StepKind,
     StepReference,
     Timing,
 )
+from app.domain.rules import MinGapOfKinds
 from app.domain.schedules import Placed, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
@@ -114,3 +118,62 @@ def test_more_combinations_of_alternatives_than_512_are_refused() -> None:
 
     with pytest.raises(PlanTooLarge, match="more than 512 combinations"):
         solve(problem(*(step(f"s{n}", alternatives=either) for n in range(10))))
+
+
+def test_what_an_open_decision_may_set_makes_the_alternatives_it_names_tentative() -> None:
+    session = StepReference("session")
+    early, late = (Timing(session, bounds(n, n, n)) for n in (20, 30))
+    either = Alternatives((("early", early), ("late", late)), "when")
+    sets = Choice("late", "Late", (Effect("set", parameter="when", value="late"),))
+    when = Parameter("when", "When", ParameterType.CHOICE, "early", options=("early", "late"))
+    given = problem(
+        step("decision", after(1, 2, 3), kind=StepKind.DECISION, choices=(sets,)),
+        step("check", alternatives=either),
+        as_of=date(2027, 3, 11),
+        performed=(Performed(SESSION, SESSION_DAY),),
+    )
+    given = replace(given, protocol=replace(given.protocol, parameters=(when,)))
+
+    assert [key for key, one in placed(given).items() if one.tentative] == ["check"]
+
+
+def test_what_counts_from_a_number_left_out_has_no_day_and_says_so() -> None:
+    dose = step("dose", after(5, 7, 9), repeat=Repeat(Count(3, 3, 3), bounds(6, 7, 8)))
+    later = step("later", after(1, 2, 3, reference=StepReference("dose", 2)))
+    given = problem(dose, later, skipped=(Skipped(OccurrenceId("dose", 2)),))
+
+    assert why(given, "later") == "no day yet: dose 2 is skipped"
+
+
+def test_a_day_before_the_first_to_book_says_so() -> None:
+    given = problem(
+        CHECK,
+        as_of=date(2027, 3, 12),
+        performed=(Performed(SESSION, SESSION_DAY),),
+        not_before=date(2027, 3, 18),
+    )
+
+    reasons = placed(given)["check"].reasons
+
+    assert [one.code for one in reasons] == ["target", "notice", "nearest"]
+    assert reasons[1].text == ("Wed 2027-03-17 is before Thu 2027-03-18, the first day to book")
+
+
+def test_a_parameter_the_protocol_does_not_know_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="no such parameter"):
+        solve(problem(CHECK, parameters={"colour": "red"}))
+
+
+def _in_any_order(number: int, latest: int) -> Problem:
+    """So many visits two days apart, in whatever order, within as many days of the session."""
+    visits = (step(f"visit_{n}", after(1, 2, latest)) for n in range(number))
+    apart = MinGapOfKinds(id="apart", kinds=frozenset({"visit"}), offset=Offset.of_days(2))
+    return problem(*visits, rules=(apart,))
+
+
+@pytest.mark.parametrize(
+    "number, latest", [(9, 16), (7, 13)], ids=["no order works", "every order works"]
+)
+def test_more_orders_than_the_engine_compares_are_refused(number: int, latest: int) -> None:
+    with pytest.raises(PlanTooLarge, match="could stand in either order"):
+        solve(_in_any_order(number, latest))

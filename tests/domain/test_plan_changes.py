@@ -281,3 +281,16 @@ def test_what_a_decision_starts_is_open_until_it_is_closed() -> None:
     assert closed.starts == ()
     with pytest.raises(ContradictoryChange, match="nothing to be started"):
         after(CloseStart(CALL), state=closed)
+
+
+def test_a_step_that_was_pinned_or_left_out_is_planned_again() -> None:
+    assert after(Pin(VISIT, TODAY), Unpin(VISIT)).pinned == ()
+    assert after(Skip(VISIT), Restore(VISIT)).skipped == ()
+    assert after(Cancel(VISIT), Restore(VISIT)).cancelled == ()
+
+
+def test_a_change_kept_before_one_of_its_members_existed_has_that_members_usual_value() -> None:
+    data = change_to_data(Decide("call", "up", starts=("knee-prp",)))
+    del data["starts"]
+
+    assert change_from_data(data) == Decide("call", "up")

@@ -225,10 +225,7 @@ class Search:
         held = self._costs.stay.get(index)
         if held is not None:
             return held[0]
-        low, high = net.lows[index], net.highs[index]
         wish = self._costs.wishes.get(index)
-        if low == high:
-            return low
         if wish is None or any(
             net.lows[other] == net.highs[other] for other in self._costs.dependants(index)
         ):

@@ -45,7 +45,7 @@ class Explainer:
         asked = self._asked(occurrence, day)
         target = own_target(occurrence, self._days)
         if target is None:
-            return asked or (self._unplaced(index, day),)
+            return asked  # without a timing that counts it has a day because a person asked
         if asked:
             return (*asked, *_away(day, target))
         if day == target:
@@ -64,11 +64,6 @@ class Explainer:
             return (Reason("kept", f"{spoken_day(day)} was given out before and still works"),)
         first = spoken_day(anchor.earliest_from.toordinal()) if anchor.earliest_from else "today"
         return (Reason("first_possible", f"the first day from {first} on which everything fits"),)
-
-    def _unplaced(self, index: int, day: int) -> Reason:
-        if self._kept.get(index) == day:
-            return Reason("kept", f"{spoken_day(day)} was given out before and still works")
-        return Reason("first_possible", f"{spoken_day(day)} is the first day that works")
 
     def _off_target(self, occurrence: Occurrence, day: int, target: int) -> tuple[Reason, ...]:
         where = self._from_reference(occurrence.links[0], target)
