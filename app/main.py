@@ -51,6 +51,7 @@ from app.worker import working
 
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
+    plans.hot,
     plans.router,
     bulk.router,
     history.router,

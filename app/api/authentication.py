@@ -4,6 +4,7 @@ It knows no operation: whether a caller may do what it asks for is judged by the
 """
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from fastapi import Request, Response
@@ -109,6 +110,7 @@ def _is_of_this_machine(scope: Connection) -> bool:
     )
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Whether an address can be reached from its own machine only."""
     if host == "localhost":

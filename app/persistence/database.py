@@ -3,18 +3,18 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.persistence.columns import encode_json
+from app.persistence.lending import IDLE_SECONDS, CountingPool, Reading, Ready, View, belong
 from app.persistence.sqlite_driver import SqliteConnection
 
 SQLITE = "sqlite+aiosqlite"
@@ -28,9 +28,7 @@ DRIVERS = {
 }
 
 POOL_WAIT_SECONDS = 2
-IDLE_SECONDS = 1.0
 IDLE_SINCE = "idle_since"
-VIEW = "view"
 CONNECT_SECONDS = 5
 SQLITE_READERS = 4
 BUSY_SECONDS = 5
@@ -63,19 +61,6 @@ class UnsuitableDatabase(Exception):
     """A database that cannot be used as it is; the text says what to change."""
 
 
-class CountingPool(AsyncAdaptedQueuePool):
-    """A pool that knows how many wait for one of its connections."""
-
-    waiting = 0
-
-    def _do_get(self) -> ConnectionPoolEntry:
-        self.waiting += 1
-        try:
-            return super()._do_get()
-        finally:
-            self.waiting -= 1
-
-
 @dataclass(frozen=True, slots=True)
 class PoolUse:
     """How many connections are in use, and how many requests wait for one."""
@@ -94,6 +79,7 @@ class Database:
 
     write: AsyncEngine
     read: AsyncEngine
+    _ready: Ready = field(default_factory=Ready)
 
     @property
     def is_one_file(self) -> bool:
@@ -106,8 +92,9 @@ class Database:
 
         PostgreSQL lets it see and write that clinic's rows only.
         """
+        await self._ready.make_room(self.write)
         async with self.write.connect() as connection:
-            await _belong(connection, View(str(clinic_id)))
+            await belong(connection, View(str(clinic_id)))
             async with connection.begin():
                 yield connection
 
@@ -116,97 +103,35 @@ class Database:
 
         What must agree is read in one statement. PostgreSQL shows that clinic's rows only.
         """
-        return _Reading(self.read, View(str(clinic_id)))
+        return Reading(self.read, self._ready, View(str(clinic_id)))
 
     def overlooking(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """For reading what waits in all clinics, and which there are.
 
         PostgreSQL shows the rows of the few tables that have a policy for this.
         """
-        return _Reading(self.read, View("", "on"))
+        return Reading(self.read, self._ready, View("", "on"))
 
     def pool_use(self) -> PoolUse:
         """What the connections of this process do now."""
         # Two on SQLite; on PostgreSQL both engines have the same one.
         pools = {id(engine.pool): engine.pool for engine in (self.write, self.read)}.values()
         counted = [pool for pool in pools if isinstance(pool, CountingPool)]
-        return PoolUse(
-            sum(pool.checkedout() for pool in counted), sum(pool.waiting for pool in counted)
-        )
+        taken = sum(pool.checkedout() for pool in counted) - len(self._ready)
+        return PoolUse(taken, sum(pool.waiting for pool in counted))
 
     async def check(self) -> None:
         """Connect both ways once; raises UnsuitableDatabase when a needed setting does not hold."""
         for engine in (self.write, self.read):
+            await self._ready.make_room(engine)
             async with engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
         """Close every connection; aiosqlite's threads would keep the process alive."""
+        await self._ready.empty()
         await self.write.dispose()
         await self.read.dispose()
-
-
-class View(NamedTuple):
-    """What a connection may see: one clinic, or of all clinics what a worker must find."""
-
-    clinic: str
-    overlooks: str = "off"
-
-
-_SHOW = "SELECT set_config('regimen.clinic', $1, false), set_config('regimen.overlooks', $2, false)"
-
-
-async def _belong(connection: AsyncConnection, view: View) -> None:
-    """Let row-level security show what a connection is lent out for.
-
-    The pool's connections remember what they show, so that it is said only where it changes; it is
-    compared whenever one is lent out. Said outside any transaction: no rollback takes it back.
-    """
-    inner = connection.sync_connection
-    if inner is None or connection.dialect.name == "sqlite" or inner.info.get(VIEW) == view:
-        return
-    inner.info.pop(VIEW, None)
-    try:
-        driver: Any = inner.connection.driver_connection
-        await driver.execute(_SHOW, *view)
-    except Exception as error:
-        await connection.invalidate()
-        raise DBAPIError(_SHOW, None, error, connection_invalidated=True) from error
-    inner.info[VIEW] = view
-
-
-class _Reading:
-    """A connection lent out for reading.
-
-    SQLAlchemy gives it back in a task of its own, to wait for whatever a cancelled caller left
-    behind; where nothing went wrong there is nothing to wait for.
-    """
-
-    __slots__ = ("_connection", "_engine", "_view")
-
-    def __init__(self, engine: AsyncEngine, view: View) -> None:
-        self._engine = engine
-        self._view = view
-
-    async def __aenter__(self) -> AsyncConnection:
-        self._connection = await self._engine.connect()
-        try:
-            await _belong(self._connection, self._view)
-        except BaseException:
-            await self._connection.close()
-            raise
-        return self._connection
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            await self._connection.close()
-        else:
-            await self._connection.__aexit__(kind, error, traceback)
 
 
 def driver_url(url: str) -> str:

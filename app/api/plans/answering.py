@@ -127,7 +127,6 @@ def _steps(view: PlanView, today: date, *, stored: bool) -> list[Data]:
 
 def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) -> Data:
     """A planned step in the shape of the API."""
-    status = StepStatus(step.status)
     days = step.window_earliest, step.window_target, step.window_latest
     number = step.occurrence
     return {
@@ -148,7 +147,7 @@ def step_data(step: StepView, plan: PlanStatus, today: date, *, stored: bool) ->
         "appointment": step.appointment,
         "window": None if days[1] is None else dict(zip(_WINDOW, days, strict=True)),
         "deadline": step.deadline,
-        "window_state": _state(days, step.day, status, plan, today),
+        "window_state": _state(days, step.day, step.status, plan, today),
         "deviation_days": step.deviation_days,
         "reasons": step.reasons,
         "instructions": step.instructions,
@@ -160,21 +159,33 @@ def _allowed(
 ) -> tuple[str, ...]:
     if step.reasons and step.reasons[0]["code"] == DECIDED:
         return ()
-    return allowed_changes(
-        plan,
-        StepStatus(step.status),
-        is_decision=step.kind == StepKind.DECISION,
-        has_come=step.day is not None and step.day <= today.isoformat(),
-        is_pinned=name_of(step) in pinned,
-    )
+    has_come = step.day is not None and step.day <= today.isoformat()
+    return _changes(plan, step.status, step.kind, has_come, name_of(step) in pinned)
 
 
 # Clients read the same plans again and again, and plans of a protocol are alike.
 @lru_cache(maxsize=4096)
+def _changes(
+    plan: PlanStatus,
+    status: str,
+    kind: str,
+    has_come: bool,  # noqa: FBT001 - what is remembered is found by place
+    is_pinned: bool,  # noqa: FBT001
+) -> tuple[str, ...]:
+    return allowed_changes(
+        plan,
+        StepStatus(status),
+        is_decision=kind == StepKind.DECISION,
+        has_come=has_come,
+        is_pinned=is_pinned,
+    )
+
+
+@lru_cache(maxsize=4096)
 def _state(
     days: tuple[str | None, str | None, str | None],
     day: str | None,
-    status: StepStatus,
+    status: str,
     plan: PlanStatus,
     today: date,
 ) -> str | None:
@@ -182,7 +193,7 @@ def _state(
     earliest, target, latest = days
     if target is not None:
         window = Window(_day(earliest), date.fromisoformat(target), _day(latest))
-    state = planned_state(window, _day(day), status, plan, today)
+    state = planned_state(window, _day(day), StepStatus(status), plan, today)
     return None if state is None else state.value
 
 

@@ -31,7 +31,7 @@ from app.api.plans.models import (
 from app.api.plans.rechecked import RecheckedOut
 from app.api.plans.starts import starts_of
 from app.api.problems import BODY, problems
-from app.api.routing import UNCHANGED, Route
+from app.api.routing import UNCHANGED, HotRead, Route
 from app.domain.permissions import NotPermitted
 from app.services import plans
 from app.services.locations import LocationNotFound
@@ -66,6 +66,7 @@ _CHANGE = (
     PlanTooLarge,
 )
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
+hot = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=HotRead)
 
 _BASIS = (
     NotPermitted,
@@ -148,7 +149,7 @@ async def list_plans(page: PageDep, which: PlanFilterDep, ctx: ReadContextDep) -
     return Response(content, headers=page.response.headers, media_type="application/json")
 
 
-@router.get(
+@hot.get(
     "/{plan_id}",
     operation_id="read_plan",
     response_model=PlanOut,
