@@ -36,6 +36,7 @@ from app.api import (
 from app.api.authentication import Authentication, is_loopback
 from app.api.deps import read_clock
 from app.api.edge import Edge
+from app.api.fhir.application import fhir_mount
 from app.api.limits import InFlight, RateLimit
 from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
@@ -113,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.bulk_turn = asyncio.Lock()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
+    app.router.routes.append(fhir_mount())
     handlers.install(app)
     app.state.figures = CollectorRegistry()
     app.state.watch = Watch(app.state.figures, app.state.database.pool_use)
@@ -203,11 +205,14 @@ def _let_browsers_call(app: FastAPI, origins: tuple[str, ...]) -> None:
                 "Content-Type",
                 "Idempotency-Key",
                 "If-Match",
+                "If-None-Exist",
                 "If-None-Match",
+                "Prefer",
                 "X-API-Key",
             ],
             expose_headers=[
                 "ETag",
+                "Last-Modified",
                 "Link",
                 "Location",
                 "RateLimit",

@@ -13,6 +13,7 @@ from jsonschema_rs import Draft202012Validator, Registry
 
 from app.main import create_app
 from app.settings import Settings
+from tests import fhir_judging
 
 Client = AsyncClient
 Answer = Response
@@ -38,6 +39,9 @@ class Document:
     def judge(self, response: Response) -> None:
         """Fail where an answer is not what the document promises."""
         path = response.request.url.path
+        if path.startswith("/fhir/R4/"):
+            fhir_judging.judge(response.headers, response.content, path)
+            return
         if _UNDOCUMENTED.fullmatch(path):
             return
         method = response.request.method.lower()

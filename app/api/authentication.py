@@ -21,10 +21,11 @@ from app.services.callers import Callers
 
 CALLER = "regimen.caller"
 
-# What everybody may see: documentation, health and where tokens are asked for; and calendars, whose
-# address holds a secret, because their programs send no header.
+# What everybody may see: documentation, health, what FHIR clients ask for first, and where tokens
+# are asked for; and calendars, whose address holds a secret: their programs send no header.
 PUBLIC = re.compile(
-    r"/(?:|docs(?:/.*)?|redoc|guide(?:/.*)?|openapi\.json|health/[a-z]+|oauth/token|calendars/[^/]+\.ics)"
+    r"/(?:|docs(?:/.*)?|redoc|guide(?:/.*)?|openapi\.json|health/[a-z]+|oauth/token"
+    r"|calendars/[^/]+\.ics|fhir/R4/(?:metadata|\.well-known/smart-configuration))"
 )
 
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]{1,4096})")

@@ -36,7 +36,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem_response(refusals.AddressNotFound("nothing is found at this address"))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem_response(refusals.MethodNotAllowed(_allowed(request)))
+        allowed = _allowed(request) or (error.headers or {}).get("Allow", "")
+        return problem_response(refusals.MethodNotAllowed(allowed))
     return problem_response(refusals.RequestRefused("the request cannot be read"))
 
 

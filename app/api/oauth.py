@@ -26,7 +26,8 @@ _FIELDS = {
     "client_assertion_type": "Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.",
     "client_assertion": "A JWT signed with RS384 or ES384: `iss` and `sub` are the client's id, "
     "`aud` is this address, `exp` lies at most 300 seconds ahead, `jti` is used once.",
-    "scope": "The scopes wanted, separated by blanks; all of the client's when left out.",
+    "scope": "The scopes wanted, separated by blanks: ours, or SMART's for the FHIR face, such as "
+    "`system/CarePlan.rs`; all of the client's when left out.",
 }
 _FORM_BODY: dict[str, Any] = {
     "requestBody": {
@@ -106,5 +107,5 @@ async def issue_token(
     return TokenOut(
         access_token=given.token,
         expires_in=int(given.lifetime.total_seconds()),
-        scope=" ".join(sorted(given.scopes)),
+        scope=" ".join(given.scopes),
     )

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import refusals
 from app.api.documents import MalformedDocument
+from app.api.fhir import outcomes
 from app.api.plans.refusing import ScheduleConflictProblem, conflict_members
 from app.api.problem_model import MAX_ERRORS, Problem, TokenProblem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
@@ -133,8 +134,11 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.MediaTypeRefused: Kind(
         415, "unsupported-media-type", "The body's media type is not read"
     ),
+    refusals.FormNotSpoken: Kind(406, "not-acceptable", "The form asked for is not spoken"),
     MalformedDocument: Kind(400, "malformed-body", "The body is malformed"),
     refusals.FieldsRefused: Kind(422, "invalid-request", "The request has faults"),
+    refusals.SearchRefused: Kind(400, "invalid-search", "The search is not understood"),
+    refusals.ResourceRefused: Kind(422, "invalid-resource", "The resource cannot be taken"),
     refusals.PreconditionMissing: Kind(428, "precondition-required", "If-Match is required"),
     refusals.IfMatchRefused: Kind(400, "invalid-if-match", "If-Match is malformed"),
     refusals.CursorRefused: Kind(400, "invalid-cursor", "The cursor is not valid"),
@@ -209,15 +213,24 @@ KINDS: Mapping[type[Exception], Kind] = {
 
 
 class ProblemResponse(Response):
-    """A problem document; the request remembers its kind."""
+    """A problem document, told as an OperationOutcome to who asked for FHIR."""
 
     media_type = MEDIA_TYPE
-    slug = ""
+
+    def __init__(self, problem: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(_encoded(problem), problem["status"], headers)
+        self._problem = problem
+        self._own_headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        scope[SLUG] = self.slug
-        await super().__call__(scope, receive, send)
+        """Send it; the request remembers its kind."""
+        scope[SLUG] = self._problem["type"]
+        if not scope["path"].startswith(f"{outcomes.ROOT}/"):
+            await super().__call__(scope, receive, send)
+            return
+        outcome = _encoded(outcomes.outcome_of(self._problem))
+        told = Response(outcome, self.status_code, self._own_headers, outcomes.MEDIA_TYPE)
+        await told(scope, receive, send)
 
 
 def kind_of(error: type[Exception]) -> Kind:
@@ -285,14 +298,7 @@ def _example(kind: Kind, error: type[Exception]) -> dict[str, Any]:
 
 def problem_response(error: Exception, body: Any = None) -> Response:
     """The answer to an error of the table; ``body`` is what was read from the request."""
-    kind = kind_of(type(error))
-    response = ProblemResponse(
-        json.dumps(problem_data(error, body), ensure_ascii=False, separators=(",", ":")),
-        status_code=kind.status,
-        headers=_headers(kind, error),
-    )
-    response.slug = kind.slug
-    return response
+    return ProblemResponse(problem_data(error, body), _headers(kind_of(type(error)), error))
 
 
 def problem_data(error: Exception, body: Any = None) -> dict[str, Any]:
@@ -306,6 +312,10 @@ def problem_data(error: Exception, body: Any = None) -> dict[str, Any]:
     if kind.members is not None:
         content.update(kind.members(error, body))
     return content
+
+
+def _encoded(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _headers(kind: Kind, error: Exception) -> dict[str, str]:

@@ -43,8 +43,20 @@ class MediaTypeRefused(Refusal):
     """The body's Content-Type is missing or not one that this operation reads."""
 
 
+class FormNotSpoken(Refusal):
+    """The Accept header or `_format` asks for another form than JSON."""
+
+
 class FieldsRefused(Faults):
     """Fields or parameters are missing, unknown or not valid; each is named."""
+
+
+class SearchRefused(Faults):
+    """A search parameter is unknown, cannot be understood or is not supported."""
+
+
+class ResourceRefused(Faults):
+    """The resource is not one of FHIR R4, or has what is not supported; each place is named."""
 
 
 class PreconditionMissing(Refusal):

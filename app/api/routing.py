@@ -33,7 +33,8 @@ from app.api.scopes import scope_of
 from app.domain.errors import Fault
 from app.services.idempotency import KeyInUse, KeyReused
 
-MAX_BODY = 1024 * 1024
+MIB = 1024 * 1024
+MAX_BODY = MIB
 MAX_YAML = 256 * 1024
 BODY_SECONDS = 20
 
@@ -77,11 +78,7 @@ class StrictRequest(Request):
 
         Raises BodyTooLarge, BodyTooSlow, MediaTypeRefused or MalformedDocument.
         """
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                raw = await self._read()
-        except TimeoutError:
-            raise refusals.BodyTooSlow("the body took too long") from None
+        raw = await self.raw()
         if not raw:
             return
         media_type = media_type_of(self.headers.get("content-type"), media_types)
@@ -91,15 +88,24 @@ class StrictRequest(Request):
         # The framework parses the header again, slowly, unless there is none.
         self._headers = Headers(raw=[h for h in self.headers.raw if h[0] != b"content-type"])
 
-    async def _read(self) -> bytes:
+    async def raw(self, most: int = MAX_BODY) -> bytes:
+        """The body of at most so many bytes. Raises BodyTooLarge or BodyTooSlow."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read(most)
+        except TimeoutError:
+            raise refusals.BodyTooSlow("the body took too long") from None
+
+    async def _read(self, most: int) -> bytes:
         declared = self.headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared[:20]) > MAX_BODY:
-            raise refusals.BodyTooLarge("a body is at most 1 MiB")
+        too_large = refusals.BodyTooLarge(f"a body is at most {most // MIB} MiB")
+        if not declared.isdecimal() or int(declared[:20]) > most:
+            raise too_large
         size, chunks = 0, []
         async for chunk in self.stream():
             size += len(chunk)
-            if size > MAX_BODY:
-                raise refusals.BodyTooLarge("a body is at most 1 MiB")
+            if size > most:
+                raise too_large
             chunks.append(chunk)
         self._body = b"".join(chunks)
         return self._body

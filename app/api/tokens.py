@@ -4,13 +4,15 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.api.fhir import scopes as smart
 from app.api.refusals import TokenNotGiven
-from app.domain.permissions import Caller, Role, Scope, granted
+from app.domain.permissions import Caller, Grant, Role, Scope, granted
 from app.integrations import tokens
 from app.integrations.outbound import NotSent
 from app.integrations.tokens import InvalidToken
@@ -43,7 +45,7 @@ class Given:
     """A token that was given, for these scopes."""
 
     token: str
-    scopes: frozenset[Scope]
+    scopes: tuple[str, ...]
     lifetime: timedelta
 
 
@@ -87,13 +89,14 @@ class Tokens:
             which, client = await self._client(form["client_assertion"], now)
         except (InvalidToken, ClientNotFound, AssertionUsed) as error:
             raise TokenNotGiven("invalid_client", str(error)) from error
-        scopes = _asked(form.get("scope", ""), oauth.caller_of(which, client))
+        asked = _asked(form.get("scope", ""), oauth.caller_of(which, client))
         claims = {
             "sub": str(which),
-            "scopes": sorted(scopes),
+            "scopes": sorted(asked.scopes),
+            "resources": sorted(asked.resources),
         }
         token = tokens.issue_token(claims, self._own_secret(), now=now, lifetime=LIFETIME)
-        return Given(token, scopes, LIFETIME)
+        return Given(token, asked.told, LIFETIME)
 
     async def read(self, token: str, now: datetime) -> Found | None:
         """Who calls by a token; None where it does not hold."""
@@ -129,7 +132,9 @@ class Tokens:
         which = oauth.read_client_id(claims["sub"])
         client = await oauth.find_client(self.database, which)
         scopes = frozenset(Scope(scope) for scope in claims["scopes"])
-        return Found(oauth.caller_of(which, client, scopes), ends)
+        own = oauth.caller_of(which, client).grant.scopes
+        resources = smart.permitted(claims.get("resources", ()), own)
+        return Found(oauth.caller_of(which, client, scopes, resources), ends)
 
     async def _read_issuers(self, token: str, issuer: Issuer, now: datetime) -> Found | None:
         def read(keys: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime]:
@@ -144,7 +149,8 @@ class Tokens:
             return None
         if not subject.isprintable() or not await oauth.is_clinic(self.database, clinic_id):
             return None
-        return Found(Caller(clinic_id, f"user:{subject}", granted(role)), ends)
+        grant = _narrowed(role, claims.get("scope"))
+        return Found(Caller(clinic_id, f"user:{subject}", grant), ends)
 
     async def _by_keys(self, where: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
         """Read by keys given as they stand, or found at a URL; there by newer ones if need be."""
@@ -161,13 +167,47 @@ class Tokens:
         return hmac.digest(self.secret, b"bearer tokens", "sha256")
 
 
-def _asked(text: str, caller: Caller) -> frozenset[Scope]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a client asks for and may have: scopes, resources, and how both are told."""
+
+    scopes: frozenset[Scope]
+    resources: frozenset[str]
+    told: tuple[str, ...]
+
+
+def _asked(text: str, caller: Caller) -> _Asked:
     """The scopes asked for; all that the client has where it asks for none."""
-    known = {scope.value for scope in caller.grant.scopes}
+    own = caller.grant.scopes
     asked = text.split()
-    if not set(asked) <= known:
+    if not asked:
+        return _Asked(own, frozenset(), tuple(sorted(own)))
+    scopes = {scope for scope in asked if not smart.is_smart(scope)}
+    rights = {scope: _rights(scope, own) for scope in asked if smart.is_smart(scope)}
+    if not scopes <= {scope.value for scope in own} or not all(rights.values()):
         raise TokenNotGiven("invalid_scope", "the client does not have every scope it asks for")
-    return frozenset(map(Scope, asked)) or caller.grant.scopes
+    told = {one for scope, found in rights.items() for one in smart.told(scope, found)}
+    resources: frozenset[str] = frozenset().union(*rights.values())
+    return _Asked(frozenset(map(Scope, scopes)), resources, tuple(sorted(scopes | told)))
+
+
+def _rights(scope: str, own: frozenset[Scope]) -> frozenset[str]:
+    try:
+        return smart.permitted(smart.rights_in(scope, level="system"), own)
+    except smart.UnknownScope:
+        return frozenset()
+
+
+def _narrowed(role: Role, said: object) -> Grant:
+    """What a role may do; where the issuer's token has scopes of SMART, only what they open."""
+    asked = [scope for scope in str(said or "").split() if smart.is_smart(scope)]
+    if not asked:
+        return granted(role)
+    found: set[str] = set()
+    for scope in asked:
+        with suppress(smart.UnknownScope):
+            found |= smart.rights_in(scope, level="user")
+    return granted(role, (), smart.permitted(found, granted(role).scopes))
 
 
 def _clinic_in(claims: Mapping[str, Any], issuer: Issuer) -> UUID | None:

@@ -88,6 +88,8 @@ class Grant:
     scopes: frozenset[Scope] = frozenset()
     rights: frozenset[Right] = frozenset()
     waives: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+    """What of the FHIR face is open to it beside, as ``CarePlan.r``."""
     unrestricted: bool = False
     """Nobody in particular acts: the service itself, or whoever tries it out on one machine."""
 
@@ -162,12 +164,14 @@ GRANTS: Mapping[Role, Grant] = MappingProxyType(
 )
 
 
-def granted(role: Role, scopes: Iterable[Scope] | None = None) -> Grant:
-    """What a role may do, or of it only what these scopes cover."""
+def granted(
+    role: Role, scopes: Iterable[Scope] | None = None, resources: frozenset[str] = frozenset()
+) -> Grant:
+    """What a role may do, or of it only what these scopes and resources cover."""
     whole = GRANTS[role]
     if scopes is None:
         return whole
-    return Grant(whole.scopes & frozenset(scopes), whole.rights, whole.waives)
+    return Grant(whole.scopes & frozenset(scopes), whole.rights, whole.waives, resources)
 
 
 def refuse_more_than(role: Role, scopes: Iterable[Scope] | None) -> None:

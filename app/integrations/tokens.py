@@ -3,6 +3,7 @@
 It alone knows joserfc. What a token's header says of where its key is to be had is never believed.
 """
 
+import hmac
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
@@ -105,6 +106,24 @@ def read_issuers_token(
     claims = _verified(token, _key_set(keys), ISSUER_ALGORITHMS)
     _require(claims, now, iss=issuer, aud=audience, sub=None)
     return claims, _ends(claims)
+
+
+def sealed(content: bytes, secret: bytes) -> str:
+    """What is given out to come back, unreadable meanwhile (RFC 7516)."""
+    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, content, _seal(secret))
+
+
+def unsealed(token: str, secret: bytes) -> bytes:
+    """What was sealed with the same secret. Raises InvalidToken."""
+    try:
+        content = jwe.decrypt_compact(token, _seal(secret), algorithms=["dir", "A256GCM"]).plaintext
+    except (JoseError, KeyError, TypeError, ValueError) as error:
+        raise InvalidToken("it was not sealed here") from error
+    return content or b""
+
+
+def _seal(secret: bytes) -> OctKey:
+    return OctKey.import_key(hmac.digest(secret, b"seal", "sha256"))
 
 
 def _key_set(keys: Any) -> KeySet:

@@ -6,12 +6,24 @@ from datetime import date, datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.records import columns_of, read_record, values_of
+from app.persistence.searches import Ids, SearchPage, page_of_ids
 from app.persistence.tables import ClosureRow, JsonObject, LocationRow
 from app.persistence.upserts import insert_unless_there
 
@@ -63,6 +75,15 @@ class ClosureRecord:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationSearch:
+    """Which locations a search is after; of each group of names one must fit."""
+
+    ids: tuple[UUID, ...] | None = None
+    names: tuple[tuple[str, ...], ...] = ()
+    updated: Bounds[datetime] = NO_BOUNDS
+
+
 _LOCATION = columns_of(LocationRow, LocationRecord)
 _CLOSURE = columns_of(ClosureRow, ClosureRecord)
 
@@ -106,6 +127,18 @@ class LocationRepository:
             .order_by(LocationRow.time_zone)
         )
         return tuple(found.scalars())
+
+    async def find_all(self, wanted: LocationSearch, page: SearchPage) -> Ids:
+        """The ids of one page of the locations that fit."""
+        which = [LocationRow.clinic_id == self._clinic_id]
+        which += wanted.updated.of(LocationRow.updated_at, LocationRow.updated_at)
+        if wanted.ids is not None:
+            which.append(LocationRow.id.in_(wanted.ids))
+        for names in wanted.names:
+            found = [LocationRow.name.icontains(name, autoescape=True) for name in names]
+            which.append(or_(*found))
+        by = {"_lastUpdated": LocationRow.updated_at}.get(page.sort or "")
+        return await page_of_ids(self._connection, LocationRow.id, which, page, by=by)
 
     async def save(self, location: LocationRecord, *, revision: int) -> LocationRecord:
         """Replace the location that was read at ``revision``; gives it with its new revision.

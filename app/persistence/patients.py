@@ -7,11 +7,13 @@ from datetime import date, datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, union_all, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.searches import Ids, SearchPage, page_of_ids
 from app.persistence.tables import PatientIdentifierRow, PatientRow
 from app.persistence.upserts import insert_unless_there
 
@@ -66,6 +68,19 @@ _PATIENT = (
     PatientRow.merged_into,
     PatientRow.erased_at,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientSearch:
+    """Whom a search is after; of each group of names or identifiers one must fit."""
+
+    ids: tuple[UUID, ...] | None = None
+    identifiers: tuple[tuple[tuple[str | None, str], ...], ...] = ()
+    names: tuple[tuple[str, ...], ...] = ()
+    born: Bounds[date] = NO_BOUNDS
+    updated: Bounds[datetime] = NO_BOUNDS
+
+
 _NAMES = tuple(column.key for column in _PATIENT)
 
 
@@ -199,6 +214,28 @@ class PatientRepository:
             which.append(_has(identifier))
         return await self._patients(*which, limit=limit)
 
+    async def find_all(self, wanted: PatientSearch, page: SearchPage) -> Ids:
+        """The ids of one page of the patients who fit."""
+        which = [PatientRow.clinic_id == self._clinic_id]
+        which += wanted.updated.of(PatientRow.updated_at, PatientRow.updated_at)
+        which += wanted.born.of(PatientRow.birth_date, PatientRow.birth_date)
+        if wanted.ids is None:
+            which += [PatientRow.merged_into.is_(None), PatientRow.erased_at.is_(None)]
+        else:
+            which.append(PatientRow.id.in_(wanted.ids))
+        for names in wanted.names:
+            found = [PatientRow.name_folded.contains(folded(n), autoescape=True) for n in names]
+            which.append(or_(*found))
+        for named in wanted.identifiers:
+            which.append(or_(*(_named(system, value) for system, value in named)))
+        by = {"_lastUpdated": PatientRow.updated_at}.get(page.sort or "")
+        return await page_of_ids(self._connection, PatientRow.id, which, page, by=by)
+
+    async def all_of(self, ids: Sequence[UUID]) -> tuple[PatientRecord, ...]:
+        """These patients, in this order."""
+        found = await self._patients(PatientRow.id.in_(ids), limit=len(ids))
+        return tuple(sorted(found, key=lambda patient: ids.index(patient.id)))
+
     async def _patients(self, *which: ColumnElement[bool], limit: int) -> tuple[PatientRecord, ...]:
         found = await self._connection.execute(
             select(*_PATIENT)
@@ -261,6 +298,17 @@ def _has(identifier: Identifier) -> ColumnElement[bool]:
         PatientIdentifierRow.patient_id == PatientRow.id,
         PatientIdentifierRow.system == identifier.system,
         PatientIdentifierRow.value == identifier.value,
+    )
+
+
+def _named(system: str | None, value: str) -> ColumnElement[bool]:
+    """Whether any system, or this one, calls the patient so."""
+    of_system = [] if system is None else [PatientIdentifierRow.system == system]
+    return exists().where(
+        PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
+        PatientIdentifierRow.patient_id == PatientRow.id,
+        PatientIdentifierRow.value == value,
+        *of_system,
     )
 
 

@@ -4,6 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from app.persistence.bounds import Bounds
+from app.persistence.searches import SearchPage
+
+__all__ = ["Bounds", "Key", "Listed", "SearchPage", "Searched", "page_of"]
+
 Item = TypeVar("Item")
 Key = tuple[str | int, ...]
 
@@ -14,6 +19,15 @@ class Listed(Generic[Item]):
 
     items: tuple[Item, ...]
     next: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class Searched(Generic[Item]):
+    """The items of one page of a search, and how many there are where that was asked for."""
+
+    items: tuple[Item, ...]
+    next: Key | None
+    total: int | None
 
 
 def page_of(rows: Sequence[Item], limit: int, key: Callable[[Item], Key]) -> Listed[Item]:

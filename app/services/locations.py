@@ -15,12 +15,14 @@ from app.persistence.locations import (
     LocationNotFound,
     LocationRecord,
     LocationRepository,
+    LocationSearch,
 )
+from app.persistence.searches import SearchPage
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.holidays import HolidayRegion, expand
-from app.services.listing import Listed, page_of
+from app.services.listing import Listed, Searched, page_of
 
 __all__ = [
     "ClosureExists",
@@ -29,6 +31,7 @@ __all__ = [
     "LocationChangedMeanwhile",
     "LocationNotFound",
     "LocationRecord",
+    "LocationSearch",
 ]
 
 # Plans reach at most ten years ahead, which is the longest offset.
@@ -90,6 +93,16 @@ async def list_locations(ctx: Context, *, after: UUID | None, limit: int) -> Lis
     repository = LocationRepository(ctx.connection, ctx.clinic_id)
     rows = await repository.page(after=after, limit=limit + 1)
     return page_of(rows, limit, lambda location: (str(location.id),))
+
+
+async def find_locations(
+    ctx: Context, wanted: LocationSearch, page: SearchPage
+) -> Searched[LocationRecord]:
+    """One page of the locations that fit, in the order that is asked for."""
+    repository = LocationRepository(ctx.connection, ctx.clinic_id)
+    ids = await repository.find_all(wanted, page)
+    found = [await repository.get(id_) for id_ in ids.ids]
+    return Searched(tuple(found), ids.next, ids.total)
 
 
 async def list_time_zones(ctx: Context) -> list[str]:

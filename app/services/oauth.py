@@ -105,12 +105,15 @@ async def use_assertion(
 
 
 def caller_of(
-    which: ClientId, client: ClientRecord, scopes: frozenset[Scope] | None = None
+    which: ClientId,
+    client: ClientRecord,
+    scopes: frozenset[Scope] | None = None,
+    resources: frozenset[str] = frozenset(),
 ) -> Caller:
-    """Who calls with a token of a client that was given for these scopes."""
+    """Who calls with a token of a client that was given for these scopes and resources."""
     own = granted(Role(client.role), None if client.scopes is None else map(Scope, client.scopes))
     if scopes is not None:
-        own = granted(Role(client.role), own.scopes & scopes)
+        own = granted(Role(client.role), own.scopes & scopes, resources)
     return Caller(which.clinic_id, f"client:{client.name}", own)
 
 

@@ -14,11 +14,13 @@ from app.persistence.patients import (
     PatientNotFound,
     PatientRecord,
     PatientRepository,
+    PatientSearch,
 )
+from app.persistence.searches import SearchPage
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
-from app.services.listing import Listed, page_of
+from app.services.listing import Listed, Searched, page_of
 
 __all__ = [
     "Identifier",
@@ -26,6 +28,7 @@ __all__ = [
     "PatientChangedMeanwhile",
     "PatientNotFound",
     "PatientRecord",
+    "PatientSearch",
 ]
 
 
@@ -105,6 +108,15 @@ async def search_patients(
         name=name, birth_date=birth_date, identifier=identifier, after=after, limit=limit + 1
     )
     return page_of(rows, limit, lambda patient: (str(patient.id),))
+
+
+async def find_patients(
+    ctx: Context, wanted: PatientSearch, page: SearchPage
+) -> Searched[PatientRecord]:
+    """One page of the patients who fit, in the order that is asked for."""
+    repository = PatientRepository(ctx.connection, ctx.clinic_id)
+    ids = await repository.find_all(wanted, page)
+    return Searched(await repository.all_of(ids.ids), ids.next, ids.total)
 
 
 async def change_patient(

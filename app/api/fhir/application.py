@@ -1,0 +1,51 @@
+"""The router below ``/fhir/R4``: every face, and what tells clients about them."""
+
+from collections.abc import Sequence
+
+from fastapi import Request, Response
+from pydantic_core import to_json
+from starlette.routing import BaseRoute, Mount, Route, Router
+
+from app.api.fhir import capabilities, locations, patients
+from app.api.fhir.interactions import Face, Interaction
+from app.api.fhir.outcomes import MEDIA_TYPE, ROOT
+from app.api.fhir.routing import base_of, check_form_spoken, route_of
+from app.api.fhir.serving import interactions_of
+from app.api.openapi import VERSION
+
+FACES: dict[str, Face] = {face.type: face for face in (patients.FACE, locations.FACE)}
+
+
+def interactions() -> list[Interaction]:
+    """Everything that is routed and needs a caller."""
+    return [one for face in FACES.values() for one in interactions_of(face, FACES)]
+
+
+def fhir_mount() -> Mount:
+    """The FHIR face, to be put among the application's routes."""
+    routed = interactions()
+    by_path: dict[str, dict[str, Interaction]] = {}
+    for one in routed:
+        by_path.setdefault(one.path, {})[one.method] = one
+    routes: list[BaseRoute] = [*_public(routed)]
+    routes += [route_of(path, methods, FACES) for path, methods in by_path.items()]
+    return Mount(ROOT, app=Router(routes, redirect_slashes=False))
+
+
+def _public(routed: Sequence[Interaction]) -> list[Route]:
+    """What clients ask for before they have a credential."""
+
+    async def metadata(request: Request) -> Response:
+        check_form_spoken(request)
+        public_url = request.app.state.settings.public_url
+        statement = capabilities.capability_statement(routed, public_url, base_of(request), VERSION)
+        return Response(to_json(statement), media_type=MEDIA_TYPE)
+
+    async def smart_configuration(request: Request) -> Response:
+        found = capabilities.smart_configuration(request.app.state.settings.public_url)
+        return Response(to_json(found), media_type="application/json")
+
+    return [
+        Route("/metadata", metadata, methods=["GET"]),
+        Route("/.well-known/smart-configuration", smart_configuration, methods=["GET"]),
+    ]

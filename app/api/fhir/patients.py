@@ -1,0 +1,46 @@
+"""Patients over FHIR: https://hl7.org/fhir/R4/patient.html"""
+
+from app.api.fhir.interactions import Ask, Face, Found, Resource
+from app.api.fhir.queries import Parameter, Query, page_of
+from app.api.fhir.reading import own_id
+from app.integrations.fhir.patients import patient_resource
+from app.services import patients
+from app.services.patients import PatientNotFound, PatientSearch
+
+
+async def read(ask: Ask) -> Resource:
+    """One patient."""
+    patient_id = own_id(ask.id, PatientNotFound("no such patient"))
+    return patient_resource(await patients.get_patient(ask.ctx, patient_id))
+
+
+async def search(ask: Ask, query: Query) -> Found:
+    """Patients by what other systems call them, by name or birth date."""
+    wanted = PatientSearch(
+        ids=query.ids("_id"),
+        identifiers=tuple(
+            tuple((one.system, one.code) for one in group)
+            for group in query.criteria.get("identifier", ())
+        ),
+        names=query.criteria.get("name", ()),
+        born=query.days("birthdate"),
+        updated=query.instants("_lastUpdated"),
+    )
+    found = await patients.find_patients(ask.ctx, wanted, page_of(query))
+    items = tuple(patient_resource(one) for one in found.items)
+    return Found(items=items, next=found.next, total=found.total)
+
+
+FACE = Face(
+    type="Patient",
+    text="As little of a patient as scheduling needs: identifiers, name and birth date.",
+    summary=frozenset({"identifier", "active", "name", "birthDate", "link"}),
+    parameters=(
+        Parameter("identifier", "token", "What another system calls the patient."),
+        Parameter("name", "string", "A part of the name; case and accents do not matter."),
+        Parameter("birthdate", "date", "The birth date."),
+    ),
+    sorts=("_id", "_lastUpdated"),
+    read=read,
+    search=search,
+)

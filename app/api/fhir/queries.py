@@ -1,0 +1,250 @@
+"""Search parameters as they are sent, read by their types: https://hl7.org/fhir/R4/search.html
+
+What is not understood is refused, never left out in silence: a filter that is lost shows what was
+not asked for.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.api.refusals import SearchRefused
+from app.domain.errors import Fault
+from app.services.listing import Bounds, SearchPage
+
+MOST = 200
+USUAL = 50
+
+_DATE = re.compile(
+    r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(T.+)?)?)?", re.ASCII
+)
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A search parameter of a type of resource."""
+
+    name: str
+    type: str
+    """``token``, ``reference``, ``date``, ``string`` or ``uri``."""
+    text: str
+    targets: tuple[str, ...] = ()
+    """The types that a reference may point to."""
+    path: str = ""
+    """Where in the resource the reference stands, for including what it points to."""
+
+
+COMMON = (
+    Parameter("_id", "token", "The resource's id."),
+    Parameter("_lastUpdated", "date", "When it was last changed."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A code, and the system it is said to be of; None is any system, '' is none."""
+
+    system: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a search asks for, understood."""
+
+    criteria: Mapping[str, tuple[tuple[Any, ...], ...]]
+    """By parameter: all of the groups must hold, of each group any value."""
+    count: int = USUAL
+    after: tuple[str | int, ...] | None = None
+    sort: str | None = None
+    descending: bool = False
+    total: bool = False
+    """Whether the number of all that fit is wanted."""
+    includes: tuple[str, ...] = ()
+    reverse: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    since: datetime | None = None
+    shown: tuple[tuple[str, str], ...] = field(default=())
+    """What was understood, as it is told back."""
+
+    def any_of(self, *names: str) -> tuple[Any, ...] | None:
+        """Values of which one must hold; None where nothing is asked.
+
+        Values that exclude each other leave none.
+        """
+        groups = [group for name in names for group in self.criteria.get(name, ())]
+        if not groups:
+            return None
+        return tuple(one for one in groups[0] if all(one in other for other in groups[1:]))
+
+    def ids(self, *names: str) -> tuple[UUID, ...] | None:
+        """Ids of ours of which one must hold; what is no id of ours is nobody's."""
+        found = self.any_of(*names)
+        return None if found is None else tuple(id_ for one in found if (id_ := uuid_in(one)))
+
+    def codes(self, name: str, *systems: str) -> tuple[str, ...] | None:
+        """Codes of which one must hold, of these systems where one is named."""
+        found = self.any_of(name)
+        if found is None:
+            return None
+        return tuple(one.code for one in found if one.system is None or one.system in systems)
+
+    def days(self, name: str) -> Bounds[date]:
+        """The days between which a thing must begin and end."""
+        return _bounds(self.criteria.get(name, ()), lambda one: (one.first, one.last), _DAY)
+
+    def instants(self, name: str) -> Bounds[datetime]:
+        """The instants between which a thing must lie."""
+        return _bounds(self.criteria.get(name, ()), lambda one: (one.begins, one.ends), _TICK)
+
+
+def page_of(query: Query) -> SearchPage:
+    """Which part of what fits is wanted."""
+    return SearchPage(
+        limit=query.count,
+        after=query.after,
+        sort=None if query.sort == "_id" else query.sort,
+        descending=query.descending,
+        counted=query.total,
+    )
+
+
+_DAY = timedelta(days=1)
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A date of a search: days and instants it covers, and how it is compared."""
+
+    prefix: str
+    first: date
+    last: date
+    begins: datetime
+    ends: datetime
+
+
+def uuid_in(value: Any) -> UUID | None:
+    """An id of ours in what was asked for."""
+    text = value.code if isinstance(value, Token) else value
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text.lower() else None
+
+
+def refused(name: str, code: str, text: str) -> SearchRefused:
+    """The refusal of one parameter."""
+    return SearchRefused((Fault(name if name.isidentifier() else "", code, text),))
+
+
+def since(text: str) -> datetime:
+    """The instant from which versions are asked for. Raises SearchRefused."""
+    when: When = _date(Parameter("_since", "date", ""), text)
+    return when.begins
+
+
+def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
+    """The values of a parameter, of which one must hold. Raises SearchRefused."""
+    name = parameter.name
+    if modifier and not (parameter.type == "reference" and modifier in parameter.targets):
+        raise refused(name, "not-supported", f"'{name}' is searched without that modifier")
+    read = _READERS[parameter.type]
+    found = tuple(read(parameter, one) for one in _split(values))
+    if not found:
+        raise refused(name, "missing", f"'{name}' needs a value")
+    if parameter.type == "date" and len(found) > 1:
+        raise refused(name, "not-supported", f"'{name}' takes one date, and may be repeated")
+    return found
+
+
+def _split(values: str) -> Iterable[str]:
+    """Values between commas; a backslash takes a comma's meaning away."""
+    found = (re.sub(r"\\(.)", r"\1", one) for one in re.split(r"(?<!\\),", values))
+    return [one for one in found if one]
+
+
+def _token(parameter: Parameter, text: str) -> Token:
+    system, bar, code = text.partition("|")
+    if not bar:
+        return Token(None, text)
+    if not code:
+        raise refused(parameter.name, "not-supported", "a system without a code is not searched")
+    return Token(system, code)
+
+
+def _reference(parameter: Parameter, text: str) -> str:
+    if _ID.fullmatch(text):
+        return text
+    found = _REFERENCE.fullmatch(text)
+    if found is None or found.group(1) not in parameter.targets:
+        targets = " or ".join(parameter.targets)
+        raise refused(parameter.name, "wrong-form", f"'{parameter.name}' refers to a {targets}")
+    return found.group(2)
+
+
+def _date(parameter: Parameter, text: str) -> When:
+    found = _DATE.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError
+        return _when(*found.groups())
+    except (ValueError, OverflowError):
+        raise refused(parameter.name, "not-a-date", "must be a date of FHIR") from None
+
+
+def _when(
+    prefix: str | None, year: str, month: str | None, day: str | None, clock: str | None
+) -> When:
+    prefix = prefix or "eq"
+    if prefix in {"ne", "ap"}:
+        raise refused("", "not-supported", "dates are compared by eq, gt, lt, ge, le, sa and eb")
+    first = date(int(year), int(month or 1), int(day or 1))
+    last_month = int(month or 12)
+    last = date(int(year), last_month, int(day or monthrange(int(year), last_month)[1]))
+    if not 1900 <= first.year <= 2200:
+        raise ValueError
+    if clock is None:
+        begins = datetime.combine(first, time.min, UTC)
+        ends = datetime.combine(last, time.min, UTC) + _DAY - _TICK
+        return When(prefix, first, last, begins, ends)
+    moment = datetime.fromisoformat(f"{first}{clock}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    width = _TICK if "." in clock else timedelta(seconds=1)
+    return When(prefix, first, last, moment.astimezone(UTC), moment.astimezone(UTC) + width - _TICK)
+
+
+_READERS: Mapping[str, Any] = {
+    "token": _token,
+    "reference": _reference,
+    "date": _date,
+    "string": lambda _, text: text,
+    "uri": lambda _, text: text,
+}
+
+
+def _bounds(groups: Iterable[tuple[When, ...]], ends: Any, step: timedelta) -> Bounds[Any]:
+    """All dates of a parameter together: between which bounds a thing begins, and ends."""
+    bounds: Bounds[Any] = Bounds()
+    for (when,) in groups:
+        first, last = ends(when)
+        bounds = bounds.and_(
+            {
+                "eq": Bounds(begins_from=first, ends_until=last),
+                "lt": Bounds(begins_until=first - step),
+                "gt": Bounds(ends_from=last + step),
+                "ge": Bounds(ends_from=first),
+                "le": Bounds(begins_until=last),
+                "sa": Bounds(begins_from=last + step),
+                "eb": Bounds(ends_until=first - step),
+            }[when.prefix]
+        )
+    return bounds

@@ -1,0 +1,173 @@
+"""Turns interactions into addresses, requests into what they ask for, and answers into responses.
+
+https://hl7.org/fhir/R4/http.html. What is refused is raised: the application's own handlers answer
+it, below this address as an OperationOutcome.
+"""
+
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from pydantic_core import to_json
+from starlette.routing import Route
+
+from app.api import refusals
+from app.api.authentication import CALLER
+from app.api.deps import (
+    IDEMPOTENCY_KEY,
+    Replayed,
+    open_context,
+    open_read_context,
+    remember_answer,
+)
+from app.api.documents import read_json
+from app.api.etags import is_unchanged, not_modified
+from app.api.fhir.interactions import Answer, Ask, Face, Interaction
+from app.api.fhir.outcomes import MEDIA_TYPE, ROOT
+from app.api.fhir.scopes import require_right
+from app.api.fhir.shaping import Shape, shape_of
+from app.api.routing import StrictRequest
+from app.services.context import Context
+
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM = 64 * 1024
+_JSON = frozenset({MEDIA_TYPE, "application/json", "text/json", "application/json-patch+json"})
+_SPOKEN = frozenset({MEDIA_TYPE, "application/json", "text/json", "json", "application/*", "*/*"})
+
+
+class _Named(NamedTuple):
+    """The route that logs and figures name."""
+
+    path: str
+
+
+def route_of(
+    path: str, interactions: Mapping[str, Interaction], faces: Mapping[str, Face]
+) -> Route:
+    """The route of an address, with what is done there by each method."""
+    named = _Named(ROOT + path)
+
+    async def answer(request: Request) -> Response:
+        request.scope["route"] = named
+        return await _answered(request, interactions[request.method], faces)
+
+    route = Route(path, answer, methods=list(interactions))
+    route.methods = set(interactions)
+    return route
+
+
+async def _answered(
+    request: Request, interaction: Interaction, faces: Mapping[str, Face]
+) -> Response:
+    require_right(interaction.right, request.scope[CALLER].grant)
+    strict = StrictRequest(request.scope, request.receive)
+    check_form_spoken(strict)
+    params = tuple(strict.query_params.multi_items())
+    body: Any = None
+    if interaction.reads_form:
+        params, body = (*params, *await _form(strict)), ()
+    elif interaction.method in {"POST", "PUT", "PATCH"}:
+        body = await _body(strict, interaction)
+    shape = shape_of(params, faces)
+    opened = asynccontextmanager(open_context if interaction.writes else open_read_context)
+    try:
+        async with opened(request) as ctx:
+            answer = await interaction.run(_ask(strict, ctx, params, body))
+            response = _rendered(answer, strict, shape, interaction)
+            if IDEMPOTENCY_KEY in request.scope:
+                await remember_answer(strict, response)
+    except Replayed as replayed:
+        return replayed.response
+    return response
+
+
+def base_of(request: Request) -> str:
+    """Where the FHIR face is found."""
+    public: str = request.app.state.settings.public_url
+    return public.rstrip("/") + ROOT
+
+
+def check_form_spoken(request: Request) -> None:
+    """Raise FormNotSpoken where the client wants no JSON."""
+    accepted = request.headers.get("accept", "*/*")
+    wanted = request.query_params.get("_format", accepted).replace(" ", "+")
+    forms = {one.partition(";")[0].strip("+") for one in wanted.lower().split(",")}
+    if not forms & _SPOKEN:
+        raise refusals.FormNotSpoken(f"only {MEDIA_TYPE} is spoken")
+
+
+def _ask(
+    request: StrictRequest, ctx: Context, params: tuple[tuple[str, str], ...], body: Any
+) -> Ask:
+    ids = request.path_params
+    return Ask(
+        ctx=ctx,
+        base=base_of(request),
+        secret=request.app.state.cursor_secret,
+        id=ids.get("id", ""),
+        version=ids.get("vid", ""),
+        params=params,
+        headers=request.headers,
+        body=body,
+    )
+
+
+async def _body(request: StrictRequest, interaction: Interaction) -> Any:
+    """The resource that is sent; None where there is none."""
+    raw = await request.raw(interaction.most)
+    if not raw:
+        return None
+    media_type, _, rest = request.headers.get("content-type", "").lower().partition(";")
+    charset = rest.strip().replace('"', "").partition("charset=")[2] or "utf-8"
+    if media_type.strip() not in _JSON or not charset.startswith("utf-8"):
+        raise refusals.MediaTypeRefused(f"the body must be sent as {MEDIA_TYPE}")
+    return read_json(raw)
+
+
+async def _form(request: StrictRequest) -> list[tuple[str, str]]:
+    """The search parameters in a form. Raises MediaTypeRefused or SearchRefused."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await request.raw(MAX_FORM)
+    if raw and media_type != FORM:
+        raise refusals.MediaTypeRefused(f"a search must be sent as {FORM}")
+    try:
+        text = raw.decode("ascii")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise refusals.RequestRefused("the form is malformed") from None
+
+
+def _rendered(
+    answer: Answer, request: StrictRequest, shape: Shape, interaction: Interaction
+) -> Response:
+    """The response; of what was stored as much as is preferred."""
+    headers = {}
+    if answer.version is not None:
+        headers["etag"] = f'W/"{answer.version}"'
+        modified = datetime.fromisoformat((answer.resource or {})["meta"]["lastUpdated"])
+        headers["last-modified"] = format_datetime(modified, usegmt=True)
+    if answer.location is not None:
+        headers["location"] = f"{base_of(request)}/{answer.location}"
+    shown = answer.resource
+    if interaction.writes:
+        preference = request.headers.get("prefer", "")
+        if "return=minimal" in preference:
+            shown = None
+        elif "return=OperationOutcome" in preference and answer.outcome is not None:
+            shown = answer.outcome
+    content = b"" if shown is None else to_json(shape(shown))
+    response = Response(content, answer.status, headers, MEDIA_TYPE if content else None)
+    tag = request.headers.get("if-none-match")
+    if request.method == "GET" and tag is not None and _is_known(response, tag):
+        return not_modified(response)
+    return response
+
+
+def _is_known(response: Response, tag: str) -> bool:
+    """Whether the client has this version: ours are weak, and so is the comparison."""
+    ours = response.headers.get("etag", "").removeprefix("W/")
+    return bool(ours) and is_unchanged(Response(headers={"etag": ours}), tag)

@@ -1,0 +1,65 @@
+"""The interactions of a face: read, versions, search and what is written, as FHIR has them.
+
+https://hl7.org/fhir/R4/http.html#general. Addresses are made from these and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from app.api.fhir.including import included
+from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, operations_of
+from app.api.fhir.searching import history_bundle, read_history, read_query, search_bundle
+
+
+def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interaction]:
+    """Everything that can be asked of a type of resource."""
+    made = partial(Interaction, face=face)
+    of_type, of_one = f"/{face.type}", f"/{face.type}/{{id}}"
+    if face.search is not None:
+        code, right = "search-type", f"{face.type}.s"
+        run = partial(_search, faces=faces, face=face)
+        yield made(code=code, method="GET", path=of_type, right=right, run=run)
+        form = f"{of_type}/_search"
+        yield made(code=code, method="POST", path=form, right=right, run=run, reads_form=True)
+    if face.create is not None:
+        right = f"{face.type}.c"
+        create = face.create
+        yield made(code="create", method="POST", path=of_type, right=right, run=create, writes=True)
+    for code, method, write in (("update", "PUT", face.update), ("patch", "PATCH", face.patch)):
+        if write is not None:
+            right = f"{face.type}.u"
+            yield made(code=code, method=method, path=of_one, right=right, run=write, writes=True)
+    yield from operations_of(face)
+    yield from _reads(face)
+
+
+def _reads(face: Face) -> Iterator[Interaction]:
+    of_one, right = f"/{face.type}/{{id}}", f"{face.type}.r"
+    made = partial(Interaction, method="GET", right=right, face=face)
+    if face.read is not None:
+        yield made(code="read", path=of_one, run=partial(_read, read=face.read))
+    if face.history is not None:
+        run = partial(_history, face=face)
+        yield made(code="history-instance", path=f"{of_one}/_history", run=run)
+    if face.vread is not None:
+        run = partial(_read, read=face.vread)
+        yield made(code="vread", path=f"{of_one}/_history/{{vid}}", run=run)
+
+
+async def _read(ask: Ask, *, read: Read) -> Answer:
+    return Answer(resource=await read(ask))
+
+
+async def _search(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:
+    assert face.search is not None  # noqa: S101 # such a face has no address for it
+    query = read_query(ask, face)
+    found = await face.search(ask, query)
+    others = await included(ask, faces, face, query, found.items)
+    return Answer(resource=search_bundle(ask, face, query, found, others))
+
+
+async def _history(ask: Ask, *, face: Face) -> Answer:
+    assert face.history is not None  # noqa: S101 # such a face has no address for it
+    query = read_history(ask, face)
+    found = await face.history(ask, query)
+    return Answer(resource=history_bundle(ask, face, query, found))

@@ -1,0 +1,49 @@
+"""Small parts which resources share: https://hl7.org/fhir/R4/datatypes.html"""
+
+from datetime import datetime
+from typing import Any
+
+Data = dict[str, Any]
+
+# Names of our own, which never change: of code systems and of extensions.
+CODES = "urn:regimen:code"
+EXTENSIONS = "urn:regimen:extension"
+
+
+def without_empty(resource: Data) -> Data:
+    """Without elements that say nothing: FHIR has no empty lists and no null."""
+    return {name: part for name, part in resource.items() if part not in (None, [], {})}
+
+
+def instant(moment: datetime) -> str:
+    """An instant as FHIR writes it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def meta(version: int, updated_at: datetime, *profiles: str) -> Data:
+    """Which version of a resource this is, since when, and what it follows."""
+    found: Data = {"versionId": str(version), "lastUpdated": instant(updated_at)}
+    if profiles:
+        found["profile"] = list(profiles)
+    return found
+
+
+def reference(type_: str, id_: object, display: str | None = None) -> Data:
+    """A reference to another of our resources."""
+    found: Data = {"reference": f"{type_}/{id_}"}
+    if display is not None:
+        found["display"] = display
+    return found
+
+
+def coding(system: str, code: str, display: str | None = None) -> Data:
+    """A concept of one code."""
+    found: Data = {"system": system, "code": code}
+    if display is not None:
+        found["display"] = display
+    return {"coding": [found]}
+
+
+def own_code(kind: str, code: str) -> Data:
+    """A concept of our own, such as a kind of step."""
+    return coding(f"{CODES}:{kind}", code)

@@ -1,0 +1,48 @@
+"""Between which days or instants a thing must begin and end, as searches ask for it."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+Point = TypeVar("Point", date, datetime)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds(Generic[Point]):
+    """All inclusive; None is no bound. What is a point begins where it ends."""
+
+    begins_from: Point | None = None
+    begins_until: Point | None = None
+    ends_from: Point | None = None
+    ends_until: Point | None = None
+
+    def and_(self, other: "Bounds[Point]") -> "Bounds[Point]":
+        """Both hold."""
+        both: dict[str, Any] = {}
+        for one in fields(self):
+            ours, theirs = getattr(self, one.name), getattr(other, one.name)
+            narrower = max if one.name.endswith("from") else min
+            known = [value for value in (ours, theirs) if value is not None]
+            both[one.name] = narrower(known) if known else None
+        return Bounds(**both)
+
+    def of(
+        self, begins: InstrumentedAttribute[Any], ends: InstrumentedAttribute[Any]
+    ) -> list[ColumnElement[bool]]:
+        """What a row must fulfil that begins and ends by these columns."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.begins_from is not None:
+            wanted.append(begins >= self.begins_from)
+        if self.begins_until is not None:
+            wanted.append(begins <= self.begins_until)
+        if self.ends_from is not None:
+            wanted.append(ends >= self.ends_from)
+        if self.ends_until is not None:
+            wanted.append(ends <= self.ends_until)
+        return wanted
+
+
+NO_BOUNDS: Bounds[Any] = Bounds()
