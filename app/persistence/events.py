@@ -90,10 +90,10 @@ class EventRepository:
 
     async def take_numbers(self, count: int) -> int:
         """The first of so many numbers; others of the clinic wait for theirs until commit."""
-        taken = await _take_numbers(self._connection.dialect.name).run(
+        ((last,),) = await _take_numbers(self._connection.dialect.name).read(
             self._connection, {"clinic_id": self._clinic_id, "count": count}
         )
-        return int(taken.scalar_one()) - count + 1
+        return int(last) - count + 1
 
     async def page(self, *, after: int, limit: int) -> tuple[EventRecord, ...]:
         """The events that follow a number. None with a smaller number can appear later."""

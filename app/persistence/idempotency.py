@@ -138,12 +138,12 @@ class IdempotencyRepository:
             "created_at": now,
         }
         try:
-            done = await _insert(self._connection.dialect.name).run(self._connection, values)
+            taken = await _insert(self._connection.dialect.name).run(self._connection, values)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise KeyInUse("a request with this idempotency key is under way") from error
             raise
-        return done.rowcount == 1
+        return taken == 1
 
     async def forget_until(self, instant: datetime) -> None:
         """Forget the keys that were used at this instant or before."""

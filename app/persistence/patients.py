@@ -121,13 +121,13 @@ class PatientRepository:
         """
         if self._connection.dialect.name == "sqlite":
             return  # there is one writer at a time
-        which = PatientRow.id == patient if isinstance(patient, UUID) else _has(patient)
-        # Not so strong that rows which point at the patient could not be inserted by others.
-        await self._connection.execute(
-            select(PatientRow.id)
-            .where(PatientRow.clinic_id == self._clinic_id, which)
-            .with_for_update(key_share=True, of=PatientRow)
+        which: dict[str, UUID | str] = (
+            {"id": patient}
+            if isinstance(patient, UUID)
+            else {"system": patient.system, "value": patient.value}
         )
+        statement = _held(self._connection.dialect.name, frozenset(which))
+        await statement.read(self._connection, {"clinic_id": self._clinic_id, **which})
 
     async def hold_all(
         self, patient_ids: Iterable[UUID], identifiers: Iterable[Identifier]
@@ -310,6 +310,26 @@ def _named(system: str | None, value: str) -> ColumnElement[bool]:
         PatientIdentifierRow.value == value,
         *of_system,
     )
+
+
+@cache
+def _held(dialect: str, given: frozenset[str]) -> Prepared:
+    """A patient by id or identifier, held until the transaction ends.
+
+    Not so strongly that rows which point at the patient could not be inserted by others.
+    """
+    if "id" in given:
+        which: ColumnElement[bool] = PatientRow.id == parameter(PatientRow.id)
+    else:
+        which = exists().where(
+            PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
+            PatientIdentifierRow.patient_id == PatientRow.id,
+            PatientIdentifierRow.system == parameter(PatientIdentifierRow.system),
+            PatientIdentifierRow.value == parameter(PatientIdentifierRow.value),
+        )
+    mine = PatientRow.clinic_id == parameter(PatientRow.clinic_id)
+    held = select(PatientRow.id).where(mine, which).with_for_update(key_share=True, of=PatientRow)
+    return prepare(held, dialect)
 
 
 def _values(patient: PatientRecord) -> dict[str, object]:

@@ -4,16 +4,16 @@ Building, hashing and compiling such a statement anew costs more than the databa
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from asyncpg import InterfaceError, PostgresError
-from sqlalchemy import BindParameter, CursorResult, Insert, Select, Update, bindparam, insert
+from asyncpg import IntegrityConstraintViolationError, InterfaceError, PostgresError
+from sqlalchemy import BindParameter, Insert, Select, Update, bindparam, insert
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.dialects.sqlite import aiosqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -24,6 +24,8 @@ DIALECTS: dict[str, Callable[..., Dialect]] = {
     "sqlite": aiosqlite.dialect,
     "postgresql": asyncpg.dialect,
 }
+
+_BY_DRIVER = (PostgresError, InterfaceError, OSError)
 
 Values = Mapping[str, Any]
 Process = Callable[[Any], Any]
@@ -54,22 +56,26 @@ class Prepared:
         return rows
 
     async def read(self, connection: AsyncConnection, values: Values) -> Sequence[Sequence[Any]]:
-        """Run a query; rows come as the driver gives them.
+        """Run a query; rows come as the driver gives them."""
+        driver, ordered = _driver_of(connection), self.ordered(values)
+        if driver is None:
+            return (await connection.exec_driver_sql(self.sql, ordered)).fetchall()
+        try:
+            rows: Sequence[Sequence[Any]] = await driver.fetch(self.sql, *ordered)
+        except _BY_DRIVER as error:
+            raise await _named(error, self.sql, connection, driver) from error
+        return rows
 
-        Outside a transaction PostgreSQL's driver is asked directly, at a third of the cost, unless
-        somebody listens for statements. What goes wrong there goes wrong again on the usual way,
-        which has a name for it.
-        """
-        driver = _driver_of(connection)
-        if driver is not None:
-            with suppress(PostgresError, InterfaceError, OSError):
-                rows: Sequence[Sequence[Any]] = await driver.fetch(self.sql, *self.ordered(values))
-                return rows
-        return (await self.run(connection, values)).fetchall()
-
-    async def run(self, connection: AsyncConnection, values: Values) -> CursorResult[Any]:
-        """Run the statement once. Rows come as the driver gives them."""
-        return await connection.exec_driver_sql(self.sql, self.ordered(values))
+    async def run(self, connection: AsyncConnection, values: Values) -> int:
+        """Run the statement once; gives how many rows it touched."""
+        driver, ordered = _driver_of(connection), self.ordered(values)
+        if driver is None:
+            return (await connection.exec_driver_sql(self.sql, ordered)).rowcount
+        try:
+            status: str = await driver.execute(self.sql, *ordered)
+        except _BY_DRIVER as error:
+            raise await _named(error, self.sql, connection, driver) from error
+        return int(status.rpartition(" ")[2])
 
     async def run_for_each(self, connection: AsyncConnection, rows: Iterable[Values]) -> None:
         """Run the statement for each of some rows, if there are any."""
@@ -87,10 +93,28 @@ class Prepared:
 
 
 def _driver_of(connection: AsyncConnection) -> Any:
+    """PostgreSQL's driver, to be asked directly at a third of the cost.
+
+    None inside a transaction that SQLAlchemy has not begun yet, which it does with the first
+    statement, and where somebody listens for statements.
+    """
     inner = connection.sync_connection
-    if inner is None or inner.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    if inner is None or inner.dialect.name == "sqlite" or inner.dispatch.before_cursor_execute:
         return None
-    return None if inner.dispatch.before_cursor_execute else inner.connection.driver_connection
+    driver: Any = inner.connection.driver_connection
+    alone = inner.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    return driver if alone or driver.is_in_transaction() else None
+
+
+async def _named(
+    error: Exception, sql: str, connection: AsyncConnection, driver: Any
+) -> DBAPIError:
+    """What the driver raises, under the name that SQLAlchemy has for it."""
+    lost = bool(driver.is_closed())
+    if lost:
+        await connection.invalidate()
+    kind = IntegrityError if isinstance(error, IntegrityConstraintViolationError) else DBAPIError
+    return kind(sql, None, error, connection_invalidated=lost)
 
 
 def prepare(statement: Insert | Update | Select[*tuple[Any, ...]], dialect: str) -> Prepared:

@@ -75,9 +75,13 @@ async def save_clinic_rules(ctx: Context, document: object, *, revision: int) ->
 async def rules_for(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
     """The clinic's rules for the steps of a protocol, which its plans are held to now."""
     stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()
-    if stored.revision:
-        return _applied(_parsed(json.dumps(stored.document)), protocol)
-    return _applied(library_clinic_rules(), protocol)
+    return applied(json.dumps(stored.document) if stored.revision else None, protocol)
+
+
+def applied(document: str | None, protocol: Protocol) -> tuple[Rule, ...]:
+    """The rules of a saved document, else the library's, for the steps of a protocol."""
+    rules = library_clinic_rules() if document is None else _parsed(document)
+    return _applied(rules, protocol)
 
 
 # By identity: both are read once and then kept, and comparing them takes longer than applying.

@@ -23,11 +23,11 @@ async def narrow(postgresql_url: str) -> AsyncIterator[Database]:
     await database.dispose()
 
 
-async def read(database: Database) -> int:
-    """Read as hot reads do; gives an id of the connection that was lent for it."""
+async def read(database: Database) -> list[AsyncConnection]:
+    """Read as hot reads do; gives the connection that was lent for it."""
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
         await ClinicRulesRepository(connection, DEFAULT_CLINIC_ID).get()
-    return id(connection)
+    return [connection]
 
 
 async def shown_clinic(connection: AsyncConnection) -> object:

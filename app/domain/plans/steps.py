@@ -80,7 +80,10 @@ def planned_steps(
     steps += _gone(state, before, by_key, ids)
     steps += _left(state, before, protocol, {step.occurrence for step in steps})
     steps.sort(key=lambda step: (places.get(step.occurrence.step, len(places)), _number(step)))
-    return tuple(replace(step, position=place) for place, step in enumerate(steps))
+    return tuple(
+        step if step.position == place else replace(step, position=place)
+        for place, step in enumerate(steps)
+    )
 
 
 def _number(step: PlannedStep) -> tuple[int, int]:

@@ -40,6 +40,7 @@ from app.persistence.prepared import Prepared, prepare
 from app.persistence.protocols import VersionSummary
 from app.persistence.records import Record, columns_of
 from app.persistence.tables import (
+    ClinicRulesRow,
     ClosureRow,
     LocationRow,
     PatientAbsenceRow,
@@ -88,7 +89,8 @@ class Named:
 class BasisRecord:
     """What was found under the names, and what lies round the patient and the first location.
 
-    ``closures`` is JSON text, for ``closures_in``: it rarely changes, and is long.
+    ``closures`` is JSON text, for ``closures_in``: it rarely changes, and is long. So are the
+    clinic's rules; None where it never saved any.
     """
 
     version: VersionSummary | None
@@ -98,6 +100,7 @@ class BasisRecord:
     absences: tuple[AbsenceRecord, ...]
     others: tuple[PatientStep, ...]
     closures: str
+    clinic_rules: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ async def read_basis(
     """Everything as of one moment, with the closures that touch a range of days."""
     values = {"clinic_id": clinic_id, "from_day": closed[0], "to_day": closed[1], **named.given()}
     statement = _basis(connection.dialect.name, frozenset(values))
-    everything, closures = tuple((await statement.run(connection, values)).one())
+    ((everything, closures, clinic_rules),) = await statement.read(connection, values)
     versions, patients, identifiers, locations, events, absences, others = json.loads(everything)
     known_as = tuple(Identifier(*identifier) for identifier in sorted(identifiers))
     return BasisRecord(
@@ -127,6 +130,7 @@ async def read_basis(
         absences=tuple(ABSENCE.read(absences)),
         others=tuple(OTHER.read(others)),
         closures=closures,
+        clinic_rules=clinic_rules,
     )
 
 
@@ -234,7 +238,9 @@ def _basis(dialect: str, given: frozenset[str]) -> Prepared:
     ]
     everything = array(dialect, [type_coerce(part.scalar_subquery(), JSON) for part in parts])
     closures = _closures(dialect, location).scalar_subquery()
-    return prepare(select(cast(everything, Text), cast(closures, Text)), dialect)
+    rules = select(ClinicRulesRow.document).where(ClinicRulesRow.clinic_id == _CLINIC_ID)
+    texts = (everything, closures, type_coerce(rules.scalar_subquery(), JSON))
+    return prepare(select(*(cast(text, Text) for text in texts)), dialect)
 
 
 def _named(column: InstrumentedAttribute[Any]) -> BindParameter[Any]:

@@ -147,7 +147,7 @@ async def _basis(
         document,
         patient,
         calendar=_calendar(tuple(location.open_weekdays), found.closures),
-        clinic_rules=await load_clinic_rules(ctx, document.protocol),
+        clinic_rules=clinic.applied(found.clinic_rules, document.protocol),
         laterality=laterality,
         events=found.events,
         absences=found.absences,
