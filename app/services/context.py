@@ -11,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.calendars import local_date
 from app.domain.permissions import NOTHING, Grant
 
+RFC_VARIANT = 0x8000_0000_0000_0000
+RANDOM_BITS = 62
+RANDOM = (1 << RANDOM_BITS) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -42,10 +46,24 @@ class Context:
         """A new id (UUID version 7): ids sort by the moment at which their request began."""
         return id_at(self.real_now)
 
+    def new_ids(self, count: int) -> tuple[UUID, ...]:
+        """So many new ids."""
+        return ids_at(self.real_now, count)
+
 
 def id_at(moment: datetime) -> UUID:
     """A new id (UUID version 7) of something that begins at a moment."""
+    return ids_at(moment, 1)[0]
+
+
+def ids_at(moment: datetime, count: int) -> tuple[UUID, ...]:
+    """New ids of things that begin at one moment."""
     milliseconds, fraction = divmod(int(moment.timestamp() * 1_000_000), 1000)
     high = milliseconds << 16 | 0x7000 | fraction << 2
-    low = 0x8000_0000_0000_0000 | secrets.randbits(62)
-    return UUID(int=high << 64 | low)
+    random = secrets.randbits(RANDOM_BITS * count)
+    found = []
+    for _ in range(count):
+        low = RFC_VARIANT | random & RANDOM
+        found.append(UUID(int=high << 64 | low))
+        random >>= RANDOM_BITS
+    return tuple(found)

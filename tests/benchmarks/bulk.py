@@ -23,10 +23,10 @@ import asyncpg
 
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import Database, open_database
-from app.persistence.events import NewEvent
+from app.persistence.patients import PatientRepository
 from app.persistence.plans.bulk import BulkRepository, ReadyPlans
 from app.persistence.plans.statements import PLAN_TABLES
-from app.persistence.tables import EventRow, Row
+from app.persistence.tables import EventRow, PlannedStepRow, PlanRow, Row
 from tests.benchmarks import given
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.preparing import prepare
@@ -111,11 +111,14 @@ async def _write(url: str, patients: Iterator[str], found: Seconds, number: int)
         rows = await _last_rows(connection)
         copied, added = (_chunks(rows, list(islice(patients, PLANS))) for _ in range(2))
         await _number(connection, copied)
+        before = await connection.fetchval("SELECT count(*) FROM planned_steps")
         turns = [(found.copy, _copy(connection, copied)), (found.repository, _add(database, added))]
         for seconds, working in turns if number % 2 else reversed(turns):
             begin = perf_counter()
             await working
             seconds.append(perf_counter() - begin)
+        after = await connection.fetchval("SELECT count(*) FROM planned_steps")
+        assert after - before == 2 * len(rows[PlannedStepRow]), "not everything was stored"
     finally:
         await connection.close()
         await database.dispose()
@@ -190,19 +193,14 @@ async def _copy(connection: asyncpg.Connection, chunks: Sequence[Rows]) -> None:
 
 
 async def _add(database: Database, chunks: Sequence[Rows]) -> None:
+    patient = [column.name for column in PlanRow.__table__.columns].index("patient_id")
     for chunk in chunks:
         async with database.writing(DEFAULT_CLINIC_ID) as connection:
+            held = {row[patient] for row in chunk[PlanRow]}
+            await PatientRepository(connection, DEFAULT_CLINIC_ID).hold_all(held, ())
             ready = ReadyPlans("postgresql", DEFAULT_CLINIC_ID)
-            ready.rows = {row: rows for row, rows in chunk.items() if row is not EventRow}
-            ready.events = [_event(row) for row in chunk[EventRow]]
+            ready.rows = chunk
             await BulkRepository(connection, DEFAULT_CLINIC_ID).add(ready)
-
-
-def _event(row: tuple[Any, ...]) -> NewEvent:
-    columns = [column.name for column in EventRow.__table__.columns]
-    values = dict(zip(columns, row, strict=True))
-    del values["clinic_id"], values["number"]
-    return NewEvent(**{**values, "data": json.loads(values["data"])})
 
 
 def main(arguments: Sequence[str]) -> int:

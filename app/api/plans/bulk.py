@@ -29,7 +29,7 @@ from app.api.routing import Route
 from app.domain.errors import DomainError
 from app.services import plans
 from app.services.idempotency import Answer
-from app.services.plans import AskedPlan, MadePlan, OvertakenMeanwhile, PlannedPlan
+from app.services.plans import AskedPlan, MadePlan, NewPlan, OvertakenMeanwhile, Patterns
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 
@@ -175,12 +175,14 @@ async def _results(
 ) -> AsyncIterator[bytes]:
     """The results of each chunk once it is committed, then the summary."""
     counts: Counter[str] = Counter()
+    patterns = Patterns()
     while lines := await reader.read():
         asked = await to_thread.run_sync(_read_all, lines, request.scope)
         while asked:
             await reader.check()
             async with request.app.state.bulk_turn:
-                made = await _make(contexts, [one for one in asked if isinstance(one, AskedPlan)])
+                plans_asked = [one for one in asked if isinstance(one, AskedPlan)]
+                made = await _make(contexts, plans_asked, patterns)
             results = list(_in_order(asked, made))
             told = [_told(line.number, one) for line, one in zip(lines, results, strict=False)]
             counts.update(_sort(one) for one in results)
@@ -213,7 +215,7 @@ def _read(line: Line, scope: Scope) -> AskedPlan | Exception:
 
 
 async def _make(
-    contexts: OpenContext, asked: Sequence[AskedPlan]
+    contexts: OpenContext, asked: Sequence[AskedPlan], patterns: Patterns
 ) -> Sequence[MadePlan | Exception]:
     """Make plans in a transaction of their own; again, where others came in between.
 
@@ -223,7 +225,7 @@ async def _make(
     for _ in range(ATTEMPTS if asked else 0):
         try:
             async with contexts() as ctx:
-                made = await plans.create_plans(ctx, asked, answer=_answer)
+                made = await plans.create_plans(ctx, asked, answer=_answer, patterns=patterns)
         except OvertakenMeanwhile:
             continue
         except (SQLAlchemyError, ConnectionError) as error:
@@ -235,14 +237,13 @@ async def _make(
     return [refused] * len(asked)
 
 
-def _answer(planned: PlannedPlan) -> Answer:
+def _answer(plan: NewPlan) -> Answer:
     """What is told of a plan, and kept to be told again."""
-    record = planned.record
     told = {
-        "id": str(record.id),
-        "etag": etag(record.revision, planned.basis.today),
-        "location": f"/v1/plans/{record.id}",
-        "needs_attention": record.attention,
+        "id": str(plan.id),
+        "etag": etag(1, plan.today),
+        "location": f"/v1/plans/{plan.id}",
+        "needs_attention": plan.attention,
     }
     return Answer(201, {}, to_json(told))
 

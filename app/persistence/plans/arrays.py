@@ -1,9 +1,24 @@
 """Rows as JSON arrays, alike on both databases: what belongs together is read by one statement."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Uuid, case, cast, func, literal_column
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Boolean,
+    ColumnElement,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 UUID_PARTS = ("1", "9", "13", "17", "21")
 
@@ -35,3 +50,18 @@ def _sqlite_value(element: ColumnElement[Any]) -> ColumnElement[Any]:
         dashed = func.printf(literal_column("'%.8s-%.4s-%.4s-%.4s-%s'"), *parts)
         return func.nullif(dashed, literal_column("'----'"))
     return element
+
+
+def among(dialect: str, column: Any, name: str) -> ColumnElement[bool]:
+    """Whether a column has one of the ids that one parameter gives, however many they are."""
+    if dialect == "sqlite":
+        given = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        found: ColumnElement[bool] = column.in_(select(given.c.value))
+        return found
+    one_of: ColumnElement[bool] = column == func.any(bindparam(name, type_=ARRAY(Uuid())))
+    return one_of
+
+
+def given_ids(dialect: str, ids: Iterable[UUID]) -> object:
+    """Ids as the parameter of ``among``."""
+    return json.dumps([id_.hex for id_ in ids]) if dialect == "sqlite" else list(ids)

@@ -3,7 +3,9 @@
 On PostgreSQL they are copied through the driver's connection, within the same transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -16,14 +18,18 @@ from app.domain.errors import DomainError
 from app.persistence.events import EventRepository, NewEvent
 from app.persistence.idempotency import KeptAnswer, kept_row
 from app.persistence.patients import Identifier
+from app.persistence.plans.patterns import Ordered, ReadyRows, RowPattern
 from app.persistence.plans.records import PlanRecord, RevisionRecord
-from app.persistence.plans.rows import event_rows, rows_of
+from app.persistence.plans.rows import event_rows, identifier_rows, rows_of
 from app.persistence.prepared import insert_row
 from app.persistence.tables import EventRow, IdempotencyKeyRow, PlanIdentifierRow, Row
 
 UNIQUE_VIOLATION = "23505"
 
-Ordered = tuple[Any, ...]
+# What plans that are otherwise alike have each for itself: it says nothing about their days.
+OWN = frozenset(
+    {"patient_id", "condition", "practitioner", "note", "created_at", "updated_at", "at"}
+)
 
 
 class OvertakenMeanwhile(DomainError):
@@ -36,29 +42,41 @@ class ReadyPlans:
     def __init__(self, dialect: str, clinic_id: UUID) -> None:
         self._dialect = dialect
         self._clinic_id = clinic_id
-        self.rows: dict[type[Row], list[Ordered]] = {}
-        self.events: list[NewEvent] = []
+        self.rows: ReadyRows = {}
+
+    def rows_of(self, plan: PlanRecord, revision: RevisionRecord, event: NewEvent) -> ReadyRows:
+        """The rows of a plan but for its identifiers. Raises UnstorableValue."""
+        rows = rows_of(self._clinic_id, plan, revision)
+        del rows[PlanIdentifierRow]
+        rows[EventRow] = event_rows(self._clinic_id, [event])
+        return {row: self._ordered(row, values) for row, values in rows.items()}
+
+    def pattern(self, rows: ReadyRows, ids: Sequence[UUID]) -> RowPattern:
+        """What makes such rows for plans like this one, which alone was given these ids."""
+        return RowPattern(self._dialect, rows, ids, OWN)
 
     def add(
         self,
-        plan: PlanRecord,
-        revision: RevisionRecord,
-        event: NewEvent,
+        rows: ReadyRows,
+        plan_id: UUID,
+        identifiers: Iterable[Identifier] = (),
         kept: KeptAnswer | None = None,
     ) -> None:
-        """One more plan, with the answer that is kept under its key.
+        """One more plan, with what it is called and the answer that is kept under its key.
 
         Raises UnstorableValue; then nothing was added.
         """
-        rows = rows_of(self._clinic_id, plan, revision)
-        if kept is not None:
-            rows[IdempotencyKeyRow] = [kept_row(self._clinic_id, kept)]
-        ready = {row: self.ordered(row, values) for row, values in rows.items()}
+        named = identifier_rows(self._clinic_id, plan_id, identifiers)
+        of_key = [] if kept is None else [kept_row(self._clinic_id, kept)]
+        ready: ReadyRows = {
+            **rows,
+            PlanIdentifierRow: self._ordered(PlanIdentifierRow, named),
+            IdempotencyKeyRow: self._ordered(IdempotencyKeyRow, of_key),
+        }
         for row, ordered in ready.items():
             self.rows.setdefault(row, []).extend(ordered)
-        self.events.append(event)
 
-    def ordered(self, row: type[Row], values: Sequence[dict[str, Any]]) -> list[Ordered]:
+    def _ordered(self, row: type[Row], values: Sequence[dict[str, Any]]) -> list[Ordered]:
         """Rows of a table with their values in the order of its columns."""
         statement = insert_row(row, self._dialect)
         return [statement.ordered(one) for one in values]
@@ -98,43 +116,71 @@ class BulkRepository:
 
         Raises OvertakenMeanwhile.
         """
+        rows = {row: ordered for row, ordered in plans.rows.items() if ordered}
+        if not rows:
+            return
+        events = rows.pop(EventRow)
         try:
-            for row, ordered in plans.rows.items():
-                await self._write(row, ordered)
-            if plans.events:
-                log = EventRepository(self._connection, self._clinic_id)
-                first = await log.take_numbers(len(plans.events))
-                events = event_rows(self._clinic_id, plans.events, first=first)
-                await self._write(EventRow, plans.ordered(EventRow, events))
+            if self._connection.dialect.name == "sqlite":
+                await self._insert(rows, events)
+            else:
+                await self._copy(rows, events)
         except IntegrityError as error:
             raise OvertakenMeanwhile("an identifier or a key was taken meanwhile") from error
 
-    async def _write(self, row: type[Row], ordered: Sequence[Ordered]) -> None:
-        statement = insert_row(row, self._connection.dialect.name)
-        if not ordered:
-            return
-        if self._connection.dialect.name == "sqlite":
-            await self._connection.exec_driver_sql(statement.sql, list(ordered))
-            return
-        names = [name for name, _ in statement.parameters]
-        connection = (await self._connection.get_raw_connection()).driver_connection
-        assert connection is not None  # noqa: S101 - an open connection has a driver's
-        table, listed = row.__tablename__, ", ".join(names)
-        # Row-level security takes no COPY: rows are copied beside the table, then inserted.
-        beside = f"copied_{table}"
+    async def _insert(self, rows: ReadyRows, events: Sequence[Ordered]) -> None:
+        for row, ordered in rows.items():
+            await self._connection.exec_driver_sql(insert_row(row, "sqlite").sql, list(ordered))
+        numbered = _numbered(events, await self._first_number(len(events)))
+        await self._connection.exec_driver_sql(insert_row(EventRow, "sqlite").sql, numbered)
+
+    async def _copy(self, rows: ReadyRows, events: Sequence[Ordered]) -> None:
+        """Row-level security takes no COPY: rows are copied beside the tables, then inserted."""
+        driver = (await self._connection.get_raw_connection()).driver_connection
+        assert driver is not None  # noqa: S101 - an open connection has a driver's
+        assert driver.is_in_transaction()  # noqa: S101 - else what is copied were gone at once
+        copied: ReadyRows = {**rows, EventRow: _numbered(events, 0)}
         try:
-            await connection.execute(
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {beside} (LIKE {table})"
-                " ON COMMIT DELETE ROWS"
-            )
-            await connection.copy_records_to_table(beside, records=ordered, columns=names)
-            await connection.execute(
-                f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {beside};"  # noqa: S608 # our names
-                f" TRUNCATE {beside}"
-            )
+            await driver.execute("".join(map(_beside, copied)))
+            for row, ordered in copied.items():
+                await driver.copy_records_to_table(
+                    f"copied_{row.__tablename__}", records=ordered, columns=_names(row)
+                )
+            await driver.execute(";".join(map(_insert_copied, rows)))
+            first = await self._first_number(len(events))
+            await driver.execute(_insert_copied(EventRow, {"number": "number + $1"}), first)
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             kind = IntegrityError if _is_taken(error) else DBAPIError
             raise kind("COPY", None, error) from error
+
+    async def _first_number(self, count: int) -> int:
+        return await EventRepository(self._connection, self._clinic_id).take_numbers(count)
+
+
+def _numbered(events: Sequence[Ordered], first: int) -> list[Ordered]:
+    place = _names(EventRow).index("number")
+    return [
+        (*event[:place], number, *event[place + 1 :])
+        for number, event in enumerate(events, start=first)
+    ]
+
+
+@cache
+def _names(row: type[Row]) -> list[str]:
+    return [name for name, _ in insert_row(row, "postgresql").parameters]
+
+
+def _beside(row: type[Row]) -> str:
+    table = row.__tablename__
+    return (
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS copied_{table} (LIKE {table}) ON COMMIT DELETE ROWS;"
+    )
+
+
+def _insert_copied(row: type[Row], values: Mapping[str, str] = MappingProxyType({})) -> str:
+    table, names = row.__tablename__, _names(row)
+    taken = ", ".join(values.get(name, name) for name in names)
+    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {taken} FROM copied_{table}"  # noqa: S608 # our names
 
 
 def _is_taken(error: Exception) -> bool:

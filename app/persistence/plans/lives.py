@@ -3,17 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Text, and_, cast, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Text, and_, cast, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.patient_reports import AbsenceRecord, PatientEventRecord
 from app.persistence.patients import Identifier, PatientRecord
-from app.persistence.plans.arrays import array, collected
+from app.persistence.plans.arrays import among, array, collected, given_ids
 from app.persistence.plans.bases import ABSENCE, EVENT, OTHER, PATIENT, Kind
 from app.persistence.plans.records import PatientStep
+from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.tables import (
     PatientAbsenceRow,
     PatientEventRow,
@@ -34,15 +36,12 @@ _IDENTIFIERS = (
 
 @dataclass(frozen=True, slots=True)
 class PatientLife:
-    """A patient with what was reported of it and every dated step of its plans.
-
-    Steps of plans that are about to be stored are added to those which were read.
-    """
+    """A patient with what was reported of it and every dated step of its plans."""
 
     patient: PatientRecord
     events: tuple[PatientEventRecord, ...]
     absences: tuple[AbsenceRecord, ...]
-    steps: list[PatientStep]
+    steps: tuple[PatientStep, ...]
 
 
 async def read_lives(
@@ -51,8 +50,10 @@ async def read_lives(
     """The lives of these patients, all as of one moment."""
     if not patient_ids:
         return ()
-    found = await connection.execute(_statement(connection.dialect.name, clinic_id, patient_ids))
-    patients, identifiers, events, absences, steps = json.loads(found.scalar_one())
+    dialect = connection.dialect.name
+    values = {"clinic_id": clinic_id, "ids": given_ids(dialect, patient_ids)}
+    ((found,),) = await _statement(dialect).read(connection, values)
+    patients, identifiers, events, absences, steps = json.loads(found)
     names = {
         patient_id: tuple(Identifier(system, value) for system, value, _ in sorted(rows))
         for patient_id, rows in _by_patient(identifiers).items()
@@ -64,7 +65,7 @@ async def read_lives(
             replace(patient, identifiers=names.get(str(patient.id), ())),
             tuple(EVENT.read(of_events.get(str(patient.id), []))),
             tuple(ABSENCE.read(of_absences.get(str(patient.id), []))),
-            list(_STEP.read(of_steps.get(str(patient.id), []))),
+            tuple(_STEP.read(of_steps.get(str(patient.id), []))),
         )
         for patient in PATIENT.read(patients)
     )
@@ -77,34 +78,30 @@ def _by_patient(rows: list[list[Any]], place: int = -1) -> dict[str, list[list[A
     return found
 
 
-def _statement(dialect: str, clinic_id: UUID, patient_ids: Sequence[UUID]) -> Any:
+@cache
+def _statement(dialect: str) -> Prepared:
     of_plan = and_(
         PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
     )
+
+    def of_patients(row: Any, column: Any) -> ColumnElement[bool]:
+        return and_(row.clinic_id == parameter(row.clinic_id), among(dialect, column, "ids"))
+
     parts = [
-        select(collected(dialect, PATIENT.columns)).where(
-            PatientRow.clinic_id == clinic_id, PatientRow.id.in_(patient_ids)
-        ),
+        select(collected(dialect, PATIENT.columns)).where(of_patients(PatientRow, PatientRow.id)),
         select(collected(dialect, _IDENTIFIERS)).where(
-            PatientIdentifierRow.clinic_id == clinic_id,
-            PatientIdentifierRow.patient_id.in_(patient_ids),
+            of_patients(PatientIdentifierRow, PatientIdentifierRow.patient_id)
         ),
         select(collected(dialect, EVENT.columns)).where(
-            PatientEventRow.clinic_id == clinic_id,
-            PatientEventRow.patient_id.in_(patient_ids),
+            of_patients(PatientEventRow, PatientEventRow.patient_id),
             PatientEventRow.withdrawn_at.is_(None),
         ),
         select(collected(dialect, ABSENCE.columns)).where(
-            PatientAbsenceRow.clinic_id == clinic_id,
-            PatientAbsenceRow.patient_id.in_(patient_ids),
+            of_patients(PatientAbsenceRow, PatientAbsenceRow.patient_id)
         ),
         select(collected(dialect, _STEP.columns))
         .join_from(PlanRow, PlannedStepRow, of_plan)
-        .where(
-            PlanRow.clinic_id == clinic_id,
-            PlanRow.patient_id.in_(patient_ids),
-            PlannedStepRow.day.is_not(None),
-        ),
+        .where(of_patients(PlanRow, PlanRow.patient_id), PlannedStepRow.day.is_not(None)),
     ]
     everything = array(dialect, [type_coerce(part.scalar_subquery(), JSON) for part in parts])
-    return select(cast(everything, Text))
+    return prepare(select(cast(everything, Text)), dialect)

@@ -1,7 +1,7 @@
 """Plans to rows and back; pure."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -45,16 +45,23 @@ def rows_of(clinic_id: UUID, plan: PlanRecord, revision: RevisionRecord) -> Rows
         PlanRow: [plan_row(clinic_id, plan)],
         PlannedStepRow: step_rows(clinic_id, plan),
         PlanRevisionRow: [revision_row(clinic_id, plan.id, revision)],
-        PlanIdentifierRow: [
-            {
-                "clinic_id": clinic_id,
-                "system": identifier.system,
-                "value": identifier.value,
-                "plan_id": plan.id,
-            }
-            for identifier in plan.identifiers
-        ],
+        PlanIdentifierRow: identifier_rows(clinic_id, plan.id, plan.identifiers),
     }
+
+
+def identifier_rows(
+    clinic_id: UUID, plan_id: UUID, identifiers: Iterable[Identifier]
+) -> list[Values]:
+    """The rows of what other systems call a plan."""
+    return [
+        {
+            "clinic_id": clinic_id,
+            "system": identifier.system,
+            "value": identifier.value,
+            "plan_id": plan_id,
+        }
+        for identifier in identifiers
+    ]
 
 
 def plan_row(clinic_id: UUID, plan: PlanRecord, *, without: frozenset[str] = frozenset()) -> Values:

@@ -13,7 +13,14 @@ from app.persistence.plans.records import (
     StepView,
 )
 from app.persistence.protocols import NoActiveVersion, ProtocolNotFound, VersionNotFound
-from app.services.plans.bulk import AskedPlan, MadePlan, OvertakenMeanwhile, create_plans
+from app.services.plans.bulk import (
+    AskedPlan,
+    MadePlan,
+    NewPlan,
+    OvertakenMeanwhile,
+    Patterns,
+    create_plans,
+)
 from app.services.plans.changing import change_plan, preview_change
 from app.services.plans.history import Revision, list_revisions, read_revision
 from app.services.plans.loading import LocationNotNamed, VersionNotUsable
@@ -50,9 +57,11 @@ __all__ = [
     "JudgedDay",
     "LocationNotNamed",
     "MadePlan",
+    "NewPlan",
     "NoActiveVersion",
     "NoAnchorToPropose",
     "OvertakenMeanwhile",
+    "Patterns",
     "PlanChangedMeanwhile",
     "PlanFilter",
     "PlanIdentifierTaken",

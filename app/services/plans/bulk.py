@@ -1,8 +1,9 @@
 """Makes many plans in one transaction, as if each were posted after the one before it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from itertools import chain
 from time import monotonic
 from typing import TypeVar
 from uuid import UUID
@@ -23,11 +24,17 @@ from app.persistence.locations import LocationRecord, LocationRepository
 from app.persistence.patients import Identifier, PatientRepository
 from app.persistence.plans.bulk import BulkRepository, OvertakenMeanwhile, ReadyPlans
 from app.persistence.plans.lives import PatientLife, read_lives
-from app.persistence.plans.records import PlanIdentifierTaken
-from app.persistence.plans.rows import patient_steps
+from app.persistence.plans.records import PatientStep, PlanIdentifierTaken
 from app.persistence.protocols import VersionSummary
 from app.services.context import Context
 from app.services.idempotency import KEPT_FOR
+from app.services.plans.likeness import (
+    NewPlan,
+    Patterns,
+    ReadyPlan,
+    likeness_of,
+    pattern_of,
+)
 from app.services.plans.loading import (
     Basis,
     load_active,
@@ -37,10 +44,10 @@ from app.services.plans.loading import (
     only_patient,
     surroundings_of,
 )
-from app.services.plans.planning import PlannedPlan, first_revision, plan_at_once, plan_created
+from app.services.plans.planning import plan_at_once
 from app.services.plans.requests import PlanRequest
 
-__all__ = ["AskedPlan", "MadePlan", "OvertakenMeanwhile", "create_plans"]
+__all__ = ["AskedPlan", "MadePlan", "NewPlan", "OvertakenMeanwhile", "Patterns", "create_plans"]
 
 T = TypeVar("T")
 
@@ -82,6 +89,19 @@ class _Place:
     calendar: Calendar
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """A patient's life as it was read, and the plans made for the patient since."""
+
+    read: PatientLife
+    made: list[ReadyPlan] = field(default_factory=list)
+
+    @property
+    def steps(self) -> Iterator[PatientStep]:
+        """The dated steps of all its plans."""
+        return chain(self.read.steps, *(plan.steps() for plan in self.made))
+
+
 @dataclass(slots=True)
 class _Chunk:
     """What the requests of a transaction share, and what came of them so far.
@@ -91,28 +111,34 @@ class _Chunk:
 
     versions: dict[tuple[str, str | None], _Version | DomainError]
     places: dict[UUID | None, _Place | DomainError]
-    lives: dict[UUID, PatientLife]
+    lives: dict[UUID, _Life]
     known_as: dict[Identifier, UUID]
     answers: dict[str, KeptAnswer]
     taken: set[Identifier]
     ready: ReadyPlans
+    patterns: Patterns
 
 
 async def create_plans(
-    ctx: Context, asked: Sequence[AskedPlan], *, answer: Callable[[PlannedPlan], Answer]
+    ctx: Context,
+    asked: Sequence[AskedPlan],
+    *,
+    answer: Callable[[NewPlan], Answer],
+    patterns: Patterns,
 ) -> tuple[MadePlan | Exception, ...]:
     """Date and store plans in their order; what is refused is one request's and no other's.
 
-    Gives what came of the first of them: of as many as there was time for, one at least. Raises
+    ``patterns`` are plans made before by which others may be made, and take up new ones. Gives
+    what came of the first of them: of as many as there was time for, one at least. Raises
     OvertakenMeanwhile when it is all to be done anew.
     """
-    chunk = await _load(ctx, asked)
+    chunk = await _load(ctx, asked, patterns)
     made = await to_thread.run_sync(_make_all, ctx, asked, chunk, answer)
     await BulkRepository(ctx.connection, ctx.clinic_id).add(chunk.ready)
     return made
 
 
-async def _load(ctx: Context, asked: Sequence[AskedPlan]) -> _Chunk:
+async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) -> _Chunk:
     """Everything the requests need, each thing once; their patients are held."""
     requests = [one.request for one in asked]
     patients = await PatientRepository(ctx.connection, ctx.clinic_id).hold_all(
@@ -126,7 +152,7 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan]) -> _Chunk:
     return _Chunk(
         versions={(key, version): await _version(ctx, key, version) for key, version in versions},
         places={id_: await _place(ctx, id_) for id_ in {one.location_id for one in requests}},
-        lives={life.patient.id: life for life in lives},
+        lives={life.patient.id: _Life(life) for life in lives},
         known_as={name: life.patient.id for life in lives for name in life.patient.identifiers},
         answers=await IdempotencyRepository(ctx.connection, ctx.clinic_id).find(
             keys, now=ctx.now, kept_for=KEPT_FOR
@@ -135,6 +161,7 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan]) -> _Chunk:
             {Identifier(i.system, i.value) for one in requests for i in one.identifiers}
         ),
         ready=repository.ready(),
+        patterns=patterns,
     )
 
 
@@ -163,7 +190,7 @@ def _make_all(
     ctx: Context,
     asked: Sequence[AskedPlan],
     chunk: _Chunk,
-    answer: Callable[[PlannedPlan], Answer],
+    answer: Callable[[NewPlan], Answer],
 ) -> tuple[MadePlan | Exception, ...]:
     made: list[MadePlan | Exception] = []
     began = monotonic()
@@ -180,54 +207,70 @@ def _make_all(
 
 
 def _make(
-    ctx: Context, asked: AskedPlan, chunk: _Chunk, answer: Callable[[PlannedPlan], Answer]
+    ctx: Context, asked: AskedPlan, chunk: _Chunk, answer: Callable[[NewPlan], Answer]
 ) -> MadePlan:
     before = None if asked.key is None else chunk.answers.get(asked.key)
     if before is not None:
         if before.fingerprint != asked.fingerprint:
             raise KeyReused("the idempotency key was used for another request")
         return MadePlan(before.answer, replayed=True)
-    planned = plan_at_once(ctx, asked.request, _basis(ctx, asked.request, chunk))
-    record = planned.record
-    if not chunk.taken.isdisjoint(record.identifiers):
+    life, plan = _ready(ctx, asked.request, chunk)
+    identifiers = tuple(Identifier(i.system, i.value) for i in asked.request.identifiers)
+    if not chunk.taken.isdisjoint(identifiers):
         raise PlanIdentifierTaken("another plan has this identifier")
-    made = MadePlan(answer(planned), replayed=False)
+    made = MadePlan(answer(plan.new), replayed=False)
     kept = None
     if asked.key is not None:
         kept = KeptAnswer(asked.key, asked.fingerprint, made.answer, ctx.now)
-    chunk.ready.add(record, first_revision(ctx, planned), plan_created(ctx, planned), kept)
+    chunk.ready.add(plan.rows, plan.new.id, identifiers, kept)
     if kept is not None:
         chunk.answers[kept.key] = kept
-    chunk.taken.update(record.identifiers)
-    chunk.lives[record.patient_id].steps.extend(patient_steps(record))
+    chunk.taken.update(identifiers)
+    life.made.append(plan)
     return made
 
 
-def _basis(ctx: Context, request: PlanRequest, chunk: _Chunk) -> Basis:
-    """What ``load_basis`` would load after the requests before were stored; raises what it does."""
+def _ready(ctx: Context, request: PlanRequest, chunk: _Chunk) -> tuple[_Life, ReadyPlan]:
+    """The plan of a request, worked out only where there was none like it before."""
     version = _there(chunk.versions[request.protocol_key, request.protocol_version])
     life = _life(request, chunk)
     place = _there(chunk.places[request.location_id])
+    today = ctx.today(place.location.time_zone)
+    source = chunk.patterns.source((version, place, today, ctx.actor, ctx.grant))
+    likeness = None if life.made else likeness_of(source, request, life.read)
+    pattern = chunk.patterns.find(likeness)
+    if pattern is not None:
+        return life, pattern.again(ctx, request, life.read.patient.id)
+    basis = _basis(request, version, place, life, today=today)
+    pattern = pattern_of(ctx, plan_at_once(ctx, request, basis), chunk.ready)
+    chunk.patterns.keep(likeness, pattern)
+    return life, pattern.first
+
+
+def _basis(
+    request: PlanRequest, version: _Version, place: _Place, life: _Life, *, today: date
+) -> Basis:
+    """What ``load_basis`` would load after the requests before were stored."""
     around = surroundings_of(
         version.document,
-        life.patient,
+        life.read.patient,
         calendar=place.calendar,
         clinic_rules=version.rules,
         laterality=request.laterality,
-        events=life.events,
-        absences=life.absences,
+        events=life.read.events,
+        absences=life.read.absences,
         others=life.steps,
     )
-    today = ctx.today(place.location.time_zone)
-    return Basis(version.summary, version.document, life.patient, place.location, around, today)
+    patient, location = life.read.patient, place.location
+    return Basis(version.summary, version.document, patient, location, around, today)
 
 
-def _life(request: PlanRequest, chunk: _Chunk) -> PatientLife:
+def _life(request: PlanRequest, chunk: _Chunk) -> _Life:
     patient_id = request.patient_id
     for name in _patient_name(request):
         patient_id = chunk.known_as.get(name)
     life = None if patient_id is None else chunk.lives.get(patient_id)
-    patient = only_patient(None if life is None else life.patient, request)
+    patient = only_patient(None if life is None else life.read.patient, request)
     return chunk.lives[patient.id]
 
 
