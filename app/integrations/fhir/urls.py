@@ -1,0 +1,49 @@
+"""The names under which our own extensions and codes are known, and those of others we read."""
+
+import hashlib
+from typing import Any
+
+OWN = "urn:regimen:fhir"
+STEP = f"{OWN}:step"
+TIMING = f"{OWN}:timing"
+PROTOCOL = f"{OWN}:protocol"
+WRITTEN_AS = f"{OWN}:written-as"
+SOURCE = f"{OWN}:source"
+REFERENCE = f"{OWN}:reference"
+STEP_KINDS = f"{OWN}:step-kind"
+ROLES = f"{OWN}:role"
+PROTOCOLS = "urn:regimen:protocol"
+
+UCUM = "http://unitsofmeasure.org"
+DAYS_OF_CYCLE = "http://hl7.org/fhir/StructureDefinition/timing-daysOfCycle"
+ACCEPTABLE_RANGE = (
+    "http://hl7.org/fhir/uv/vulcan-schedule/StructureDefinition/AcceptableOffsetRangeSoa"
+)
+TERMINOLOGIES = {
+    "icd-10-cm": "http://hl7.org/fhir/sid/icd-10-cm",
+    "snomed-ct": "http://snomed.info/sct",
+    "loinc": "http://loinc.org",
+}
+# Between a step and one of its timepoints; our own keys have no capitals.
+POINT = ".AT."
+
+
+def extensions_named(data: Any, url: str) -> list[Any]:
+    """The extensions of an element that have this url."""
+    listed = data.get("extension") if isinstance(data, dict) else None
+    if not isinstance(listed, list):
+        return []
+    return [one for one in listed if isinstance(one, dict) and one.get("url") == url]
+
+
+def activity_url(protocol: str, step: str, version: str) -> str:
+    """The canonical of the ActivityDefinition that says what is done at a step."""
+    return f"{PROTOCOLS}:{protocol}:ActivityDefinition:{step}|{version}"
+
+
+def element_id(*parts: str) -> str:
+    """An id within a resource, as others can refer to it: of letters, digits, points, hyphens."""
+    name = "".join(parts).replace("_", ".")
+    if len(name) <= 64:
+        return name
+    return f"NAMED.{hashlib.sha256(name.encode()).hexdigest()[:40]}"
