@@ -11,10 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.arguments import (
+    AUDIT,
     CLIENTS,
     CLINICS,
     KEYS,
     PROGRAM,
+    audit_options,
     clients_options,
     clinics_options,
     keys_options,
@@ -248,6 +250,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], int]] = MappingProxyType(
         "clinics": _administer,
         "keys": _administer,
         "clients": _administer,
+        "audit": _administer,
         "openapi": _openapi,
     }
 )
@@ -272,6 +275,7 @@ def _parser() -> ArgumentParser:
     clinics_options(add("clinics", "make and list clinics", CLINICS))
     keys_options(add("keys", "make, list, rotate and revoke keys of callers", KEYS))
     clients_options(add("clients", "make, list and revoke clients that sign assertions", CLIENTS))
+    audit_options(add("audit", "whether the account of access is whole", AUDIT))
     add("openapi", "print the OpenAPI document", OPENAPI)
     return parser
 

@@ -23,7 +23,7 @@ from app.integrations.outbound import check_url
 from app.integrations.tokens import InvalidToken, check_key_set
 from app.persistence.database import Database, open_database
 from app.printing import console
-from app.services import clinic, credentials, oauth
+from app.services import access, clinic, credentials, oauth
 from app.services.clinic import ClinicRecord
 from app.services.context import Context
 from app.services.credentials import IssuedKey, KeyRecord
@@ -144,6 +144,23 @@ async def _revoke_client(desk: Desk) -> None:
     console().print("It is given no more tokens; those it has end within 5 s")
 
 
+async def _verify_account(desk: Desk) -> None:
+    faults = []
+    for one in await clinic.every_clinic(desk.database):
+        async with desk.database.reading(one.id) as connection:
+            ctx = Context(connection, one.id, ACTOR, read_clock(), grant=UNRESTRICTED)
+            found = await access.verify(ctx)
+        told = (
+            f"{one.id}  {one.name}: accesses {found.accesses}, batches {found.batches}, "
+            f"last {found.last_number} {found.last_hash}"
+        )
+        console().print(told.rstrip(), soft_wrap=True)
+        if found.fault is not None:
+            faults.append(f"{one.id}: {found.fault}")
+    if faults:
+        raise CommandFailed("; ".join(faults))
+
+
 Action = Callable[[Desk], Awaitable[None]]
 ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
     {
@@ -156,6 +173,7 @@ ACTIONS: Mapping[tuple[str, str], Action] = MappingProxyType(
         ("clients", "create"): _create_client,
         ("clients", "list"): _list_clients,
         ("clients", "revoke"): _revoke_client,
+        ("audit", "verify"): _verify_account,
     }
 )
 

@@ -15,6 +15,14 @@ examples:
   {PROGRAM} clinics create "West clinic"
   {PROGRAM} clinics create "For trying out" --sandbox
 """
+AUDIT = f"""\
+Looks through the account of who read and changed patients' data, in every clinic, for accesses
+that were removed or altered since. It ends with 1 when there are some. It prints the number and
+hash with which each account ends: kept elsewhere, they show later whether its end was cut off.
+
+example:
+  {PROGRAM} audit verify
+"""
 KEYS = f"""\
 Makes, lists, rotates and revokes the keys by which callers are known. A key is shown once, when
 it is made, on the standard output; of the key itself only a hash is stored. Its caller sends it
@@ -56,6 +64,12 @@ def clinics_options(parser: ArgumentParser) -> None:
     create.add_argument("name", metavar="NAME", help="what the clinic is called")
     create.add_argument("--sandbox", action="store_true", help="its clock can be set")
     actions.add_parser("list", help="list all clinics")
+
+
+def audit_options(parser: ArgumentParser) -> None:
+    """What is asked of `audit`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("verify", help="look for accesses that were removed or altered")
 
 
 def _of_clinic() -> ArgumentParser:

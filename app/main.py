@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import (
+    access,
     batches,
     calendars,
     clinic,
@@ -46,6 +47,7 @@ from app.api.watching import Watch
 from app.bearers import reader_of, tokens_of
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
+from app.services.access import Account
 from app.services.callers import USE_NOTED_EVERY, Callers
 from app.settings import Environment, Settings
 from app.worker import working
@@ -73,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deliveries.router,
     clinic.router,
     keys.router,
+    access.router,
     oauth.router,
     clock.router,
     health.router,
@@ -109,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.clinic_id if is_for_trying_out(settings) else None,
         reader_of(app.state.tokens),
     )
+    app.state.account = Account(app.state.database, read_clock)
     app.state.ordinary_clinics = set()
     # Chunks of many plans are made one at a time, so that single requests find room beside them.
     app.state.bulk_turn = asyncio.Lock()
@@ -153,6 +157,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 # Nobody else may work on it; a server's database has workers of its own.
                 await beside.enter_async_context(working(database, settings))
             await beside.enter_async_context(_noting_uses(app.state.callers))
+            await beside.enter_async_context(app.state.account.kept())
             yield
     finally:
         await database.dispose()

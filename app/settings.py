@@ -112,6 +112,9 @@ class Settings:
     issuer_role_claim: str = "role"
     """The claim that holds the caller's role, or a list with one of our roles in it."""
 
+    access_kept_days: int = 2190
+    """How long it is kept who read or changed patients' data, in days, 30 to 36500."""
+
     log_level: LogLevel = LogLevel.INFO
     """`debug`, `info`, `warning` or `error`."""
 
@@ -258,6 +261,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "issuer_keys": _text,
         "issuer_clinic_claim": _text,
         "issuer_role_claim": _text,
+        "access_kept_days": _whole_number(30, 36_500),
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),
     }

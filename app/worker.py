@@ -1,6 +1,6 @@
 """Work that goes on beside requests: batches, what a new day makes due, what webhooks are sent.
 
-Answers that were kept for repeated posts are forgotten in time.
+Answers that were kept for repeated posts, and who had access, are forgotten in time.
 
 Besides the API's dependencies the only place that reads the clock.
 """
@@ -22,7 +22,7 @@ from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.clinics import every_clinic
 from app.persistence.database import Database
-from app.services import announcing, batches, clock, idempotency
+from app.services import access, announcing, batches, clock, idempotency
 from app.services.context import Context
 from app.settings import Settings
 
@@ -30,6 +30,7 @@ IDLE_SECONDS = 0.5
 # So long the plans of one batch are done one after another before other work has its turn.
 TURN_SECONDS = 0.5
 FORGETS_EVERY = timedelta(hours=1)
+ACCESS_KEPT_FOR = timedelta(days=2190)
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ async def working(database: Database, settings: Settings) -> AsyncIterator[None]
             waits=tuple(timedelta(seconds=wait) for wait in settings.webhook_retry_seconds),
             now=ordinary_now,
         )
-        workers = (Worker(database), deliverer)
+        kept_for = timedelta(days=settings.access_kept_days)
+        workers = (Worker(database, kept_for), deliverer)
         async with asyncio.TaskGroup() as running:
             for worker in workers:
                 running.create_task(worker.run())
@@ -71,6 +73,7 @@ class Worker:
     """Does what waits in one database until it is told to stop; any number may share one."""
 
     database: Database
+    access_kept_for: timedelta = ACCESS_KEPT_FOR
     turn_seconds: float = TURN_SECONDS
     ordinary_clinics: set[UUID] = field(default_factory=set)
     _forgot_at: datetime | None = None
@@ -153,7 +156,7 @@ class Worker:
         return done
 
     async def _forget(self) -> None:
-        """Once an hour forget the answers that were kept long enough."""
+        """Once an hour forget the answers and accesses that were kept long enough."""
         now = ordinary_now()
         if self._forgot_at is not None and now - self._forgot_at < FORGETS_EVERY:
             return
@@ -161,7 +164,9 @@ class Worker:
             clinics = await every_clinic(connection)
         for clinic in clinics:
             async with self.database.writing(clinic.id) as connection:
-                await idempotency.forget(await self._context(connection, clinic.id))
+                ctx = await self._context(connection, clinic.id)
+                await idempotency.forget(ctx)
+                await access.forget(ctx, self.access_kept_for)
         self._forgot_at = now
 
     async def _context(self, connection: AsyncConnection, clinic_id: UUID) -> Context:

@@ -1,13 +1,14 @@
 """Calendar feeds: making, listing and revoking them, and the feeds themselves."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import to_json
 
 from app.api.deps import ContextDep, ReadContextDep, open_feed_context
 from app.api.fields import In, Instant, Line, Out, fault
@@ -16,9 +17,11 @@ from app.api.problems import problems
 from app.api.routing import UNCHANGED, Route
 from app.integrations.calendars import calendar_of
 from app.services import calendars
+from app.services.access import Account, Asked
 from app.services.calendars import (
     CalendarNotFound,
     CalendarRecord,
+    FeedStep,
     MadeCalendar,
     NewCalendar,
     Titles,
@@ -225,7 +228,7 @@ FeedDep = Annotated[Feed, Depends(open_feed, scope="function")]
     response_class=CalendarResponse,
     responses=problems(CalendarNotFound) | UNCHANGED,
 )
-async def read_calendar(feed: FeedDep) -> CalendarResponse:
+async def read_calendar(request: Request, feed: FeedDep) -> CalendarResponse:
     """Read a feed, as calendar programs do: without a header that says who asks."""
     steps = await calendars.read_steps(feed.ctx, feed.calendar)
     content = calendar_of(
@@ -234,5 +237,15 @@ async def read_calendar(feed: FeedDep) -> CalendarResponse:
         with_titles=feed.calendar.titles == Titles.STEPS,
         sandbox=feed.ctx.sandbox,
     )
+    _account_for(request, feed, steps)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     return CalendarResponse(content, headers={"etag": tag, "cache-control": _CACHED})
+
+
+def _account_for(request: Request, feed: Feed, steps: Sequence[FeedStep]) -> None:
+    """Account for what a feed shows; its address is a secret, and names nothing else."""
+    ctx, calendar = feed.ctx, feed.calendar
+    asked = Asked(ctx.clinic_id, ctx.actor, "read_calendar", {})
+    shown = [{"plan_id": step.plan_id, "step_id": step.id} for step in steps]
+    account: Account = request.app.state.account
+    account.note_read(asked, to_json([{"id": calendar.id}, *shown]))

@@ -26,6 +26,7 @@ from app.services.context import Context
 from app.services.idempotency import Answer, Claim
 
 IDEMPOTENCY_KEY = "regimen.idempotency"
+STORING = "regimen.storing"
 
 KEY = r"[!-~]{1,255}"
 _KEY = re.compile(KEY)
@@ -52,6 +53,7 @@ async def open_context(request: Request) -> AsyncIterator[Context]:
         key = request.headers.get("idempotency-key")
         if key is not None and request.method == "POST":
             await _claim(request, ctx, key)
+        request.scope[STORING] = ctx
         yield ctx
 
 

@@ -33,6 +33,10 @@ TAGS = [
         "description": "What happened, in order, as a feed: nothing missed and nothing twice.",
     },
     {
+        "name": "access",
+        "description": "Who read or changed which patient's data, when, by which operation.",
+    },
+    {
         "name": "webhooks",
         "description": "Events sent to other systems: signed, at least once, in order in a plan.",
     },

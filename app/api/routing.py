@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from app.api import refusals
+from app.api.accounting import ACCOUNTED, account_for, account_for_refusal, require_account
 from app.api.authentication import require
 from app.api.deps import (
     IDEMPOTENCY_KEY,
@@ -32,6 +33,7 @@ from app.api.problems import BODY, merged, problems
 from app.api.scopes import scope_of
 from app.domain.errors import Fault
 from app.services.idempotency import KeyInUse, KeyReused
+from app.services.plans import ScheduleConflict
 
 MIB = 1024 * 1024
 MAX_BODY = MIB
@@ -139,6 +141,7 @@ class Route(APIRoute):
 
     def strict(self, handle: _Handler) -> _Handler:
         """A handler between our reading of the body and our answer."""
+        answer = self._accounted(_repeatable(handle))
         media_types = self.media_types if self.body_field is not None else None
         is_read = "GET" in (self.methods or ())
         parameters = _query_parameters(self.dependant)
@@ -152,19 +155,36 @@ class Route(APIRoute):
                 _check_query(strict_request, parameters)
             if media_types is not None:
                 await strict_request.load(media_types)
-            try:
-                response = await handle(strict_request)
-            except Replayed as replayed:
-                return replayed.response
+            response = await answer(strict_request)
             if is_read:
                 tag = strict_request.headers.get("if-none-match")
                 if tag is not None and is_unchanged(response, tag):
                     return not_modified(response)
-            elif IDEMPOTENCY_KEY in request.scope:
-                await remember_answer(strict_request, response)
             return response
 
         return strict
+
+    def _accounted(self, handle: _Handler) -> _Handler:
+        """Account for each answer of an operation on patients' data."""
+        operation = self.operation_id
+        if (
+            operation is None
+            or self.scope not in ACCOUNTED
+            or write_contexts in _calls(self.dependant)
+        ):
+            return handle
+
+        async def accounted(request: Request) -> Response:
+            require_account(request)
+            try:
+                response = await handle(request)
+            except ScheduleConflict:
+                account_for_refusal(operation, request)
+                raise
+            await account_for(operation, request, response)
+            return response
+
+        return accounted
 
     def _documented(self) -> dict[str, Any]:
         extra: dict[str, Any] = {}
@@ -173,6 +193,21 @@ class Route(APIRoute):
         if 304 in self.responses:
             extra["parameters"] = [_IF_NONE_MATCH_PARAMETER]
         return extra
+
+
+def _repeatable(handle: _Handler) -> _Handler:
+    """Give the first answer again, or keep it for that, where a request has a key."""
+
+    async def repeatable(request: Request) -> Response:
+        try:
+            response = await handle(request)
+        except Replayed as replayed:
+            return replayed.response
+        if IDEMPOTENCY_KEY in request.scope:
+            await remember_answer(request, response)
+        return response
+
+    return repeatable
 
 
 class DocumentRoute(Route):

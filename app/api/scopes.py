@@ -73,6 +73,7 @@ SCOPES: Mapping[str, Scope | None] = MappingProxyType(
         "save_clinic_rules": Scope.CLINIC_WRITE,
         "set_clock": Scope.CLINIC_WRITE,
         "read_events": Scope.EVENTS_READ,
+        "list_access": Scope.AUDIT_READ,
         "change_webhook": Scope.WEBHOOKS,
         "create_webhook": Scope.WEBHOOKS,
         "delete_webhook": Scope.WEBHOOKS,

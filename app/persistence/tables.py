@@ -812,3 +812,67 @@ class CalendarRow(Row):
         Index(None, "clinic_id", "plan_id"),
         Index(None, "clinic_id", "patient_id"),
     )
+
+
+class AccessChainRow(Row):
+    """Where a clinic's chain of access batches begins and ends.
+
+    Whoever adds a batch holds the row until commit, so that there is one chain. Batches up to
+    ``first_number`` were forgotten; ``first_hash`` is the last forgotten one's.
+    """
+
+    __tablename__ = "access_chains"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    first_number: Mapped[int] = mapped_column(BigInteger)
+    first_hash: Mapped[str]
+    last_number: Mapped[int] = mapped_column(BigInteger)
+    last_hash: Mapped[str]
+
+    __table_args__ = (_of_clinic(),)
+
+
+class AccessWaitingRow(Row):
+    """A change, noted in its own transaction, that is not in the chain yet."""
+
+    __tablename__ = "access_waiting"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    access: Mapped[JsonObject]
+
+    __table_args__ = (_of_clinic(),)
+
+
+class AccessBatchRow(Row):
+    """What was read and changed in a moment, hashed together with the batch before it."""
+
+    __tablename__ = "access_batches"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    first_at: Mapped[datetime]
+    """When the earliest of its accesses was."""
+    at: Mapped[datetime]
+    previous_hash: Mapped[str]
+    hash: Mapped[str]
+    accesses: Mapped[JsonList]
+
+    __table_args__ = (_of_clinic(), Index(None, "clinic_id", "at"))
+
+
+class AccessPatientRow(Row):
+    """That a batch has accesses to a patient's data: what a list of one patient is found by."""
+
+    __tablename__ = "access_patients"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["clinic_id", "number"], ["access_batches.clinic_id", "access_batches.number"]
+        ),
+        Index(None, "clinic_id", "number"),
+    )

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
+from app.api.accounting import asked_for
 from app.api.deps import KEY, OpenContext, WriteContextsDep, fingerprint
 from app.api.documents import read_json
 from app.api.etags import etag
@@ -28,6 +29,7 @@ from app.api.refusals import BodyTooLarge, Contended, FieldsRefused, MediaTypeRe
 from app.api.routing import Route
 from app.domain.errors import DomainError
 from app.services import plans
+from app.services.access import Account
 from app.services.idempotency import Answer
 from app.services.plans import AskedPlan, MadePlan, NewPlan, OvertakenMeanwhile, Patterns
 
@@ -182,7 +184,7 @@ async def _results(
             await reader.check()
             async with request.app.state.bulk_turn:
                 plans_asked = [one for one in asked if isinstance(one, AskedPlan)]
-                made = await _make(contexts, plans_asked, patterns)
+                made = await _make(request, contexts, plans_asked, patterns)
             results = list(_in_order(asked, made))
             told = [_told(line.number, one) for line, one in zip(lines, results, strict=False)]
             counts.update(_sort(one) for one in results)
@@ -215,7 +217,7 @@ def _read(line: Line, scope: Scope) -> AskedPlan | Exception:
 
 
 async def _make(
-    contexts: OpenContext, asked: Sequence[AskedPlan], patterns: Patterns
+    request: Request, contexts: OpenContext, asked: Sequence[AskedPlan], patterns: Patterns
 ) -> Sequence[MadePlan | Exception]:
     """Make plans in a transaction of their own; again, where others came in between.
 
@@ -226,6 +228,9 @@ async def _make(
         try:
             async with contexts() as ctx:
                 made = await plans.create_plans(ctx, asked, answer=_answer, patterns=patterns)
+                told = b"".join(one.answer.body for one in made if isinstance(one, MadePlan))
+                account: Account = request.app.state.account
+                await account.note_change(ctx, asked_for("create_plans", request), told)
         except OvertakenMeanwhile:
             continue
         except (SQLAlchemyError, ConnectionError) as error:

@@ -1,0 +1,53 @@
+"""Accounts for every answer that has patients' data: who asked for which operation, and the ids."""
+
+from fastapi import Request, Response
+
+from app.api.authentication import CALLER
+from app.api.deps import STORING
+from app.api.refusals import Overloaded
+from app.domain.permissions import Caller, Scope
+from app.services.access import Account, Asked
+from app.services.context import Context
+
+# The scopes of the operations that read or change patients' data, or tell of it.
+ACCOUNTED = frozenset(
+    {
+        Scope.PLANS_READ,
+        Scope.PLANS_WRITE,
+        Scope.PATIENTS_READ,
+        Scope.PATIENTS_WRITE,
+        Scope.PATIENTS_ERASE,
+        Scope.EVENTS_READ,
+        Scope.AUDIT_READ,
+    }
+)
+
+
+def require_account(request: Request) -> None:
+    """Raise Overloaded while what is read cannot be accounted for."""
+    account: Account = request.app.state.account
+    if account.is_behind:
+        raise Overloaded("reads cannot be accounted for at present")
+
+
+async def account_for(operation: str, request: Request, response: Response) -> None:
+    """Account for an answer: in the request's own transaction where there is one."""
+    account: Account = request.app.state.account
+    ctx: Context | None = request.scope.get(STORING)
+    asked = asked_for(operation, request)
+    if ctx is None:
+        account.note_read(asked, bytes(response.body))
+    else:
+        await account.note_change(ctx, asked, bytes(response.body))
+
+
+def account_for_refusal(operation: str, request: Request) -> None:
+    """Account for a conflict, which tells the days of what the address names."""
+    account: Account = request.app.state.account
+    account.note_read(asked_for(operation, request), b"")
+
+
+def asked_for(operation: str, request: Request) -> Asked:
+    """Who asks for what."""
+    caller: Caller = request.scope[CALLER]
+    return Asked(caller.clinic_id, caller.actor, operation, request.path_params)

@@ -1,0 +1,224 @@
+"""The account of access: changes are noted in their transaction, reads in groups, all in a chain.
+
+What is read waits in this process for at most ``GROUP_SECONDS`` and the length of a commit: so much
+a kill can lose. Nothing that was changed is lost, because it is committed with the change.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.access import Access, chained, shown_in
+from app.persistence.access import AccessBatch, AccessFilter, AccessRepository, Chain
+from app.persistence.database import Database
+from app.services.context import Context
+from app.services.listing import Key, Listed
+
+__all__ = ["Access", "AccessFilter"]
+
+GROUP_SECONDS = 0.1
+# While the database takes nothing, so many reads are remembered; then nothing is read any more.
+MOST_BEHIND = 10_000
+# How many batches are looked through for one page, and at once.
+MOST_BATCHES = 1000
+BATCHES = 100
+# So many answers are looked through before requests have their turn: about a millisecond.
+TURN = 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for which operation, and the ids its address names."""
+
+    clinic_id: UUID
+    credential: str
+    operation: str
+    named: Mapping[str, str]
+
+
+class Account:
+    """What was read in this process and is not in the chain yet."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+        self._read: list[tuple[datetime, Asked, bytes]] = []
+        self._behind: dict[UUID, list[Access]] = defaultdict(list)
+        self._changed: set[UUID] = set()
+        self._count_behind = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more reads wait for the database than may."""
+        return self._count_behind > MOST_BEHIND
+
+    def note_read(self, asked: Asked, answer: bytes) -> None:
+        """Remember that an answer is given; what is in it is looked at later."""
+        self._read.append((self._now(), asked, answer))
+
+    async def note_change(self, ctx: Context, asked: Asked, answer: bytes) -> None:
+        """Store that something is stored, in the same transaction."""
+        access = _access(ctx.real_now, asked, answer, stored=True)
+        await AccessRepository(ctx.connection, ctx.clinic_id).wait(ctx.new_id(), access)
+        self._changed.add(ctx.clinic_id)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Commit in groups while the block runs, and what is left at its end."""
+        stopping = asyncio.Event()
+        keeping = asyncio.create_task(self._keep(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await keeping
+
+    async def _keep(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), GROUP_SECONDS / 2)
+            try:
+                await self.commit()
+            except Exception as error:  # noqa: BLE001 - whatever it is, later reads are accounted for
+                _log.error("the account of access failed: %s", type(error).__name__)
+
+    async def commit(self) -> None:
+        """Put what was read and changed into the chain of each clinic."""
+        read, self._read = self._read, []
+        for place, (at, asked, answer) in enumerate(read):
+            self._behind[asked.clinic_id].append(_access(at, asked, answer, stored=False))
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+        changed, self._changed = self._changed, set()
+        for clinic_id in (*self._behind, *(changed - self._behind.keys())):
+            await self._commit(clinic_id)
+        self._count_behind = sum(map(len, self._behind.values()))
+
+    async def _commit(self, clinic_id: UUID) -> None:
+        accesses = self._behind.get(clinic_id, [])
+        try:
+            async with self._database.writing(clinic_id) as connection:
+                await AccessRepository(connection, clinic_id).add(accesses, at=self._now())
+        except (SQLAlchemyError, OSError) as error:
+            self._changed.add(clinic_id)
+            _log.warning("the account of access waits: %s", type(error).__name__)
+        else:
+            self._behind.pop(clinic_id, None)
+
+
+def _access(at: datetime, asked: Asked, answer: bytes, *, stored: bool) -> Access:
+    shown = shown_in(asked.named, answer)
+    return Access(
+        at=at,
+        credential=asked.credential,
+        operation=asked.operation,
+        stored=stored,
+        ids=shown.ids,
+        patients=shown.patients,
+    )
+
+
+async def list_access(
+    ctx: Context, which: AccessFilter, *, after: Key | None, limit: int
+) -> Listed[Access]:
+    """Accesses that fit, the newest first.
+
+    A page ends early where many batches were looked through in vain; its ``next`` goes on there.
+    """
+    account = AccessRepository(ctx.connection, ctx.clinic_id)
+    place = None if after is None else (int(after[0]), int(after[1]))
+    found: list[Access] = []
+    for _ in range(MOST_BATCHES // BATCHES):
+        until = None if place is None else place[0]
+        batches = await account.newest(which, until=until, limit=BATCHES)
+        for batch in batches:
+            for position, access in _backwards(batch, place):
+                if which.fits(access):
+                    found.append(access)
+                    if len(found) == limit:
+                        return Listed(tuple(found), (batch.number, position))
+            place = (batch.number, 0)
+        if len(batches) < BATCHES:
+            return Listed(tuple(found), None)
+    return Listed(tuple(found), place)
+
+
+def _backwards(batch: AccessBatch, place: tuple[int, int] | None) -> list[tuple[int, Access]]:
+    """The accesses of a batch before a place, the last first."""
+    is_begun = place is not None and place[0] == batch.number
+    end = place[1] if place is not None and is_begun else len(batch.accesses)
+    return [(at, Access.from_data(batch.accesses[at])) for at in reversed(range(end))]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What looking through a clinic's chain gave; ``fault`` says what is wrong first."""
+
+    batches: int
+    accesses: int
+    last_number: int
+    last_hash: str
+    fault: str | None
+
+
+async def verify(ctx: Context) -> Verified:
+    """Look through the clinic's whole chain for a batch that was removed or altered."""
+    account = AccessRepository(ctx.connection, ctx.clinic_id)
+    while True:
+        chain = await account.chain()
+        found = await _verified(ctx.clinic_id, account, chain)
+        # Otherwise batches that were kept long enough were forgotten meanwhile.
+        if (await account.chain()).first_number == chain.first_number:
+            return found
+
+
+async def _verified(clinic_id: UUID, account: AccessRepository, chain: Chain) -> Verified:
+    number, sealed, counted, fault = chain.first_number, chain.first_hash, 0, None
+    while fault is None and number < chain.last_number:
+        batches = await account.batches(after=number, until=chain.last_number, limit=BATCHES)
+        if not batches:
+            break
+        indexed = await account.patients(batches[0].number, batches[-1].number)
+        for batch in batches:
+            mine = {patient for of, patient in indexed if of == batch.number}
+            fault = _fault(clinic_id, batch, number + 1, sealed, mine)
+            if fault is not None:
+                break
+            number, sealed = batch.number, batch.hash
+            counted += len(batch.accesses)
+    if fault is None and (number, sealed) != (chain.last_number, chain.last_hash):
+        fault = f"the chain ends at batch {number}, where batch {chain.last_number} should be last"
+    return Verified(number - chain.first_number, counted, number, sealed, fault)
+
+
+def _fault(
+    clinic_id: UUID, batch: AccessBatch, expected: int, previous: str, indexed: set[UUID]
+) -> str | None:
+    if batch.number != expected:
+        return f"batch {expected} is missing"
+    if batch.previous_hash != previous:
+        return f"batch {expected} does not follow the batch before it"
+    if chained(clinic_id, expected, batch.at, previous, batch.accesses) != batch.hash:
+        return f"batch {expected} was altered"
+    if {UUID(one) for access in batch.accesses for one in access["patients"]} != indexed:
+        return f"batch {expected} is not found by its patients"
+    return None
+
+
+async def forget(ctx: Context, kept_for: timedelta) -> None:
+    """Forget the clinic's batches that were kept long enough, always whole ones.
+
+    Before that, changes come into the chain whose process was killed before it could do that.
+    """
+    account = AccessRepository(ctx.connection, ctx.clinic_id)
+    await account.add((), at=ctx.real_now)
+    await account.forget_before(ctx.real_now - kept_for)

@@ -1,0 +1,65 @@
+"""An access holds ids and nothing else; a batch's hash tells when anything of it was altered."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from app.domain.access import Access, chained, shown_in
+
+PLAN = UUID("01920000-0000-7000-8000-000000000100")
+PATIENT = UUID("01920000-0000-7000-8000-000000000001")
+STEP = UUID("01920000-0000-7000-8000-000000000102")
+AT = datetime(2027, 2, 5, 16, tzinfo=UTC)
+
+
+def an_access() -> Access:
+    """Somebody who read a plan."""
+    return Access(
+        at=AT,
+        credential="key:booking",
+        operation="read_plan",
+        stored=False,
+        ids=(PLAN, PATIENT, STEP),
+        patients=(PATIENT,),
+    )
+
+
+def test_an_access_is_kept_as_it_was() -> None:
+    assert Access.from_data(an_access().to_data()) == an_access()
+
+
+def test_ids_come_from_the_address_and_the_answer_each_once() -> None:
+    answer = (
+        f'{{"id":"{PLAN}","patient_id":"{PATIENT}","location_id":"{UUID(int=7)}",'
+        f'"steps":[{{"id":"{STEP}"}}],"moves":[{{"step_id":"{STEP}"}}]}}'
+    )
+
+    shown = shown_in({"plan_id": str(PLAN)}, answer.encode())
+
+    assert shown.ids == (PLAN, PATIENT, STEP)
+    assert shown.patients == (PATIENT,)
+
+
+def test_an_id_in_a_text_is_not_taken() -> None:
+    answer = f'{{"note":"\\"id\\":\\"{PLAN}\\" {PLAN}","title":"{PLAN}"}}'
+
+    assert shown_in({"day": "2027-03-10"}, answer.encode()).ids == ()
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        (UUID(int=2), 1, AT, "before", [an_access().to_data()]),
+        (UUID(int=1), 2, AT, "before", [an_access().to_data()]),
+        (UUID(int=1), 1, AT.replace(hour=17), "before", [an_access().to_data()]),
+        (UUID(int=1), 1, AT, "other", [an_access().to_data()]),
+        (UUID(int=1), 1, AT, "before", [an_access().to_data() | {"operation": "list_plans"}]),
+        (UUID(int=1), 1, AT, "before", []),
+    ],
+    ids=["clinic", "number", "instant", "batch before", "access", "removed access"],
+)
+def test_whatever_is_altered_alters_the_hash(
+    altered: tuple[UUID, int, datetime, str, list[dict[str, object]]],
+) -> None:
+    assert chained(*altered) != chained(UUID(int=1), 1, AT, "before", [an_access().to_data()])
