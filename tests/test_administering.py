@@ -3,14 +3,18 @@
 import asyncio
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from joserfc.jwk import ECKey
 
 from app.__main__ import main
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import driver_url, open_database
 from app.persistence.migrate import upgrade
+from app.services.access import Account, Asked
 from app.services.credentials import find_key
 from tests.persistence.given import NOW
 
@@ -164,3 +168,24 @@ def test_keys_are_not_looked_for_in_the_own_network(capsys: Captured) -> None:
     said = refused(capsys, "clients", "create", "ehr", "--role", "admin", "--jwks-url", url)
 
     assert "not a public one" in said
+
+
+def test_an_account_of_access_that_was_altered_is_found(capsys: Captured, url: str) -> None:
+    file = url.partition("///")[2]
+    asyncio.run(account(url))
+
+    whole = done(capsys, "audit", "verify")
+
+    assert re.search(r"Default clinic: accesses 1, batches 1, last 1 [0-9a-f]{64}$", whole)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE access_batches SET at = '2026-01-01T00:00:00.000000Z'")
+    assert refused(capsys, "audit", "verify").endswith("batch 1 was altered")
+
+
+async def account(url: str) -> None:
+    """One read, accounted for."""
+    database = open_database(url)
+    kept = Account(database, lambda: NOW)
+    kept.note_read(Asked(DEFAULT_CLINIC_ID, "key:booking", "list_plans", {}), b"{}")
+    await kept.commit()
+    await database.dispose()

@@ -41,7 +41,6 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "REGIMEN_MAX_IN_FLIGHT": "32",
             "REGIMEN_RATE_LIMIT": "600",
             "REGIMEN_TRACES_ENDPOINT": "http://collector:4318/v1/traces",
-            "REGIMEN_ACCESS_KEPT_DAYS": "3650",
             "REGIMEN_LOG_LEVEL": "warning",
             "REGIMEN_LOG_FORMAT": "json",
         }
@@ -62,7 +61,6 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_in_flight=32,
         rate_limit=600,
         traces_endpoint="http://collector:4318/v1/traces",
-        access_kept_days=3650,
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
     )

@@ -49,8 +49,8 @@ class AccessOut(Out):
             credential=one.credential,
             operation=one.operation,
             stored=one.stored,
-            ids=list(one.ids),
-            patient_ids=list(one.patients),
+            ids=[UUID(found) for found in one.ids],
+            patient_ids=[UUID(found) for found in one.patients],
         )
 
 

@@ -59,7 +59,7 @@ class AccessFilter:
     def fits(self, access: Access) -> bool:
         """Whether an access is wanted."""
         return (
-            (self.patient_id is None or self.patient_id in access.patients)
+            (self.patient_id is None or str(self.patient_id) in access.patients)
             and (self.credential is None or self.credential == access.credential)
             and (self.since is None or self.since <= access.at)
             and (self.until is None or access.at < self.until)
@@ -130,15 +130,17 @@ class AccessRepository:
         return [
             access
             if access.patients
-            else replace(access, patients=tuple(sorted({*_owners_of(access, owners)})))
+            else replace(
+                access, patients=tuple(sorted({owners[one] for one in access.ids if one in owners}))
+            )
             for access in accesses
         ]
 
-    async def _owners(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    async def _owners(self, ids: Sequence[str]) -> dict[str, str]:
         """Whose data it is, by the id of a plan or of the patient."""
-        owners: dict[UUID, UUID] = {}
+        owners: dict[str, str] = {}
         for start in range(0, len(ids), MOST):
-            part = ids[start : start + MOST]
+            part = [UUID(one) for one in ids[start : start + MOST]]
             found = await self._connection.execute(
                 union_all(
                     select(PlanRow.id, PlanRow.patient_id).where(
@@ -149,7 +151,7 @@ class AccessRepository:
                     ),
                 )
             )
-            owners |= {row[0]: row[1] for row in found}
+            owners |= {str(row[0]): str(row[1]) for row in found}
         return owners
 
     async def _add_batch(self, chain: Chain, accesses: Sequence[Access], at: datetime) -> Chain:
@@ -171,7 +173,7 @@ class AccessRepository:
             await self._connection.execute(
                 insert(AccessPatientRow),
                 [
-                    {"clinic_id": self._clinic_id, "patient_id": one, "number": number}
+                    {"clinic_id": self._clinic_id, "patient_id": UUID(one), "number": number}
                     for one in patients
                 ],
             )
@@ -254,12 +256,6 @@ class AccessRepository:
             .where(AccessChainRow.clinic_id == self._clinic_id)
             .values(first_number=last, first_hash=last_hash)
         )
-
-
-def _owners_of(access: Access, owners: dict[UUID, UUID]) -> Iterator[UUID]:
-    for one in access.ids:
-        if one in owners:
-            yield owners[one]
 
 
 def _fitting(which: AccessFilter) -> Iterator[ColumnElement[bool]]:

@@ -1,15 +1,24 @@
 """The account of access: who read or changed what, in a chain that shows what was altered."""
 
-import json
+import asyncio
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from signal import SIGKILL
+from time import sleep
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
+import anyio
 import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.api.deps import read_clock
 from app.domain.permissions import Role
 from app.persistence.clinics import DEFAULT_CLINIC_ID
+from app.persistence.database import open_database
 from app.persistence.tables import (
     AccessBatchRow,
     AccessChainRow,
@@ -17,13 +26,16 @@ from app.persistence.tables import (
     AccessWaitingRow,
 )
 from app.services import access
-from app.services.access import Verified
+from app.services.access import GROUP_SECONDS, MOST_BEHIND, AccessFilter, Asked, Verified
 from app.services.context import Context
 from app.worker import ACCESS_KEPT_FOR
 from tests.api import given_callers
+from tests.api.given_bulk import bulk
 from tests.api.given_plans import Data, Desk, good
+from tests.processes import environ, regimen, running
 
 URL = "/v1/access"
+PATIENCE_SECONDS = 10
 CANARY = "Kanarienvogel"
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
 
@@ -85,7 +97,7 @@ async def test_reads_and_changes_appear_with_operation_credential_and_ids(own_de
 async def test_whose_plan_it_is_is_known_where_the_answer_does_not_say(own_desk: Desk) -> None:
     plan = await own_desk.plan()
     await good(own_desk.api.get(f"/v1/plans/{plan['id']}/history"))
-    await good(own_desk.api.post("/v1/patients/search", json={"identifiers": [own_desk.mrn]}))
+    await good(own_desk.api.post("/v1/patients/search", json={"identifier": own_desk.mrn}))
 
     found = await listed(own_desk, patient_id=own_desk.patient_id)
 
@@ -126,15 +138,13 @@ async def test_an_answer_that_is_given_again_is_a_read(own_desk: Desk) -> None:
 
 
 async def test_lines_of_many_plans_are_noted_with_them(own_desk: Desk) -> None:
-    line = json.dumps(own_desk.body()) + "\n"
-    answer = await own_desk.api.post(
-        "/v1/plans/bulk", content=line * 2, headers={"content-type": "application/x-ndjson"}
-    )
-    made = [json.loads(told)["id"] for told in answer.text.splitlines()[:2]]
+    patients = [await own_desk.patient() for _ in range(2)]
+    lines = [own_desk.body(patient={"id": patient}) for patient in patients]
+    made = [result["id"] for result in (await bulk(own_desk, *lines))[:2]]
 
     (noted,) = (one for one in await listed(own_desk) if one["operation"] == "create_plans")
     assert (noted["ids"], noted["stored"]) == (made, True)
-    assert noted["patient_ids"] == [own_desk.patient_id]
+    assert noted["patient_ids"] == sorted(patients)
 
 
 async def test_a_calendar_feed_is_accounted_for_without_its_address(own_desk: Desk) -> None:
@@ -298,3 +308,76 @@ async def test_changes_of_a_killed_process_come_into_the_chain(own_desk: Desk) -
         assert (await connection.execute(select(AccessWaitingRow.id))).all() == []
         chain = (await connection.execute(select(AccessChainRow.last_number))).scalar_one()
     assert chain == before + 1
+
+
+async def test_what_cannot_be_accounted_for_is_not_read(own_desk: Desk) -> None:
+    """The reads that wait are of a clinic whose rows the database refuses."""
+    app, path = own_desk.app, f"/v1/patients/{own_desk.patient_id}"
+    await app.state.account.commit()
+    nobody = UUID(int=404)
+    for _ in range(MOST_BEHIND + 1):
+        app.state.account.note_read(Asked(nobody, "local", "read_plan", {}), b"")
+    await app.state.account.commit()
+
+    refused = await own_desk.api.get(path)
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]
+
+
+async def test_reads_are_committed_in_time_and_at_the_end(own_desk: Desk) -> None:
+    await own_desk.app.state.account.commit()
+    before = await last_number(own_desk)
+    async with own_desk.app.state.account.kept():
+        await good(own_desk.api.get(f"/v1/patients/{own_desk.patient_id}"))
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while await last_number(own_desk) == before:  # noqa: ASYNC110 - another task commits
+                await anyio.sleep(GROUP_SECONDS / 10)
+        await good(own_desk.api.get(f"/v1/patients/{own_desk.patient_id}"))
+
+    assert await last_number(own_desk) == before + 2
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_kill_loses_at_most_the_reads_of_the_last_moment(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = str(request.getfixturevalue(f"{kind}_url"))
+    environment = environ(REGIMEN_DATABASE_URL=url)
+    with running(regimen("serve", "--port", "0"), cwd=tmp_path, env=environment) as server:
+        place = urlsplit(server.wait_for("at").split()[1])
+        with closing(HTTPConnection(place.netloc, timeout=PATIENCE_SECONDS)) as connection:
+            ask(connection, "POST", "/v1/patients")
+            for _ in range(5):
+                ask(connection, "GET", "/v1/patients")
+            sleep(20 * GROUP_SECONDS)
+            ask(connection, "POST", "/v1/patients")
+            ask(connection, "GET", "/v1/patients")
+            server.stop(SIGKILL)
+
+    operations = asyncio.run(accounted(url))
+
+    assert operations[:6] == ["upsert_patient", *["list_patients"] * 5]
+    assert operations.count("upsert_patient") == 2
+    assert len(operations) in {7, 8}
+
+
+def ask(connection: HTTPConnection, method: str, path: str) -> None:
+    """Send a request that works."""
+    body = "{}" if method == "POST" else None
+    connection.request(method, path, body, {"content-type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status < 300
+
+
+async def accounted(url: str) -> list[str]:
+    """The operations in the chain, which is whole, after what waits came into it."""
+    database = open_database(url)
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
+        ctx = Context(connection, DEFAULT_CLINIC_ID, "test", read_clock())
+        await access.forget(ctx, ACCESS_KEPT_FOR)
+        assert (await access.verify(ctx)).fault is None
+        found = await access.list_access(ctx, AccessFilter(), after=None, limit=50)
+    await database.dispose()
+    return [one.operation for one in reversed(found.items)]

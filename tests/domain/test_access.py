@@ -7,9 +7,9 @@ import pytest
 
 from app.domain.access import Access, chained, shown_in
 
-PLAN = UUID("01920000-0000-7000-8000-000000000100")
-PATIENT = UUID("01920000-0000-7000-8000-000000000001")
-STEP = UUID("01920000-0000-7000-8000-000000000102")
+PLAN = "01920000-0000-7000-8000-000000000100"
+PATIENT = "01920000-0000-7000-8000-000000000001"
+STEP = "01920000-0000-7000-8000-000000000102"
 AT = datetime(2027, 2, 5, 16, tzinfo=UTC)
 
 
@@ -35,7 +35,7 @@ def test_ids_come_from_the_address_and_the_answer_each_once() -> None:
         f'"steps":[{{"id":"{STEP}"}}],"moves":[{{"step_id":"{STEP}"}}]}}'
     )
 
-    shown = shown_in({"plan_id": str(PLAN)}, answer.encode())
+    shown = shown_in({"plan_id": PLAN.upper()}, answer.encode())
 
     assert shown.ids == (PLAN, PATIENT, STEP)
     assert shown.patients == (PATIENT,)
@@ -63,3 +63,7 @@ def test_whatever_is_altered_alters_the_hash(
     altered: tuple[UUID, int, datetime, str, list[dict[str, object]]],
 ) -> None:
     assert chained(*altered) != chained(UUID(int=1), 1, AT, "before", [an_access().to_data()])
+
+
+def test_whoever_the_address_names_is_a_patient() -> None:
+    assert shown_in({"patient_id": PATIENT}, b"").patients == (PATIENT,)

@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.access import Access
 from app.domain.plans.steps import PlannedStep
+from app.persistence.access import AccessRepository
 from app.persistence.batches import BatchRecord, BatchRepository
 from app.persistence.calendars import CalendarRepository
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository, ClinicRulesRepository
@@ -191,6 +193,7 @@ async def populate(url: str, **fields: Any) -> None:
         await BatchRepository(connection, clinic).add(batch, [plan.id])
         await CalendarRepository(connection, clinic).add(a_calendar(), b"hash")
         await WebhookRepository(connection, clinic).add(a_webhook())
+        await add_access(connection)
         deliveries = DeliveryRepository(connection, clinic, a_webhook().id)
         assert await deliveries.queue_new(now=NOW, limit=10)
         await know_callers(connection)
@@ -268,6 +271,21 @@ async def due_days(url: str) -> list[tuple[Any, ...]]:
         days = [tuple(one) for one in found]
     await database.dispose()
     return days
+
+
+async def add_access(connection: AsyncConnection) -> None:
+    """An access in the chain, and one that waits."""
+    one = Access(
+        at=NOW,
+        credential="key:x",
+        operation="read_plan",
+        stored=True,
+        ids=(),
+        patients=(str(uid(1)),),
+    )
+    account = AccessRepository(connection, DEFAULT_CLINIC_ID)
+    await account.add([one], at=NOW)
+    await account.wait(uid(2), one)
 
 
 async def row_counts(url: str) -> dict[str, int]:
