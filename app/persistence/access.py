@@ -1,26 +1,41 @@
 """The account of access of a clinic: what waits, the chain of batches, and its pages."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select, union_all, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.access import Access, chained
-from app.persistence.prepared import insert_row
-from app.persistence.records import columns_of
+from app.domain.access import Access, chained, written
+from app.persistence.prepared import Prepared, insert_row, parameter, prepare
+from app.persistence.records import columns_of, read_record
 from app.persistence.tables import (
     AccessBatchRow,
     AccessChainRow,
     AccessPatientRow,
     AccessWaitingRow,
-    JsonList,
     PatientRow,
     PlanRow,
 )
-from app.persistence.upserts import upsert
+from app.persistence.upserts import insert_unless_there
 
 # What one batch holds at most, and one statement asks for.
 MOST = 500
@@ -44,7 +59,8 @@ class AccessBatch:
     at: datetime
     previous_hash: str
     hash: str
-    accesses: JsonList
+    accesses: str
+    """As they were written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,43 +93,68 @@ class AccessRepository:
     def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
         self._connection = connection
         self._clinic_id = clinic_id
+        self._dialect = connection.dialect.name
 
     async def wait(self, access_id: UUID, access: Access) -> None:
         """Note a change in its own transaction; it comes into the chain when one is added to it."""
         values = {"clinic_id": self._clinic_id, "id": access_id, "access": access.to_data()}
-        await insert_row(AccessWaitingRow, self._connection.dialect.name).run(
-            self._connection, values
-        )
+        await insert_row(AccessWaitingRow, self._dialect).run(self._connection, values)
 
-    async def add(self, accesses: Iterable[Access], *, at: datetime) -> None:
-        """Add accesses, and all that wait, to the chain; nobody else does until commit."""
+    async def add_at_once(
+        self, accesses: Sequence[Access], *, at: datetime, end: Chain
+    ) -> Chain | None:
+        """Add accesses by one statement; the chain's new end, or None if it did not end as told.
+
+        For PostgreSQL, outside a transaction: what a group costs is how often it is asked.
+        """
+        part = await self._with_patients(accesses)
+        values = _batch(self._clinic_id, end, part, at)
+        given = {**values, "patients": _patients(part), "last_number": end.last_number}
+        if not await _add(self._dialect).read(self._connection, given):
+            return None
+        return replace(end, last_number=values["number"], last_hash=values["hash"])
+
+    async def add(self, accesses: Sequence[Access], *, at: datetime, waiting: bool) -> Chain | None:
+        """Add accesses, and what is ``waiting`` too, to the chain; nobody else does until commit.
+
+        A change that was noted a moment ago waits from the commit of its transaction on. None if
+        there was nothing to add, else the chain.
+        """
+        if not accesses and not await self._does_wait():
+            return None
         chain = await self._locked()
-        whole = sorted([*accesses, *await self._waiting()], key=lambda one: one.at)
-        for start in range(0, len(whole), MOST):
-            part = await self._with_patients(whole[start : start + MOST])
+        if waiting:
+            accesses = sorted([*accesses, *await self._waiting()], key=lambda one: one.at)
+        for start in range(0, len(accesses), MOST):
+            part = await self._with_patients(accesses[start : start + MOST])
             chain = await self._add_batch(chain, part, at)
-        await self._connection.execute(
-            update(AccessChainRow)
-            .where(AccessChainRow.clinic_id == self._clinic_id)
-            .values(last_number=chain.last_number, last_hash=chain.last_hash)
+        values = {"last_number": chain.last_number, "last_hash": chain.last_hash}
+        await _seal(self._dialect).run(self._connection, {"of": self._clinic_id, **values})
+        return chain
+
+    async def _does_wait(self) -> bool:
+        found = await self._connection.execute(
+            select(AccessWaitingRow.id)
+            .where(AccessWaitingRow.clinic_id == self._clinic_id)
+            .limit(1)
         )
+        return found.first() is not None
 
     async def _locked(self) -> Chain:
-        statement = (
-            upsert(self._connection.dialect.name, AccessChainRow)
-            .values(
-                clinic_id=self._clinic_id,
-                first_number=_NEW.first_number,
-                first_hash=_NEW.first_hash,
-                last_number=_NEW.last_number,
-                last_hash=_NEW.last_hash,
+        values = {"of": self._clinic_id}
+        row = (await _lock(self._dialect).run(self._connection, values)).one_or_none()
+        if row is None:
+            await self._connection.execute(
+                insert_unless_there(self._connection, AccessChainRow).values(
+                    clinic_id=self._clinic_id,
+                    first_number=_NEW.first_number,
+                    first_hash=_NEW.first_hash,
+                    last_number=_NEW.last_number,
+                    last_hash=_NEW.last_hash,
+                )
             )
-            .on_conflict_do_update(
-                index_elements=["clinic_id"], set_={"last_number": AccessChainRow.last_number}
-            )
-        )
-        found = await self._connection.execute(statement.returning(*_CHAIN))
-        return Chain(*found.one())
+            row = (await _lock(self._dialect).run(self._connection, values)).one()
+        return read_record(Chain, row)
 
     async def _waiting(self) -> list[Access]:
         found = await self._connection.execute(
@@ -155,29 +196,11 @@ class AccessRepository:
         return owners
 
     async def _add_batch(self, chain: Chain, accesses: Sequence[Access], at: datetime) -> Chain:
-        number, rows = chain.last_number + 1, [access.to_data() for access in accesses]
-        sealed = chained(self._clinic_id, number, at, chain.last_hash, rows)
-        await self._connection.execute(
-            insert(AccessBatchRow).values(
-                clinic_id=self._clinic_id,
-                number=number,
-                first_at=accesses[0].at,
-                at=at,
-                previous_hash=chain.last_hash,
-                hash=sealed,
-                accesses=rows,
-            )
-        )
-        patients = sorted({one for access in accesses for one in access.patients})
-        if patients:
-            await self._connection.execute(
-                insert(AccessPatientRow),
-                [
-                    {"clinic_id": self._clinic_id, "patient_id": UUID(one), "number": number}
-                    for one in patients
-                ],
-            )
-        return replace(chain, last_number=number, last_hash=sealed)
+        values = _batch(self._clinic_id, chain, accesses, at)
+        await insert_row(AccessBatchRow, self._dialect).run(self._connection, values)
+        found = {"of": self._clinic_id, "to": values["number"], "patients": _patients(accesses)}
+        await _insert_patients(self._dialect).run(self._connection, found)
+        return replace(chain, last_number=values["number"], last_hash=values["hash"])
 
     async def chain(self) -> Chain:
         """Where the chain begins and ends."""
@@ -263,3 +286,100 @@ def _fitting(which: AccessFilter) -> Iterator[ColumnElement[bool]]:
         yield AccessBatchRow.at >= which.since
     if which.until is not None:
         yield AccessBatchRow.first_at < which.until
+
+
+@cache
+def _lock(dialect: str) -> Prepared:
+    """Hold a clinic's chain until commit, and tell where it begins and ends."""
+    return prepare(
+        update(AccessChainRow)
+        .where(AccessChainRow.clinic_id == parameter(AccessChainRow.clinic_id, "of"))
+        .values(last_number=AccessChainRow.last_number)
+        .returning(*_CHAIN),
+        dialect,
+    )
+
+
+@cache
+def _seal(dialect: str) -> Prepared:
+    return prepare(
+        update(AccessChainRow)
+        .where(AccessChainRow.clinic_id == parameter(AccessChainRow.clinic_id, "of"))
+        .values(
+            last_number=parameter(AccessChainRow.last_number),
+            last_hash=parameter(AccessChainRow.last_hash),
+        ),
+        dialect,
+    )
+
+
+@cache
+def _insert_patients(dialect: str) -> Prepared:
+    """By which patients a batch is found."""
+    ids = _given_patients(dialect)
+    clinic, number = AccessPatientRow.clinic_id, AccessPatientRow.number
+    return prepare(
+        insert(AccessPatientRow).from_select(
+            ["clinic_id", "patient_id", "number"],
+            select(parameter(clinic, "of"), ids, parameter(number, "to")),
+        ),
+        dialect,
+    )
+
+
+def _given_patients(dialect: str) -> ColumnElement[Any]:
+    """The parameter ``patients`` as rows: a list of ids as SQLite keeps them, in JSON."""
+    given = bindparam("patients", type_=Text())
+    if dialect == "sqlite":
+        value: ColumnElement[Any] = func.json_each(given).table_valued("value").c.value
+        return value
+    listed = func.json_array_elements_text(cast(given, JSON)).table_valued("value")
+    return cast(listed.c.value, Uuid())
+
+
+@cache
+def _add(dialect: str) -> Prepared:
+    """Add a batch where the chain ends as told; a row says that it did."""
+    batch = AccessBatchRow
+    sealed = (
+        update(AccessChainRow)
+        .where(
+            AccessChainRow.clinic_id == parameter(batch.clinic_id),
+            AccessChainRow.last_number == parameter(AccessChainRow.last_number),
+            AccessChainRow.last_hash == parameter(batch.previous_hash),
+        )
+        .values(last_number=parameter(batch.number), last_hash=parameter(batch.hash))
+        .returning(AccessChainRow.clinic_id)
+        .cte("sealed")
+    )
+    others = [column for column in batch.__table__.columns if column.name != "clinic_id"]
+    given = [bindparam(column.name, type_=column.type) for column in others]
+    added = insert(batch).from_select(
+        ["clinic_id", *(column.name for column in others)], select(sealed.c.clinic_id, *given)
+    )
+    found = insert(AccessPatientRow).from_select(
+        ["clinic_id", "patient_id", "number"],
+        select(sealed.c.clinic_id, _given_patients(dialect), parameter(batch.number)),
+    )
+    return prepare(
+        select(sealed.c.clinic_id).add_cte(added.cte("added"), found.cte("found")), dialect
+    )
+
+
+def _batch(clinic_id: UUID, end: Chain, accesses: Sequence[Access], at: datetime) -> dict[str, Any]:
+    """The row of a batch that follows a chain's end."""
+    number, text = end.last_number + 1, written(accesses)
+    return {
+        "clinic_id": clinic_id,
+        "number": number,
+        "first_at": accesses[0].at,
+        "at": at,
+        "previous_hash": end.last_hash,
+        "hash": chained(clinic_id, number, at, end.last_hash, text),
+        "accesses": text,
+    }
+
+
+def _patients(accesses: Iterable[Access]) -> str:
+    found = {patient.replace("-", "") for access in accesses for patient in access.patients}
+    return json.dumps(sorted(found))

@@ -856,7 +856,8 @@ class AccessBatchRow(Row):
     at: Mapped[datetime]
     previous_hash: Mapped[str]
     hash: Mapped[str]
-    accesses: Mapped[JsonList]
+    accesses: Mapped[str]
+    """A JSON list, character by character as it is hashed."""
 
     __table_args__ = (_of_clinic(), Index(None, "clinic_id", "at"))
 

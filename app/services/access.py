@@ -7,7 +7,7 @@ a kill can lose. Nothing that was changed is lost, because it is committed with 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.access import Access, chained, shown_in
-from app.persistence.access import AccessBatch, AccessFilter, AccessRepository, Chain
+from app.domain.access import Access, chained, read, shown_in
+from app.persistence.access import MOST, AccessBatch, AccessFilter, AccessRepository, Chain
 from app.persistence.database import Database
 from app.services.context import Context
 from app.services.listing import Key, Listed
@@ -24,8 +24,13 @@ from app.services.listing import Key, Listed
 __all__ = ["Access", "AccessFilter"]
 
 GROUP_SECONDS = 0.1
+# Of that so much is left for the commit.
+COMMIT_SECONDS = 0.02
+# So long after a change was noted its transaction is looked for: it commits right then.
+LATE = timedelta(seconds=1)
 # While the database takes nothing, so many reads are remembered; then nothing is read any more.
 MOST_BEHIND = 10_000
+MOST_BYTES = 32 * 1024 * 1024
 # How many batches are looked through for one page, and at once.
 MOST_BATCHES = 1000
 BATCHES = 100
@@ -52,24 +57,27 @@ class Account:
         self._database = database
         self._now = now
         self._read: list[tuple[datetime, Asked, bytes]] = []
+        self._bytes = 0
         self._behind: dict[UUID, list[Access]] = defaultdict(list)
-        self._changed: set[UUID] = set()
         self._count_behind = 0
+        self._changed: dict[UUID, datetime] = {}
+        self._ends: dict[UUID, Chain] = {}
 
     @property
     def is_behind(self) -> bool:
         """Whether more reads wait for the database than may."""
-        return self._count_behind > MOST_BEHIND
+        return len(self._read) + self._count_behind > MOST_BEHIND or self._bytes > MOST_BYTES
 
     def note_read(self, asked: Asked, answer: bytes) -> None:
         """Remember that an answer is given; what is in it is looked at later."""
         self._read.append((self._now(), asked, answer))
+        self._bytes += len(answer)
 
     async def note_change(self, ctx: Context, asked: Asked, answer: bytes) -> None:
         """Store that something is stored, in the same transaction."""
         access = _access(ctx.real_now, asked, answer, stored=True)
         await AccessRepository(ctx.connection, ctx.clinic_id).wait(ctx.new_id(), access)
-        self._changed.add(ctx.clinic_id)
+        self._changed[ctx.clinic_id] = self._now()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -85,7 +93,7 @@ class Account:
     async def _keep(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), GROUP_SECONDS / 2)
+                await asyncio.wait_for(stopping.wait(), GROUP_SECONDS - COMMIT_SECONDS)
             try:
                 await self.commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, later reads are accounted for
@@ -93,26 +101,54 @@ class Account:
 
     async def commit(self) -> None:
         """Put what was read and changed into the chain of each clinic."""
-        read, self._read = self._read, []
-        for place, (at, asked, answer) in enumerate(read):
+        noted, self._read, self._bytes = self._read, [], 0
+        for place, (at, asked, answer) in enumerate(noted):
             self._behind[asked.clinic_id].append(_access(at, asked, answer, stored=False))
             if place % TURN == TURN - 1:
                 await asyncio.sleep(0)
-        changed, self._changed = self._changed, set()
-        for clinic_id in (*self._behind, *(changed - self._behind.keys())):
+        self._count()
+        for clinic_id in self._behind.keys() | self._changed.keys():
             await self._commit(clinic_id)
+        self._count()
+
+    def _count(self) -> None:
         self._count_behind = sum(map(len, self._behind.values()))
 
     async def _commit(self, clinic_id: UUID) -> None:
+        """Commit what was read in a clinic, and for a while what was changed there.
+
+        A change is noted just before its transaction commits, which takes a moment.
+        """
+        now, changed = self._now(), self._changed.get(clinic_id)
         accesses = self._behind.get(clinic_id, [])
         try:
-            async with self._database.writing(clinic_id) as connection:
-                await AccessRepository(connection, clinic_id).add(accesses, at=self._now())
+            if changed is not None or not await self._commit_at_once(clinic_id, accesses, now):
+                async with self._database.writing(clinic_id) as connection:
+                    account = AccessRepository(connection, clinic_id)
+                    chain = await account.add(accesses, at=now, waiting=changed is not None)
+                if chain is not None:
+                    self._ends[clinic_id] = chain
         except (SQLAlchemyError, OSError) as error:
-            self._changed.add(clinic_id)
             _log.warning("the account of access waits: %s", type(error).__name__)
         else:
             self._behind.pop(clinic_id, None)
+            if changed is not None and self._changed[clinic_id] < now - LATE:
+                del self._changed[clinic_id]
+
+    async def _commit_at_once(
+        self, clinic_id: UUID, accesses: Sequence[Access], now: datetime
+    ) -> bool:
+        """Commit what was read where nobody else added to the chain since; false: somebody did."""
+        end = self._ends.pop(clinic_id, None)
+        if end is None or len(accesses) > MOST or self._database.is_one_file:
+            return False
+        async with self._database.reading(clinic_id) as connection:
+            account = AccessRepository(connection, clinic_id)
+            chain = await account.add_at_once(accesses, at=now, end=end)
+        if chain is None:
+            return False
+        self._ends[clinic_id] = chain
+        return True
 
 
 def _access(at: datetime, asked: Asked, answer: bytes, *, stored: bool) -> Access:
@@ -155,8 +191,9 @@ async def list_access(
 def _backwards(batch: AccessBatch, place: tuple[int, int] | None) -> list[tuple[int, Access]]:
     """The accesses of a batch before a place, the last first."""
     is_begun = place is not None and place[0] == batch.number
-    end = place[1] if place is not None and is_begun else len(batch.accesses)
-    return [(at, Access.from_data(batch.accesses[at])) for at in reversed(range(end))]
+    accesses = read(batch.accesses)
+    end = place[1] if place is not None and is_begun else len(accesses)
+    return [(at, accesses[at]) for at in reversed(range(end))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +231,7 @@ async def _verified(clinic_id: UUID, account: AccessRepository, chain: Chain) ->
             if fault is not None:
                 break
             number, sealed = batch.number, batch.hash
-            counted += len(batch.accesses)
+            counted += len(read(batch.accesses))
     if fault is None and (number, sealed) != (chain.last_number, chain.last_hash):
         fault = f"the chain ends at batch {number}, where batch {chain.last_number} should be last"
     return Verified(number - chain.first_number, counted, number, sealed, fault)
@@ -209,7 +246,7 @@ def _fault(
         return f"batch {expected} does not follow the batch before it"
     if chained(clinic_id, expected, batch.at, previous, batch.accesses) != batch.hash:
         return f"batch {expected} was altered"
-    if {UUID(one) for access in batch.accesses for one in access["patients"]} != indexed:
+    if {UUID(one) for access in read(batch.accesses) for one in access.patients} != indexed:
         return f"batch {expected} is not found by its patients"
     return None
 
@@ -220,5 +257,5 @@ async def forget(ctx: Context, kept_for: timedelta) -> None:
     Before that, changes come into the chain whose process was killed before it could do that.
     """
     account = AccessRepository(ctx.connection, ctx.clinic_id)
-    await account.add((), at=ctx.real_now)
+    await account.add((), at=ctx.real_now, waiting=True)
     await account.forget_before(ctx.real_now - kept_for)

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("at", INSTANT, nullable=False),
         sa.Column("previous_hash", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
-        sa.Column("accesses", sa.JSON(), nullable=False),
+        sa.Column("accesses", sa.Text(), nullable=False),
         _of_clinic("access_batches"),
         sa.PrimaryKeyConstraint("clinic_id", "number", name=op.f("pk_access_batches")),
     )

@@ -1,11 +1,12 @@
 """An access holds ids and nothing else; a batch's hash tells when anything of it was altered."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from app.domain.access import Access, chained, shown_in
+from app.domain.access import Access, chained, read, shown_in, written
 
 PLAN = "01920000-0000-7000-8000-000000000100"
 PATIENT = "01920000-0000-7000-8000-000000000001"
@@ -27,6 +28,7 @@ def an_access() -> Access:
 
 def test_an_access_is_kept_as_it_was() -> None:
     assert Access.from_data(an_access().to_data()) == an_access()
+    assert read(written([an_access()])) == (an_access(),)
 
 
 def test_ids_come_from_the_address_and_the_answer_each_once() -> None:
@@ -50,19 +52,19 @@ def test_an_id_in_a_text_is_not_taken() -> None:
 @pytest.mark.parametrize(
     "altered",
     [
-        (UUID(int=2), 1, AT, "before", [an_access().to_data()]),
-        (UUID(int=1), 2, AT, "before", [an_access().to_data()]),
-        (UUID(int=1), 1, AT.replace(hour=17), "before", [an_access().to_data()]),
-        (UUID(int=1), 1, AT, "other", [an_access().to_data()]),
-        (UUID(int=1), 1, AT, "before", [an_access().to_data() | {"operation": "list_plans"}]),
-        (UUID(int=1), 1, AT, "before", []),
+        (UUID(int=2), 1, AT, "before", written([an_access()])),
+        (UUID(int=1), 2, AT, "before", written([an_access()])),
+        (UUID(int=1), 1, AT.replace(hour=17), "before", written([an_access()])),
+        (UUID(int=1), 1, AT, "other", written([an_access()])),
+        (UUID(int=1), 1, AT, "before", written([replace(an_access(), operation="list_plans")])),
+        (UUID(int=1), 1, AT, "before", written([])),
     ],
     ids=["clinic", "number", "instant", "batch before", "access", "removed access"],
 )
 def test_whatever_is_altered_alters_the_hash(
-    altered: tuple[UUID, int, datetime, str, list[dict[str, object]]],
+    altered: tuple[UUID, int, datetime, str, str],
 ) -> None:
-    assert chained(*altered) != chained(UUID(int=1), 1, AT, "before", [an_access().to_data()])
+    assert chained(*altered) != chained(UUID(int=1), 1, AT, "before", written([an_access()]))
 
 
 def test_whoever_the_address_names_is_a_patient() -> None:

@@ -284,7 +284,7 @@ async def add_access(connection: AsyncConnection) -> None:
         patients=(str(uid(1)),),
     )
     account = AccessRepository(connection, DEFAULT_CLINIC_ID)
-    await account.add([one], at=NOW)
+    await account.add([one], at=NOW, waiting=False)
     await account.wait(uid(2), one)
 
 
