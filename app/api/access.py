@@ -36,7 +36,9 @@ class AccessOut(Out):
 
     at: Instant = Field(description="When.")
     credential: str = Field(description="By which key, client or person; as in history.")
-    operation: str = Field(description="The operation, by its id in the OpenAPI document.")
+    operation: str = Field(
+        description="The operation, by its id in the OpenAPI document; of FHIR as `Patient.read`."
+    )
     stored: bool = Field(description="Whether it changed something, or only read.")
     ids: list[UUID] = Field(description="Ids that the address named and the answer showed.")
     patient_ids: list[UUID] = Field(description="The patients whose data it was.")

@@ -1,6 +1,8 @@
 """Accounts for every answer that has patients' data: who asked for which operation, and the ids."""
 
-from fastapi import Request, Response
+from collections.abc import Mapping
+
+from fastapi import Request
 
 from app.api.authentication import CALLER
 from app.api.deps import STORING
@@ -30,24 +32,30 @@ def require_account(request: Request) -> None:
         raise Overloaded("reads cannot be accounted for at present")
 
 
-async def account_for(operation: str, request: Request, response: Response) -> None:
-    """Account for an answer: in the request's own transaction where there is one."""
+async def account_for(asked: Asked | None, request: Request, answer: bytes) -> None:
+    """Account for an answer: in the request's own transaction where there is one.
+
+    None is what need not be accounted for.
+    """
     account: Account = request.app.state.account
     ctx: Context | None = request.scope.get(STORING)
-    asked = asked_for(operation, request)
+    if asked is None:
+        return
     if ctx is None:
-        account.note_read(asked, bytes(response.body))
+        account.note_read(asked, answer)
     else:
-        await account.note_change(ctx, asked, bytes(response.body))
+        await account.note_change(ctx, asked, answer)
 
 
-def account_for_refusal(operation: str, request: Request) -> None:
+def account_for_refusal(asked: Asked | None, request: Request) -> None:
     """Account for a conflict, which tells the days of what the address names."""
     account: Account = request.app.state.account
-    account.note_read(asked_for(operation, request), b"")
+    if asked is not None:
+        account.note_read(asked, b"")
 
 
-def asked_for(operation: str, request: Request) -> Asked:
-    """Who asks for what."""
+def asked_for(operation: str, request: Request, named: Mapping[str, str] | None = None) -> Asked:
+    """Who asks for what; ``named`` are the ids of the address, if not by their names there."""
     caller: Caller = request.scope[CALLER]
-    return Asked(caller.clinic_id, caller.actor, operation, request.path_params)
+    ids = request.path_params if named is None else named
+    return Asked(caller.clinic_id, caller.actor, operation, ids)

@@ -14,7 +14,13 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from app.api import refusals
-from app.api.accounting import ACCOUNTED, account_for, account_for_refusal, require_account
+from app.api.accounting import (
+    ACCOUNTED,
+    account_for,
+    account_for_refusal,
+    asked_for,
+    require_account,
+)
 from app.api.authentication import require
 from app.api.deps import (
     IDEMPOTENCY_KEY,
@@ -179,9 +185,9 @@ class Route(APIRoute):
             try:
                 response = await handle(request)
             except ScheduleConflict:
-                account_for_refusal(operation, request)
+                account_for_refusal(asked_for(operation, request), request)
                 raise
-            await account_for(operation, request, response)
+            await account_for(asked_for(operation, request), request, bytes(response.body))
             return response
 
         return accounted

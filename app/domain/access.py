@@ -19,6 +19,9 @@ _UUID = '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"'
 _SHOWN = re.compile(
     f'id":"(?:(?<="patient_id":"){_UUID}|(?:(?<="id":")|(?<="plan_id":")|(?<="step_id":")){_UUID})'
 )
+# In a resource of FHIR patients are named so.
+_RESOURCE = '{"resourceType":"'
+_OF_FHIR = re.compile(f'":"(?:Patient/|Patient","id":"){_UUID}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +73,14 @@ def shown_in(named: Mapping[str, str], answer: bytes) -> Shown:
     """What ids an address names and a JSON answer shows; nothing but ids is ever taken."""
     found = [
         (one if name == "patient_id" else "", one)
-        for name in ("plan_id", "patient_id", "step_id")
+        for name in ("plan_id", "patient_id", "step_id", "id")
         if name in named
         for one in (str(UUID(named[name])),)
     ]
-    found += _SHOWN.findall(answer.decode())
+    text = answer.decode()
+    found += _SHOWN.findall(text)
+    if text.startswith(_RESOURCE):
+        found += [(patient, patient) for patient in _OF_FHIR.findall(text)]
     return Shown(
         tuple(dict.fromkeys([patient or other for patient, other in found])),
         tuple(dict.fromkeys([patient for patient, _ in found if patient])),

@@ -103,6 +103,19 @@ async def test_a_calendar_feed_is_accounted_for_without_its_address(own_desk: De
     assert {plan["id"], feed["id"]} <= set(newest["ids"])
 
 
+async def test_what_is_read_over_fhir_is_accounted_for(own_desk: Desk) -> None:
+    patient = own_desk.patient_id
+    for path in (f"/Patient/{patient}", f"/Patient?_id={patient}", "/Location", "/Patient/nobody"):
+        await own_desk.api.get(f"/fhir/R4{path}")
+
+    found = [one for one in await listed(own_desk) if "." in one["operation"]]
+
+    assert [(one["operation"], one["ids"], one["patient_ids"]) for one in found] == [
+        ("Patient.search-type", [patient], [patient]),
+        ("Patient.read", [patient], [patient]),
+    ]
+
+
 async def test_filters_leave_what_fits_and_pages_follow_each_other(own_desk: Desk) -> None:
     key = await given_callers.headers(own_desk.app, Role.ADMIN, name="officer")
     own_desk.api.headers.update(key)

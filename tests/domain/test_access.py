@@ -69,3 +69,15 @@ def test_whatever_is_altered_alters_the_hash(
 
 def test_whoever_the_address_names_is_a_patient() -> None:
     assert shown_in({"patient_id": PATIENT}, b"").patients == (PATIENT,)
+
+
+def test_patients_are_known_in_resources_of_fhir() -> None:
+    resource = (
+        f'{{"resourceType":"Bundle","entry":[{{"resourceType":"Patient","id":"{PATIENT}"}},'
+        f'{{"resourceType":"CarePlan","id":"{PLAN}","subject":{{"reference":"Patient/{STEP}"}}}}]}}'
+    )
+
+    shown = shown_in({"id": PLAN}, resource.encode())
+
+    assert shown.ids == (PLAN, PATIENT, STEP)
+    assert shown.patients == (PATIENT, STEP)

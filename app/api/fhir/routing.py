@@ -16,6 +16,13 @@ from pydantic_core import to_json
 from starlette.routing import Route
 
 from app.api import refusals
+from app.api.accounting import (
+    ACCOUNTED,
+    account_for,
+    account_for_refusal,
+    asked_for,
+    require_account,
+)
 from app.api.authentication import CALLER
 from app.api.deps import (
     IDEMPOTENCY_KEY,
@@ -28,10 +35,13 @@ from app.api.documents import read_json
 from app.api.etags import is_unchanged, not_modified
 from app.api.fhir.interactions import Answer, Ask, Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE, ROOT
-from app.api.fhir.scopes import require_right
+from app.api.fhir.queries import uuid_in
+from app.api.fhir.scopes import RIGHTS, require_right
 from app.api.fhir.shaping import Shape, shape_of
 from app.api.routing import StrictRequest
+from app.services.access import Asked
 from app.services.context import Context
+from app.services.plans import ScheduleConflict
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM = 64 * 1024
@@ -74,15 +84,32 @@ async def _answered(
         body = await _body(strict, interaction)
     shape = shape_of(params, faces)
     opened = asynccontextmanager(open_context if interaction.writes else open_read_context)
+    asked = _accounted(interaction, request)
     try:
         async with opened(request) as ctx:
             answer = await interaction.run(_ask(strict, ctx, params, body))
             response = _rendered(answer, strict, shape, interaction)
             if IDEMPOTENCY_KEY in request.scope:
                 await remember_answer(strict, response)
+            await account_for(asked, request, bytes(response.body) or to_json(answer.resource))
     except Replayed as replayed:
+        await account_for(asked, request, bytes(replayed.response.body))
         return replayed.response
+    except ScheduleConflict:
+        account_for_refusal(asked, request)
+        raise
     return response
+
+
+def _accounted(interaction: Interaction, request: Request) -> Asked | None:
+    """Who asks for what, where it is patients' data. Raises Overloaded."""
+    if interaction.right is not None and RIGHTS[interaction.right] not in ACCOUNTED:
+        return None
+    require_account(request)
+    type_ = "" if interaction.face is None else f"{interaction.face.type}."
+    id_ = uuid_in(request.path_params.get("id", ""))
+    named = {} if id_ is None else {"id": str(id_)}
+    return asked_for(f"{type_}{interaction.code}", request, named)
 
 
 def base_of(request: Request) -> str:
