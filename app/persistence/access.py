@@ -142,8 +142,8 @@ class AccessRepository:
 
     async def _locked(self) -> Chain:
         values = {"of": self._clinic_id}
-        row = (await _lock(self._dialect).run(self._connection, values)).one_or_none()
-        if row is None:
+        rows = await _lock(self._dialect).read(self._connection, values)
+        if not rows:
             await self._connection.execute(
                 insert_unless_there(self._connection, AccessChainRow).values(
                     clinic_id=self._clinic_id,
@@ -153,8 +153,8 @@ class AccessRepository:
                     last_hash=_NEW.last_hash,
                 )
             )
-            row = (await _lock(self._dialect).run(self._connection, values)).one()
-        return read_record(Chain, row)
+            rows = await _lock(self._dialect).read(self._connection, values)
+        return read_record(Chain, rows[0])
 
     async def _waiting(self) -> list[Access]:
         found = await self._connection.execute(
