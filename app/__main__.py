@@ -164,12 +164,12 @@ def _demo(arguments: Namespace) -> int:
 
 
 def _serve(arguments: Namespace) -> int:
-    # What is imported stays: looking for garbage meanwhile would cost a sixth of the start.
+    # What is imported stays: looking for garbage would cost a fifth of the start, so it is not
+    # done until the application is served.
     gc.disable()
     from app.databases import Tables, settings_with, tables_of
     from app.serving import serve
 
-    gc.enable()
     settings = settings_with(host=arguments.host, port=arguments.port)
     if arguments.migrate and tables_of(settings.database_url) is not Tables.READY:
         _migrate(arguments)

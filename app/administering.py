@@ -19,7 +19,7 @@ from app.databases import in_reach, require_tables, settings_with
 from app.domain.errors import DomainError
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.failures import CommandFailed
-from app.integrations.outbound import check_url
+from app.integrations.addresses import check_url
 from app.integrations.tokens import InvalidToken, check_key_set
 from app.persistence.database import Database, open_database
 from app.printing import console

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from app.integrations.outbound import Caller, open_client
 from app.persistence.database import Database
 from app.services.callers import ReadToken
 from app.services.credentials import Found
@@ -52,5 +51,7 @@ def reader_of(tokens: Callable[[], Any]) -> ReadToken:
 
 async def _fetch(url: str) -> bytes:
     """What is found at a URL of a public host."""
+    from app.integrations.outbound import Caller, open_client  # noqa: PLC0415 - slow, few ask for it
+
     async with open_client() as client:
         return await Caller(client=client, seconds=SECONDS).get(url, most=LARGEST_KEY_SET)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain.permissions import UNRESTRICTED
-from app.integrations.outbound import Caller, NotSent
+from app.integrations.addresses import NotSent
+from app.integrations.outbound import Caller
 from app.integrations.webhooks import body_of, derived_secret, headers_of
 from app.persistence.database import Database
 from app.services import clock, deliveries

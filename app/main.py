@@ -10,6 +10,8 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from app.api import (
     access,
@@ -37,7 +39,7 @@ from app.api import (
 from app.api.authentication import Authentication, is_loopback
 from app.api.deps import read_clock
 from app.api.edge import Edge
-from app.api.fhir.application import fhir_mount
+from app.api.fhir.outcomes import ROOT as FHIR
 from app.api.limits import InFlight, RateLimit
 from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
@@ -50,7 +52,6 @@ from app.persistence.database import open_database
 from app.services.access import Account
 from app.services.callers import USE_NOTED_EVERY, Callers
 from app.settings import Environment, Settings
-from app.worker import working
 
 # The most wanted first: routes are looked through in their order.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -118,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.bulk_turn = asyncio.Lock()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
-    app.router.routes.append(fhir_mount())
+    app.router.routes.append(Mount(FHIR, app=_fhir))
     handlers.install(app)
     app.state.figures = CollectorRegistry()
     app.state.watch = Watch(app.state.figures, app.state.database.pool_use)
@@ -145,16 +146,26 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Edge, hosts=settings.allowed_hosts, watch=app.state.watch)
 
 
+async def _fhir(scope: Scope, receive: Receive, send: Send) -> None:
+    """The FHIR face, which the first who calls it makes: a start is not to wait for it."""
+    from app.api.fhir.application import fhir_router  # noqa: PLC0415
+
+    await fhir_router()(scope, receive, send)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    gc.collect()
+    # What there is now stays. Looking for garbage in it first would cost a tenth of the start.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
     database, settings = app.state.database, app.state.settings
     try:
         async with AsyncExitStack() as beside:
             if database.is_one_file:
-                # Nobody else may work on it; a server's database has workers of its own.
+                from app.worker import working  # noqa: PLC0415 - a server's database has its own
+
+                # Nobody else may work on it.
                 await beside.enter_async_context(working(database, settings))
             await beside.enter_async_context(_noting_uses(app.state.callers))
             await beside.enter_async_context(app.state.account.kept())

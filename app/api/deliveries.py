@@ -12,7 +12,7 @@ from app.api.fields import In, Instant, Out, Whole, YesNo
 from app.api.paging import PageDep
 from app.api.problems import problems
 from app.api.routing import Route
-from app.integrations.outbound import Failure
+from app.integrations.addresses import Failure
 from app.services import deliveries
 from app.services.deliveries import (
     DeliveryNotFound,

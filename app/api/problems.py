@@ -20,7 +20,7 @@ from app.api.problem_model import MAX_ERRORS, Problem, TokenProblem
 from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.permissions import NotPermitted
-from app.integrations.outbound import UrlRefused
+from app.integrations.addresses import UrlRefused
 from app.services.batches import BatchNotFound, InvalidAmendment
 from app.services.calendars import CalendarNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile

@@ -14,7 +14,7 @@ from app.api.fhir import scopes as smart
 from app.api.refusals import TokenNotGiven
 from app.domain.permissions import Caller, Grant, Role, Scope, granted
 from app.integrations import tokens
-from app.integrations.outbound import NotSent
+from app.integrations.addresses import NotSent
 from app.integrations.tokens import InvalidToken
 from app.services import oauth
 from app.services.credentials import Found

@@ -14,7 +14,7 @@ from app.api.fields import In, Instant, Line, Out, Whole, YesNo, absent
 from app.api.paging import PageDep, uuid_of
 from app.api.problems import problems
 from app.api.routing import UNCHANGED, Route
-from app.integrations.outbound import MAX_URL, UrlRefused, check_url
+from app.integrations.addresses import MAX_URL, UrlRefused, check_url
 from app.integrations.webhooks import derived_secret, shown
 from app.services import webhooks
 from app.services.events import EventType

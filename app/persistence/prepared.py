@@ -10,9 +10,7 @@ from typing import Any
 
 from asyncpg import IntegrityConstraintViolationError, InterfaceError, PostgresError
 from sqlalchemy import BindParameter, Insert, Select, Update, bindparam, insert
-from sqlalchemy.dialects.postgresql import asyncpg
-from sqlalchemy.dialects.sqlite import aiosqlite
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
@@ -20,10 +18,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.persistence.columns import encode_json
 from app.persistence.tables import Row
 
-DIALECTS: dict[str, Callable[..., Dialect]] = {
-    "sqlite": aiosqlite.dialect,
-    "postgresql": asyncpg.dialect,
-}
+# The drivers' names, by what SQLAlchemy calls the kinds of databases.
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 _BY_DRIVER = (PostgresError, InterfaceError, OSError)
 
@@ -158,4 +154,5 @@ def insert_row(row: type[Row], dialect: str) -> Prepared:
 
 @cache
 def _dialect(name: str) -> Dialect:
-    return DIALECTS[name](json_serializer=encode_json)
+    make: Callable[..., Dialect] = make_url(f"{DRIVERS[name]}://").get_dialect()
+    return make(json_serializer=encode_json)

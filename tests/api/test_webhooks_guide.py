@@ -8,7 +8,8 @@ from typing import Any
 
 from app.api import docs
 from app.delivering import AT_ONCE, CLAIMED_FOR_CALLS
-from app.integrations.outbound import SECONDS, Failure
+from app.integrations.addresses import Failure
+from app.integrations.outbound import SECONDS
 from app.services.deliveries import KEPT_FOR, PATIENCE
 from app.settings import Settings
 from tests.given_sender import Sender, receiver, sender

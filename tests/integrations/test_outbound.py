@@ -7,7 +7,8 @@ from ipaddress import ip_address
 import pytest
 import trustme
 
-from app.integrations.outbound import Caller, NotSent, Resolver, check_url, is_public, open_client
+from app.integrations.addresses import NotSent, check_url, is_public
+from app.integrations.outbound import Caller, Resolver, open_client
 from tests.receivers import HANG, receiving
 
 PUBLIC = "93.184.216.34"

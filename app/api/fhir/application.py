@@ -1,14 +1,15 @@
 """The router below ``/fhir/R4``: every face, and what tells clients about them."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from fastapi import Request, Response
 from pydantic_core import to_json
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Route, Router
 
 from app.api.fhir import capabilities, locations, patients
 from app.api.fhir.interactions import Face, Interaction
-from app.api.fhir.outcomes import MEDIA_TYPE, ROOT
+from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
 from app.api.fhir.serving import interactions_of
 from app.api.openapi import VERSION
@@ -21,15 +22,16 @@ def interactions() -> list[Interaction]:
     return [one for face in FACES.values() for one in interactions_of(face, FACES)]
 
 
-def fhir_mount() -> Mount:
-    """The FHIR face, to be put among the application's routes."""
+@cache
+def fhir_router() -> Router:
+    """The FHIR face, below its root."""
     routed = interactions()
     by_path: dict[str, dict[str, Interaction]] = {}
     for one in routed:
         by_path.setdefault(one.path, {})[one.method] = one
     routes: list[BaseRoute] = [*_public(routed)]
     routes += [route_of(path, methods, FACES) for path, methods in by_path.items()]
-    return Mount(ROOT, app=Router(routes, redirect_slashes=False))
+    return Router(routes, redirect_slashes=False)
 
 
 def _public(routed: Sequence[Interaction]) -> list[Route]:
