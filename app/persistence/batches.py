@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
-from app.persistence.records import columns_of, values_of
+from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import (
     BatchItemRow,
     BatchRow,
@@ -115,13 +117,12 @@ class BatchRepository:
 
     async def get(self, batch_id: UUID) -> BatchRecord:
         """One batch. Raises BatchNotFound."""
-        rows = await self._connection.execute(
-            select(*_BATCH).where(BatchRow.clinic_id == self._clinic_id, BatchRow.id == batch_id)
+        row = await _batch(self._connection.dialect.name).fetch_one(
+            self._connection, {"of_clinic": self._clinic_id, "of_batch": batch_id}
         )
-        row = rows.one_or_none()
         if row is None:
             raise BatchNotFound("no such batch")
-        return BatchRecord(**row._mapping)
+        return read_record(BatchRecord, row)
 
     async def counts(self, batch_id: UUID) -> dict[str, int]:
         """How many plans of a batch have which status."""
@@ -154,31 +155,19 @@ class BatchRepository:
 
         Whoever dies while holding it gives it back.
         """
-        rows = await self._connection.execute(
-            select(BatchItemRow.plan_id)
-            .where(
-                BatchItemRow.clinic_id == self._clinic_id,
-                BatchItemRow.batch_id == batch_id,
-                BatchItemRow.status == "waiting",
-            )
-            .order_by(BatchItemRow.plan_id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
+        row = await _claim(self._connection.dialect.name).fetch_one(
+            self._connection, {"of_clinic": self._clinic_id, "of_batch": batch_id}
         )
-        return rows.scalar_one_or_none()
+        return None if row is None else row[0]
 
     async def finish_item(
         self, batch_id: UUID, plan_id: UUID, *, status: str, result: JsonObject, now: datetime
     ) -> None:
         """Note what became of one plan."""
-        await self._connection.execute(
-            update(BatchItemRow)
-            .where(
-                BatchItemRow.clinic_id == self._clinic_id,
-                BatchItemRow.batch_id == batch_id,
-                BatchItemRow.plan_id == plan_id,
-            )
-            .values(status=status, result=result, done_at=now)
+        of_item = {"of_clinic": self._clinic_id, "of_batch": batch_id, "of_plan": plan_id}
+        became = {"status": status, "result": result, "done_at": now}
+        await _finish_item(self._connection.dialect.name).run(
+            self._connection, {**of_item, **became}
         )
 
     async def finish(self, batch_id: UUID, *, status: str, now: datetime) -> None:
@@ -297,6 +286,44 @@ class BatchRepository:
             .limit(limit)
         )
         return tuple(rows.scalars())
+
+
+@cache
+def _batch(dialect: str) -> Prepared:
+    which = (
+        BatchRow.clinic_id == parameter(BatchRow.clinic_id, "of_clinic"),
+        BatchRow.id == parameter(BatchRow.id, "of_batch"),
+    )
+    return prepare(select(*_BATCH).where(*which), dialect)
+
+
+@cache
+def _claim(dialect: str) -> Prepared:
+    """The index of what waits serves only a query which says so without a parameter."""
+    statement = (
+        select(BatchItemRow.plan_id)
+        .where(
+            BatchItemRow.clinic_id == parameter(BatchItemRow.clinic_id, "of_clinic"),
+            BatchItemRow.batch_id == parameter(BatchItemRow.batch_id, "of_batch"),
+            BatchItemRow.status == literal_column("'waiting'"),
+        )
+        .order_by(BatchItemRow.plan_id)
+        .limit(literal_column("1"))
+        .with_for_update(skip_locked=True)
+    )
+    return prepare(statement, dialect)
+
+
+@cache
+def _finish_item(dialect: str) -> Prepared:
+    which = (
+        BatchItemRow.clinic_id == parameter(BatchItemRow.clinic_id, "of_clinic"),
+        BatchItemRow.batch_id == parameter(BatchItemRow.batch_id, "of_batch"),
+        BatchItemRow.plan_id == parameter(BatchItemRow.plan_id, "of_plan"),
+    )
+    became = (BatchItemRow.status, BatchItemRow.result, BatchItemRow.done_at)
+    values = {column.key: parameter(column) for column in became}
+    return prepare(update(BatchItemRow).where(*which).values(values), dialect)
 
 
 def batched(ids: Sequence[UUID], size: int) -> Iterator[list[UUID]]:

@@ -63,16 +63,16 @@ async def view(database: Database, plan_id: UUID = PLAN) -> PlanView:
         return await PlanRepository(connection, DEFAULT_CLINIC_ID).view(plan_id)
 
 
-async def save(database: Database, plan: PlanRecord, *, read_revision: int = 1) -> None:
+async def save(database: Database, before: PlanRecord, plan: PlanRecord) -> None:
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         revision = a_revision(plan.revision, reason="later\nplease")
         await plans.save(
+            before,
             plan,
             revision,
-            [an_event(plan.revision + 900)],
-            read_revision=read_revision,
-            superseded={"revision": read_revision},
+            events=[an_event(plan.revision + 900)],
+            superseded={"revision": before.revision},
         )
 
 
@@ -224,7 +224,7 @@ async def test_a_change_is_one_more_revision(database: Database) -> None:
         updated_at=NOW + timedelta(days=1),
     )
 
-    await save(database, changed)
+    await save(database, plan, changed)
 
     assert await read(database) == changed
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
@@ -249,9 +249,9 @@ async def test_steps_come_go_and_change_places_with_their_ids(database: Database
     )
     shorter = replace(changed, revision=3, steps=(replace(new, position=0),))
 
-    await save(database, changed)
+    await save(database, plan, changed)
     assert await read(database) == changed
-    await save(database, shorter, read_revision=2)
+    await save(database, changed, shorter)
 
     assert await read(database) == shorter
     async with database.reading(DEFAULT_CLINIC_ID) as connection:
@@ -263,24 +263,24 @@ async def test_a_plan_without_steps_can_be_saved(database: Database) -> None:
     plan = await stored_plan(database, a_plan())
     empty = replace(plan, revision=2, steps=(), next_step_id=None)
 
-    await save(database, empty)
+    await save(database, plan, empty)
 
     assert await read(database) == empty
 
 
 async def test_a_stale_change_is_refused_and_stores_nothing(database: Database) -> None:
     plan = await stored_plan(database, a_plan())
-    await save(database, replace(plan, revision=2))
+    await save(database, plan, replace(plan, revision=2))
 
     with pytest.raises(PlanChangedMeanwhile):
-        await save(database, replace(plan, revision=2, status="revoked"))
+        await save(database, plan, replace(plan, revision=2, status="revoked"))
 
     assert (await read(database)).status == "active"
 
 
 async def test_a_missing_plan_cannot_be_changed(database: Database) -> None:
     with pytest.raises(PlanNotFound):
-        await save(database, a_plan())
+        await save(database, a_plan(), a_plan())
 
 
 async def test_a_missing_plan_has_no_history(database: Database) -> None:
@@ -372,10 +372,10 @@ async def test_what_was_posted_to_a_plan_is_given_in_its_order(database: Databas
     async with database.writing(DEFAULT_CLINIC_ID) as connection:
         plans = PlanRepository(connection, DEFAULT_CLINIC_ID)
         await plans.save(
+            plan,
             replace(plan, revision=2),
             a_revision(2, change={"changes": []}),
-            [],
-            read_revision=1,
+            events=[],
             superseded={},
         )
 

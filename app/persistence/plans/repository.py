@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,8 +34,11 @@ from app.persistence.plans.rows import (
     view_of,
 )
 from app.persistence.plans.statements import (
+    FIXED,
+    keep_plan,
     list_plans,
     read_plan,
+    save_plan,
     save_step,
     steps_of_patient,
     store_plan,
@@ -48,11 +51,9 @@ from app.persistence.tables import (
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
-    PlanRow,
 )
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
-_FIXED = frozenset({"id", "created_at", "created_by"})
 
 
 class PlanRepository:
@@ -83,36 +84,33 @@ class PlanRepository:
 
     async def save(
         self,
+        before: PlanRecord,
         plan: PlanRecord,
         revision: RevisionRecord,
-        events: Sequence[NewEvent],
         *,
-        read_revision: int,
+        events: Sequence[NewEvent],
         superseded: JsonObject,
     ) -> None:
-        """Replace the plan that was read at a revision by its next one.
+        """Replace the plan that was read ``before`` by its next revision.
 
-        ``superseded`` is the plan as it was read: it stays in that revision. Steps keep their
-        ids; those no longer in the plan go. Raises PlanNotFound or PlanChangedMeanwhile.
+        ``superseded`` is the plan as it was shown then: it stays in that revision. Steps keep
+        their ids; those no longer in the plan go. It is the last thing a transaction does, where
+        there are events. Raises PlanNotFound or PlanChangedMeanwhile.
         """
-        values = plan_row(self._clinic_id, plan, without=_FIXED)
-        done = await self._connection.execute(
-            update(PlanRow)
-            .where(
-                PlanRow.clinic_id == self._clinic_id,
-                PlanRow.id == plan.id,
-                PlanRow.revision == read_revision,
-            )
-            .values(values)
-        )
-        if done.rowcount == 0:
+        dialect = self._connection.dialect.name
+        of_before = {
+            "of_clinic": self._clinic_id,
+            "of_plan": before.id,
+            "of_revision": before.revision,
+        }
+        values = plan_row(self._clinic_id, plan, without=FIXED)
+        if not await save_plan(dialect).run(self._connection, {**values, **of_before}):
             await self.view(plan.id)
             raise PlanChangedMeanwhile("the plan was changed meanwhile")
-        await self._save_steps(plan)
-        await self._keep(plan.id, read_revision, superseded)
-        await self._connection.execute(
-            insert(PlanRevisionRow).values(revision_row(self._clinic_id, plan.id, revision))
-        )
+        await self._save_steps(before, plan)
+        await keep_plan(dialect).run(self._connection, {**of_before, "snapshot": superseded})
+        row = revision_row(self._clinic_id, plan.id, revision)
+        await insert_row(PlanRevisionRow, dialect).run(self._connection, row)
         if events:
             await EventRepository(self._connection, self._clinic_id).append(events)
 
@@ -229,34 +227,22 @@ class PlanRepository:
             await statement.run_for_each(self._connection, values)
         await EventRepository(self._connection, self._clinic_id).append(events)
 
-    async def _keep(self, plan_id: UUID, revision: int, snapshot: JsonObject) -> None:
-        """Put the plan as it was into the revision that is no longer the last."""
-        await self._connection.execute(
-            update(PlanRevisionRow)
-            .where(
-                PlanRevisionRow.clinic_id == self._clinic_id,
-                PlanRevisionRow.plan_id == plan_id,
-                PlanRevisionRow.revision == revision,
-            )
-            .values(snapshot=snapshot)
-        )
-
-    async def _save_steps(self, plan: PlanRecord) -> None:
+    async def _save_steps(self, before: PlanRecord, plan: PlanRecord) -> None:
+        """Write what is not the same as before; nobody else can have changed it since then."""
         mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan.id)
-        found = await self._connection.execute(
-            select(PlannedStepRow.id, PlannedStepRow.position).where(*mine)
-        )
-        before = {row.id: row.position for row in found}
-        gone = before.keys() - {step.id for step in plan.steps}
+        places = {step.id: step.position for step in before.steps}
+        gone = places.keys() - {step.id for step in plan.steps}
         if gone:
             await self._connection.execute(
                 delete(PlannedStepRow).where(*mine, PlannedStepRow.id.in_(gone))
             )
-        if any(before.get(step.id, step.position) != step.position for step in plan.steps):
+        rows = step_rows(self._clinic_id, plan)
+        if any(places.get(step.id, step.position) != step.position for step in plan.steps):
             # Positions are unique: out of the way first, whatever the order of the rows.
             await self._connection.execute(
                 update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
             )
-        await save_step(self._connection.dialect.name).run_for_each(
-            self._connection, step_rows(self._clinic_id, plan)
-        )
+        else:
+            known = {row["id"]: row for row in step_rows(self._clinic_id, before)}
+            rows = [row for row in rows if row != known.get(row["id"])]
+        await save_step(self._connection.dialect.name).run_for_each(self._connection, rows)

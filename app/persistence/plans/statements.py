@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     select,
     type_coerce,
+    update,
 )
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -41,6 +42,8 @@ from app.persistence.tables import (
 )
 from app.persistence.upserts import upsert
 
+# What a plan's row keeps from its making.
+FIXED = frozenset({"id", "created_at", "created_by"})
 PLAN_TABLES: tuple[type[Row], ...] = (PlanRow, PlannedStepRow, PlanRevisionRow, PlanIdentifierRow)
 
 SHOWN_OF_PLAN = (
@@ -233,6 +236,34 @@ def steps_of_patient(dialect: str) -> Prepared:
         .order_by(PlanRow.id, PlannedStepRow.position)
     )
     return prepare(statement, dialect)
+
+
+@cache
+def save_plan(dialect: str) -> Prepared:
+    """Replace a plan's row where it is that of a revision."""
+    values = {
+        c.name: bindparam(c.name, type_=c.type)
+        for c in PlanRow.__table__.columns
+        if c.name not in FIXED
+    }
+    which = (
+        PlanRow.clinic_id == parameter(PlanRow.clinic_id, "of_clinic"),
+        PlanRow.id == parameter(PlanRow.id, "of_plan"),
+        PlanRow.revision == parameter(PlanRow.revision, "of_revision"),
+    )
+    return prepare(update(PlanRow).where(*which).values(values), dialect)
+
+
+@cache
+def keep_plan(dialect: str) -> Prepared:
+    """Put a plan as it was into the revision that is no longer the last."""
+    which = (
+        PlanRevisionRow.clinic_id == parameter(PlanRevisionRow.clinic_id, "of_clinic"),
+        PlanRevisionRow.plan_id == parameter(PlanRevisionRow.plan_id, "of_plan"),
+        PlanRevisionRow.revision == parameter(PlanRevisionRow.revision, "of_revision"),
+    )
+    snapshot = parameter(PlanRevisionRow.snapshot)
+    return prepare(update(PlanRevisionRow).where(*which).values(snapshot=snapshot), dialect)
 
 
 @cache

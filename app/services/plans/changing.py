@@ -104,10 +104,10 @@ async def store(
         moves=[move_to_data(move, str(changed.ids[move.id])) for move in changed.moves],
     )
     await PlanRepository(ctx.connection, ctx.clinic_id).save(
+        stored.record,
         changed.record,
         revision,
-        noted(ctx, stored.record, changed.record, worked_out.state),
-        read_revision=stored.record.revision,
+        events=noted(ctx, stored.record, changed.record, worked_out.state),
         superseded=stored.snapshot,
     )
 

@@ -138,5 +138,5 @@ async def _flag(ctx: Context, stored: StoredPlan, breaches: list[dict[str, Any]]
         moves=[],
     )
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
-    await plans.save(after, revision, [], read_revision=before.revision, superseded=stored.snapshot)
+    await plans.save(before, after, revision, events=[], superseded=stored.snapshot)
     return noted(ctx, before, after, state_of(before))
