@@ -70,10 +70,14 @@ class VersionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRecord(VersionSummary):
-    """A protocol version with its document, and what that was written as if it includes others."""
+    """A protocol version with its document, and what that was written as if it includes others.
+
+    ``imported`` is the resource of another system that says the same.
+    """
 
     document: JsonObject
     written_as: JsonObject | None = None
+    imported: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class ProtocolRecord:
 
 
 _SUMMARY = columns_of(ProtocolVersionRow, VersionSummary)
+_CONTENT = columns_of(ProtocolVersionRow, VersionRecord)
 
 
 class ProtocolRepository:
@@ -170,6 +175,7 @@ class ProtocolRepository:
                 "example": draft.example,
                 "document": draft.document,
                 "written_as": draft.written_as,
+                "imported": draft.imported,
                 "content_hash": draft.content_hash,
                 "updated_at": draft.updated_at,
                 "written_by": draft.written_by,
@@ -230,7 +236,7 @@ class ProtocolRepository:
 
     async def _version(self, key: str, which: ColumnElement[bool]) -> VersionRecord | None:
         rows = await self._connection.execute(
-            select(*_SUMMARY, ProtocolVersionRow.document, ProtocolVersionRow.written_as).where(
+            select(*_CONTENT).where(
                 ProtocolVersionRow.clinic_id == self._clinic_id,
                 ProtocolVersionRow.protocol_key == key,
                 which,

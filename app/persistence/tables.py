@@ -179,6 +179,8 @@ class ProtocolVersionRow(Row):
     document: Mapped[JsonObject]
     written_as: Mapped[JsonObject | None]
     """What a document that includes others was written as, and which; ``document`` has them in."""
+    imported: Mapped[JsonObject | None]
+    """The resource of another system that the document was read from, as it was sent."""
     content_hash: Mapped[str]
     revision: Mapped[int]
     created_at: Mapped[datetime]

@@ -140,6 +140,24 @@ async def _add_protocol(
     return stored
 
 
+async def import_version(
+    ctx: Context, posted: ProtocolDocument | Unexpanded, imported: dict[str, Any]
+) -> StoredVersion:
+    """Store a draft that was read from another system's resource, which is kept beside it.
+
+    A further version where there is such a protocol. Raises InvalidProtocol or VersionExists.
+    """
+    repository, document = _repository(ctx), await whole_document(ctx, posted)
+    try:
+        await repository.add(document.key, document.title, now=ctx.now)
+        event = EventType.PROTOCOL_ADDED
+    except ProtocolExists:
+        event = EventType.VERSION_ADDED
+    stored = await _add_version(ctx, document, written_by=ctx.actor, imported=imported)
+    await _note(ctx, event, stored)
+    return stored
+
+
 async def create_version(
     ctx: Context, key: str, *, version: str, source: str | None
 ) -> StoredVersion:
@@ -170,6 +188,7 @@ async def edit_version(
     posted: ProtocolDocument | Unexpanded,
     *,
     revision: int,
+    imported: dict[str, Any] | None = None,
 ) -> StoredVersion:
     """Replace what a draft says; what came as an example stays marked as one.
 
@@ -180,7 +199,8 @@ async def edit_version(
     record = await repository.get_version(key, version)
     _refuse_another(document, record)
     content = content_of(document)
-    edited = replace(record, **content, updated_at=ctx.now, written_by=ctx.actor)
+    content |= {"imported": imported, "written_by": ctx.actor}
+    edited = replace(record, **content, updated_at=ctx.now)
     new_revision = await repository.update_draft(edited, revision=revision)
     stored = await _stored(ctx, replace(edited, revision=new_revision))
     await _note(ctx, EventType.VERSION_CHANGED, stored)
@@ -337,7 +357,11 @@ async def _stored(ctx: Context, record: VersionRecord) -> StoredVersion:
 
 
 async def _add_version(
-    ctx: Context, document: ProtocolDocument, *, written_by: str | None
+    ctx: Context,
+    document: ProtocolDocument,
+    *,
+    written_by: str | None,
+    imported: dict[str, Any] | None = None,
 ) -> StoredVersion:
     record = VersionRecord(
         protocol_key=document.key,
@@ -348,6 +372,7 @@ async def _add_version(
         created_at=ctx.now,
         updated_at=ctx.now,
         written_by=written_by,
+        imported=imported,
         **content_of(document),
     )
     await _repository(ctx).add_version(record)

@@ -7,14 +7,16 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 from starlette.routing import BaseRoute, Route, Router
 
-from app.api.fhir import capabilities, locations, patients
+from app.api.fhir import capabilities, locations, patients, plan_definitions
 from app.api.fhir.interactions import Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
 from app.api.fhir.serving import interactions_of
 from app.api.openapi import VERSION
 
-FACES: dict[str, Face] = {face.type: face for face in (patients.FACE, locations.FACE)}
+FACES: dict[str, Face] = {
+    face.type: face for face in (patients.FACE, locations.FACE, plan_definitions.FACE)
+}
 
 
 def interactions() -> list[Interaction]:

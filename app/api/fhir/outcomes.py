@@ -47,6 +47,13 @@ _FAULT_CODES: Mapping[str, str] = MappingProxyType(
         "both-choices": "structure",
         "invalid-json": "structure",
         "too-deep": "structure",
+        # Readers of resources say it as FHIR does.
+        **{
+            word: word
+            for word in ("structure", "required", "value", "code-invalid", "business-rule")
+        },
+        "too-costly": "too-costly",
+        "too-long": "too-long",
     }
 )
 _INDEX = re.compile(r"\.([0-9]+)(?=\.|$)")

@@ -18,6 +18,7 @@ _READ = "rs"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
     "Location": {_READ: Scope.CLINIC_READ},
     "Patient": {_READ: Scope.PATIENTS_READ},
+    "PlanDefinition": {_READ: Scope.PROTOCOLS_READ, "cu": Scope.PROTOCOLS_WRITE},
 }
 # As ``CarePlan.r``: the type and the letter of SMART's interactions c, r, u, d, s.
 RIGHTS: Mapping[str, Scope] = MappingProxyType(

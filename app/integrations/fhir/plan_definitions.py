@@ -32,6 +32,7 @@ from app.integrations.fhir.urls import (
     TIMING,
     WRITTEN_AS,
 )
+from app.integrations.fhir.validating import validate_plan_definition
 
 _TYPES = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
 _CONTEXTS = "http://terminology.hl7.org/CodeSystem/usage-context-type"
@@ -56,9 +57,16 @@ class ReadPlanDefinition:
     conditions: tuple[Applicability, ...] = ()
 
 
-def read_protocol(resource: Data) -> ReadPlanDefinition:
-    """The protocol which a PlanDefinition says, ours or another's, with a report."""
+def read_sent(resource: Data) -> ReadPlanDefinition:
+    """The same for what somebody sent: whatever is no PlanDefinition of R4 is refused first."""
     findings = Findings()
+    validate_plan_definition(resource, findings)
+    return read_protocol(resource, findings)
+
+
+def read_protocol(resource: Data, findings: Findings | None = None) -> ReadPlanDefinition:
+    """The protocol which a PlanDefinition says, ours or another's, with a report."""
+    findings = findings or Findings()
     understood = read_plan_definition(resource, findings)
     document = None if findings.refused else _document(understood, findings)
     if document is not None and _has_own(understood):

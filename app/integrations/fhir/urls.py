@@ -1,6 +1,7 @@
 """The names under which our own extensions and codes are known, and those of others we read."""
 
 import hashlib
+import re
 from typing import Any
 
 OWN = "urn:regimen:fhir"
@@ -24,6 +25,7 @@ TERMINOLOGIES = {
     "snomed-ct": "http://snomed.info/sct",
     "loinc": "http://loinc.org",
 }
+_VERSION_ID = re.compile(r"([a-z][a-z0-9.-]*)\.v([0-9]+\.[0-9]+\.[0-9]+)")
 # Between a step and one of its timepoints; our own keys have no capitals.
 POINT = ".AT."
 
@@ -47,3 +49,14 @@ def element_id(*parts: str) -> str:
     if len(name) <= 64:
         return name
     return f"NAMED.{hashlib.sha256(name.encode()).hexdigest()[:40]}"
+
+
+def version_id(key: str, version: str) -> str:
+    """The id of the resource that a protocol version is."""
+    return f"{key.replace('_', '.')}.v{version}"
+
+
+def version_name(id_: str) -> tuple[str, str] | None:
+    """The protocol's key and version in an id; what is none of ours has none."""
+    found = _VERSION_ID.fullmatch(id_)
+    return None if found is None else (found[1].replace(".", "_"), found[2])
