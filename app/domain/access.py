@@ -12,7 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-_UUID = '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"'
+_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = f'({_ID.pattern})"'
+# What an address may name.
+_NAMES = frozenset({"plan_id", "patient_id", "step_id", "id"})
 # The id of a patient, or of a plan, a step or the thing itself. In JSON a quote inside a text is
 # escaped, so that only a member itself can look like this. What every match begins with is written
 # first: it is then looked for many times as fast.
@@ -73,9 +76,9 @@ def shown_in(named: Mapping[str, str], answer: bytes) -> Shown:
     """What ids an address names and a JSON answer shows; nothing but ids is ever taken."""
     found = [
         (one if name == "patient_id" else "", one)
-        for name in ("plan_id", "patient_id", "step_id", "id")
-        if name in named
-        for one in (str(UUID(named[name])),)
+        for name, text in named.items()
+        if name in _NAMES
+        for one in (text if _ID.fullmatch(text) else str(UUID(text)),)
     ]
     text = answer.decode()
     found += _SHOWN.findall(text)
