@@ -13,15 +13,19 @@ from fastapi import FastAPI
 from rich.console import Console
 from sqlalchemy.engine import URL
 
+from app.api.deps import read_clock
 from app.asking import Client
 from app.chapters import tell_living, tell_making
 from app.databases import described
+from app.domain.permissions import UNRESTRICTED, Role
 from app.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app
 from app.migrating import migrate
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from app.printing import console
+from app.services.context import Context
+from app.services.credentials import create_key
 from app.serving import address, listening, serve_on
 from app.settings import LogLevel, Settings
 
@@ -40,10 +44,10 @@ def run(settings: Settings, *, file: Path, serve: bool) -> None:
         start_afresh(file)
         migrate(settings)
         app, out = create_app(settings), console()
-        day_path = asyncio.run(_live(app, out))
+        day_path, key = asyncio.run(_live(app, out))
         out.print(f"\nAll this is stored in {described(url)}.", soft_wrap=True)
         if sock is not None:
-            _tell_where(out, address(sock), day_path)
+            _tell_where(out, address(sock), day_path, key)
             serve_on(sock, app)
 
 
@@ -74,26 +78,37 @@ def _is_of_a_demo(file: Path) -> bool:
         return opened.read(72)[68:] == MARK.to_bytes(4, "big")
 
 
-async def _live(app: FastAPI, out: Console) -> str:
-    """Everything up to serving; gives the address of a day that is refused."""
+async def _live(app: FastAPI, out: Console) -> tuple[str, str]:
+    """Everything up to serving; gives the address of a day that is refused, and a key."""
     client = Client(app)
     try:
         async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
             await ClinicRepository(connection, DEFAULT_CLINIC_ID).make_sandbox()
         plan = await tell_making(client, out)
-        return await tell_living(client, out, plan)
+        return await tell_living(client, out, plan), await _make_key(app)
     finally:
         await app.state.database.dispose()
 
 
-def _tell_where(out: Console, place: str, day_path: str) -> None:
+async def _make_key(app: FastAPI) -> str:
+    """The first key: from now on nothing is open without one."""
+    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
+        ctx = Context(connection, DEFAULT_CLINIC_ID, "demo", read_clock(), grant=UNRESTRICTED)
+        issued = await create_key(ctx, "demo", Role.APPROVER)
+    app.state.callers.forget()
+    return issued.key
+
+
+def _tell_where(out: Console, place: str, day_path: str, key: str) -> None:
     plan_path = day_path.partition("/steps/")[0]
+    curl = 'curl -s -H "Authorization: Bearer $KEY"'
     out.print(
         f"\nServing it at {place} until Ctrl-C. Documentation: {place}/docs\n"
-        "Try in another terminal:\n"
-        f"  curl -s {place}/v1/plans\n"
-        f"  curl -s {place}{plan_path}\n"
-        f"  curl -s {place}{plan_path}/history\n"
-        f"  curl -s {place}{day_path}",
+        "Try in another terminal, with this key of an approver:\n"
+        f"  KEY={key}\n"
+        f"  {curl} {place}/v1/plans\n"
+        f"  {curl} {place}{plan_path}\n"
+        f"  {curl} {place}{plan_path}/history\n"
+        f"  {curl} {place}{day_path}",
         soft_wrap=True,
     )

@@ -36,11 +36,11 @@ from app.api import (
     webhooks,
     worklist,
 )
-from app.api.authentication import Authentication, is_loopback
+from app.api.authentication import WRONG_PER_MINUTE, Authentication, is_loopback
 from app.api.deps import read_clock
 from app.api.edge import Edge
 from app.api.fhir.outcomes import ROOT as FHIR
-from app.api.limits import InFlight, RateLimit
+from app.api.limits import Allowance, InFlight, RateLimit
 from app.api.plans import amending, bulk, history
 from app.api.plans import routes as plans
 from app.api.protocols import routes as protocols
@@ -134,7 +134,8 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
     """
     if settings.rate_limit:
         app.add_middleware(RateLimit, per_minute=settings.rate_limit)
-    app.add_middleware(Authentication, callers=app.state.callers)
+    wrong = Allowance(WRONG_PER_MINUTE) if settings.rate_limit else None
+    app.add_middleware(Authentication, callers=app.state.callers, wrong=wrong)
     app.add_middleware(InFlight, most=settings.max_in_flight)
     _let_browsers_call(app, settings.allowed_origins)
     app.state.tracer_provider = None

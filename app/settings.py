@@ -89,7 +89,8 @@ class Settings:
     """Requests that a process works on at once, 1 to 10000; more are answered 503."""
 
     rate_limit: int = 6000
-    """Requests a minute from one caller and process, to 1000000; 0 for any number."""
+    """Requests a minute from one caller and process, to 1000000; 0 for any number, of wrong
+    keys, too."""
 
     traces_endpoint: str = ""
     """Where spans are sent, as `http://collector:4318/v1/traces` (OTLP); empty for nowhere."""

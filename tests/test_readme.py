@@ -24,6 +24,7 @@ from tests.processes import HOUSE, Running, environ, get, running
 
 README = (HOUSE / "README.md").read_text("utf-8")
 ADDRESS = "http://127.0.0.1:8000"
+KEY = "rgm_..."
 DATABASE = "postgresql://regimen:password@db.example.org/regimen?sslmode=verify-full"
 SEPARATOR = "\x1e"
 CURL = (sys.executable, "-m", "tests.curl")
@@ -99,6 +100,13 @@ def place(demo: Running) -> str:
     return line.split()[3]
 
 
+@pytest.fixture(scope="module")
+def key(demo: Running) -> str:
+    """The key that the demo printed."""
+    (line,) = [line for line in demo.said if line.strip().startswith("KEY=")]
+    return line.strip().removeprefix("KEY=")
+
+
 def said(text: str) -> list[str]:
     """Lines as a person reads them: tables fill theirs up with blanks."""
     return [line.rstrip() for line in text.splitlines() if line.strip()]
@@ -132,9 +140,11 @@ def test_the_first_command_prints_what_is_shown(demo: Running) -> None:
     assert "Warning" not in "".join(demo.said)
 
 
-def test_every_request_is_answered_as_shown(machine: Path, place: str) -> None:
+def test_every_request_is_answered_as_shown(machine: Path, place: str, key: str) -> None:
     used = [block for block in BLOCKS if block.how in {"run: request", "answers"}]
-    requests = [block.text.replace(ADDRESS, place) for block in used if block.language == "sh"]
+    asked = [block.text.replace(ADDRESS, place) for block in used if block.language == "sh"]
+    assert KEY in asked[0]
+    requests = [text.replace(KEY, key) for text in asked]
     script = "set -eu\n" + f"printf '{SEPARATOR}'\n".join(requests)
 
     done = subprocess.run(
@@ -157,11 +167,15 @@ def test_every_request_is_answered_as_shown(machine: Path, place: str) -> None:
             assert [*differences(json.loads(one.text), json.loads(latest))] == []
 
 
-def test_what_the_demo_says_to_try_works(demo: Running) -> None:
+def test_what_the_demo_says_to_try_works(demo: Running, key: str) -> None:
     answers = []
-    for line in [line.split() for line in demo.said if line.strip().startswith("curl")]:
+    for line in [line.replace("$KEY", key) for line in demo.said if "curl" in line]:
         tried = subprocess.run(
-            [*CURL, *line[1:]], cwd=HOUSE, env=environ(), capture_output=True, check=True
+            [*CURL, *shlex.split(line)[1:]],
+            cwd=HOUSE,
+            env=environ(),
+            capture_output=True,
+            check=True,
         )
         answers.append(json.loads(tried.stdout))
 
@@ -169,6 +183,10 @@ def test_what_the_demo_says_to_try_works(demo: Running) -> None:
     assert plan["id"] in {item["id"] for item in listed["items"]}
     assert history["items"][0]["revision"] == plan["revision"]
     assert why_not["bookable"] is False
+
+
+def test_nothing_of_the_demo_is_open_without_its_key(place: str) -> None:
+    assert get(f"{place}/v1/plans")[0] == 401
 
 
 @pytest.mark.parametrize(

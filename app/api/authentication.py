@@ -8,13 +8,13 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from fastapi import Request, Response
-from starlette.types import ASGIApp, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from app.api.handlers import refusal_by_database
-from app.api.limits import CREDENTIAL
+from app.api.limits import CREDENTIAL, Allowance, peer_of
 from app.api.problems import problem_response
-from app.api.refusals import CredentialMissing, CredentialRefused, ScopeMissing
+from app.api.refusals import CredentialMissing, CredentialRefused, RateExceeded, ScopeMissing
 from app.domain.errors import DomainError
 from app.domain.permissions import Caller, Scope
 from app.services.callers import Callers
@@ -27,6 +27,12 @@ PUBLIC = re.compile(
     r"/(?:|docs(?:/.*)?|redoc|guide(?:/.*)?|openapi\.json|health/[a-z]+|oauth/token"
     r"|calendars/[^/]+\.ics|fhir/R4/(?:metadata|\.well-known/smart-configuration))"
 )
+# Of these, where a credential may be tried, and how it is then refused.
+GUESSED = re.compile(r"/oauth/token|/calendars/[^/]+\.ics")
+_WRONG = frozenset({400, 401, 404})
+# So many wrong ones are looked at from an address in a minute.
+WRONG_PER_MINUTE = 60
+_TOO_MANY = "too many wrong credentials came from this address"
 
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]{1,4096})")
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -34,15 +40,24 @@ _FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-real-ip"}
 
 
 class Authentication:
-    """Middleware that lets nobody in whom it does not know, but to what is public."""
+    """Middleware that lets nobody in whom it does not know, but to what is public.
 
-    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+    Of wrong credentials so many a minute are looked at from each address; then only credentials
+    that were right before, so that nobody can shut out those who share an address.
+    """
+
+    def __init__(self, app: ASGIApp, callers: Callers, wrong: Allowance | None) -> None:
         self._app = app
         self._callers = callers
+        self._wrong = wrong
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Name the caller in the scope, or refuse the request."""
-        if scope["type"] == "http" and not PUBLIC.fullmatch(scope["path"]):
+        path = scope["path"] if scope["type"] == "http" else "/"
+        if GUESSED.fullmatch(path):
+            await self._guessed(scope, receive, send)
+            return
+        if not PUBLIC.fullmatch(path):
             try:
                 caller = await self._caller(scope)
             except Exception as error:  # noqa: BLE001 # answered, or raised again
@@ -53,16 +68,44 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Connection) -> Caller:
-        credential = _credential(scope)
-        if credential is not None:
-            caller = await self._callers.find(credential)
-            if caller is None:
-                raise CredentialRefused("the credential is unknown, has expired or was revoked")
-            return caller
+        try:
+            credential = _credential(scope)
+            if credential is not None:
+                return await self._known(scope, credential)
+        except CredentialRefused:
+            self._note_wrong(scope)
+            raise
         caller = await self._callers.local() if _is_of_this_machine(scope) else None
         if caller is None:
             raise CredentialMissing("send a key or token as `Authorization: Bearer …`")
         return caller
+
+    async def _known(self, scope: Connection, credential: str) -> Caller:
+        wait = 0 if self._wrong is None else self._wrong.wait(peer_of(scope))
+        if wait and not self._callers.knew(credential):
+            raise RateExceeded(wait, _TOO_MANY)
+        caller = await self._callers.find(credential)
+        if caller is None:
+            raise CredentialRefused("the credential is unknown, has expired or was revoked")
+        return caller
+
+    def _note_wrong(self, scope: Connection) -> None:
+        if self._wrong is not None:
+            self._wrong.take(peer_of(scope))
+
+    async def _guessed(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Answer where what is secret is in the address or the body."""
+        wait = 0 if self._wrong is None else self._wrong.wait(peer_of(scope))
+        if wait:
+            await problem_response(RateExceeded(wait, _TOO_MANY))(scope, receive, send)
+            return
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _WRONG:
+                self._note_wrong(scope)
+            await send(message)
+
+        await self._app(scope, receive, noted)
 
 
 def require(needed: Scope | None, request: Request) -> None:

@@ -5,6 +5,8 @@ Pure ASGI, before any body is read. What is refused here has cost next to nothin
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from math import ceil
 from time import monotonic
 
@@ -24,7 +26,7 @@ WINDOW_SECONDS = 60
 WAITING_PER_PLACE = 16
 # What an operator asks must be answered when nothing else is.
 ALWAYS_SERVED = ("/health/", "/metrics")
-_CALLERS_KEPT = 10_000
+_NAMES_KEPT = 10_000
 
 
 class InFlight:
@@ -86,11 +88,55 @@ async def place_given_up(scope: Scope) -> AsyncIterator[bool]:
         yield is_room
 
 
-class RateLimit:
-    """Takes so many requests a minute from each caller, evenly filled up again.
+class Allowance:
+    """So many a minute of each name, evenly filled up again.
 
-    A caller who was silent for a minute may send them all at once (a token bucket, kept as the
-    instant at which it would be full). Each process counts for itself. Answers tell what is left:
+    Who was silent for a minute may have them all at once (a token bucket, kept as the instant at
+    which it would be full). Each process counts for itself, and remembers so many names at most.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._interval = WINDOW_SECONDS / per_minute
+        self._full_at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many names are remembered."""
+        return len(self._full_at)
+
+    def wait(self, name: str) -> int:
+        """Seconds until there is one again; 0 while there is."""
+        now = self._clock()
+        return self._over(self._full_at.get(name, now) + self._interval, now)
+
+    def take(self, name: str) -> tuple[int, int, int]:
+        """Seconds to wait (0: one is taken), how many are left, seconds until all are."""
+        now = self._clock()
+        full_at = max(now, self._full_at.get(name, now)) + self._interval
+        wait = self._over(full_at, now)
+        if wait:
+            return wait, 0, ceil(full_at - self._interval - now)
+        if name not in self._full_at and len(self._full_at) >= _NAMES_KEPT:
+            self._forget(now)
+        self._full_at[name] = full_at
+        left = int((now + WINDOW_SECONDS - full_at) / self._interval + 0.001)
+        return 0, left, ceil(full_at - now)
+
+    def _over(self, full_at: float, now: float) -> int:
+        over = full_at - now - WINDOW_SECONDS
+        # What is left of rounding is none.
+        return ceil(over) if over > self._interval / 1000 else 0
+
+    def _forget(self, now: float) -> None:
+        """Keep only names whose bucket is not full; if those are too many, the emptiest."""
+        busy = sorted((at, name) for name, at in self._full_at.items() if at > now)
+        self._full_at = {name: at for at, name in busy[-_NAMES_KEPT // 2 :]}
+
+
+class RateLimit:
+    """Takes so many requests a minute from each caller.
+
+    Answers tell what is left:
     https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
     """
 
@@ -98,17 +144,15 @@ class RateLimit:
         self, app: ASGIApp, per_minute: int, clock: Callable[[], float] = monotonic
     ) -> None:
         self._app = app
-        self._clock = clock
-        self._interval = WINDOW_SECONDS / per_minute
         self._policy = f'"caller";q={per_minute};w={WINDOW_SECONDS}'.encode("ascii")
-        self._full_at: dict[str, float] = {}
+        self.allowance = Allowance(per_minute, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request if its caller may send one."""
         if scope["type"] != "http" or scope["path"].startswith(ALWAYS_SERVED):
             await self._app(scope, receive, send)
             return
-        wait, left, reset = self._take(_caller(scope), self._clock())
+        wait, left, reset = self.allowance.take(_caller(scope))
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -123,28 +167,28 @@ class RateLimit:
         else:
             await self._app(scope, receive, told)
 
-    def _take(self, caller: str, now: float) -> tuple[int, int, int]:
-        """Seconds to wait (0: the request is taken), requests left, seconds until all are."""
-        full_at = max(now, self._full_at.get(caller, now)) + self._interval
-        over = full_at - now - WINDOW_SECONDS
-        if over > self._interval / 1000:  # what is left of rounding is no request
-            return ceil(over), 0, ceil(full_at - self._interval - now)
-        if caller not in self._full_at and len(self._full_at) >= _CALLERS_KEPT:
-            self._forget(now)
-        self._full_at[caller] = full_at
-        left = int((now + WINDOW_SECONDS - full_at) / self._interval + 0.001)
-        return 0, left, ceil(full_at - now)
-
-    def _forget(self, now: float) -> None:
-        """Keep only callers whose bucket is not full; if those are too many, the emptiest."""
-        busy = sorted((at, caller) for caller, at in self._full_at.items() if at > now)
-        self._full_at = {caller: at for at, caller in busy[-_CALLERS_KEPT // 2 :]}
-
 
 def _caller(scope: Scope) -> str:
     """Whoever calls: the credential, or the address where none is known."""
     credential = scope.get(CREDENTIAL)
     if credential is not None:
         return str(credential)
+    return f"address {peer_of(scope)}"
+
+
+def peer_of(scope: Scope) -> str:
+    """From where a request comes: an address, of IPv6 the network that one machine has for itself.
+
+    https://www.rfc-editor.org/rfc/rfc4291#section-2.5.1
+    """
     client = scope.get("client")
-    return f"address {client[0]}" if client else "address unknown"
+    return _network(client[0]) if client else "unknown"
+
+
+@lru_cache
+def _network(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ip_network((int(address), 64), strict=False))

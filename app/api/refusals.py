@@ -106,8 +106,10 @@ class BodyTooSlow(Refusal):
 class RateExceeded(Refusal):
     """The caller sends too many requests; try again after the seconds in Retry-After."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("the caller's requests of this minute are used up")
+    def __init__(
+        self, retry_after: int, text: str = "the caller's requests of this minute are used up"
+    ) -> None:
+        super().__init__(text)
         self.retry_after = retry_after
 
 

@@ -40,6 +40,7 @@ class Callers:
     open_clinic: UUID | None = None
     read_token: ReadToken | None = None
     _known: dict[bytes, tuple[datetime, Caller]] = field(default_factory=dict)
+    _once_known: dict[bytes, None] = field(default_factory=dict)
     _asked: "dict[bytes, asyncio.Task[Caller | None]]" = field(default_factory=dict)
     _used: dict[UUID, tuple[UUID, datetime]] = field(default_factory=dict)
     _open_until: datetime = LONG_AGO
@@ -57,6 +58,10 @@ class Callers:
             asked = self._asked[digest] = asyncio.create_task(self._look_up(credential, digest))
             asked.add_done_callback(lambda _: self._asked.pop(digest, None))
         return await asyncio.shield(asked)
+
+    def knew(self, credential: str) -> bool:
+        """Whether somebody called by this before, whatever has become of it."""
+        return hashlib.sha256(credential.encode("utf-8")).digest() in self._once_known
 
     async def local(self) -> Caller | None:
         """Whoever tries the service out on this machine, while nobody can be told apart."""
@@ -89,6 +94,9 @@ class Callers:
             self._known.pop(digest, None)
             return None
         self._note(found, now)
+        if len(self._once_known) >= MAX_REMEMBERED:
+            self._once_known.clear()
+        self._once_known[digest] = None
         if began == self._forgotten:
             if len(self._known) >= MAX_REMEMBERED:
                 self._known.clear()

@@ -217,7 +217,7 @@ async def test_a_crowd_of_callers_is_not_remembered_for_ever() -> None:
 
     assert (await ask(limit, client=("busy", 1)))[0] == 429
     assert (await ask(limit, client=("silent 1", 1)))[0] == 204
-    assert len(limit._full_at) == 2
+    assert len(limit.allowance) == 2
 
 
 @pytest.fixture
