@@ -30,7 +30,9 @@ class Bounds(Generic[Point]):
         return Bounds(**both)
 
     def of(
-        self, begins: InstrumentedAttribute[Any], ends: InstrumentedAttribute[Any]
+        self,
+        begins: ColumnElement[Any] | InstrumentedAttribute[Any],
+        ends: ColumnElement[Any] | InstrumentedAttribute[Any],
     ) -> list[ColumnElement[bool]]:
         """What a row must fulfil that begins and ends by these columns."""
         wanted: list[ColumnElement[bool]] = []

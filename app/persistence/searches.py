@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Uuid, func, or_, select
+from sqlalchemy import ColumnElement, Date, SQLColumnExpression, Uuid, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -43,7 +43,7 @@ async def page_of_ids(
     which: Sequence[ColumnElement[bool]],
     page: SearchPage,
     *,
-    by: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None,
+    by: SQLColumnExpression[Any] | None = None,
 ) -> Ids:
     """The ids of the rows that fit, ordered by a column that is never null, then by id."""
     columns: list[Any] = [id_] if by is None else [by, id_]

@@ -7,7 +7,18 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 from starlette.routing import BaseRoute, Route, Router
 
-from app.api.fhir import capabilities, locations, patients, plan_definitions
+from app.api.fhir import (
+    appointments,
+    capabilities,
+    care_plans,
+    facts,
+    locations,
+    patients,
+    plan_definitions,
+    provenances,
+    service_requests,
+    tasks,
+)
 from app.api.fhir.interactions import Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
@@ -15,7 +26,20 @@ from app.api.fhir.serving import interactions_of
 from app.api.openapi import VERSION
 
 FACES: dict[str, Face] = {
-    face.type: face for face in (patients.FACE, locations.FACE, plan_definitions.FACE)
+    face.type: face
+    for face in (
+        care_plans.CARE_PLAN,
+        care_plans.REQUEST_GROUP,
+        service_requests.FACE,
+        appointments.FACE,
+        facts.PROCEDURE,
+        facts.ENCOUNTER,
+        tasks.FACE,
+        provenances.FACE,
+        patients.FACE,
+        locations.FACE,
+        plan_definitions.FACE,
+    )
 }
 
 

@@ -23,7 +23,7 @@ async def included(
         parameter = next(p for p in face.parameters if p.name == one.partition(":")[2])
         wanted = [r for item in items for r in references(item, parameter.path)]
         for type_ in parameter.targets:
-            ids = [r.partition("/")[2] for r in wanted if r.startswith(f"{type_}/")]
+            ids = [r.split("/")[1] for r in wanted if r.startswith(f"{type_}/")]
             values = tuple(Token(None, id_) for id_ in dict.fromkeys(ids))
             await _find(ask, faces[type_], "_id", values, found)
     for one in query.reverse:

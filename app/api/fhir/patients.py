@@ -18,10 +18,7 @@ async def search(ask: Ask, query: Query) -> Found:
     """Patients by what other systems call them, by name or birth date."""
     wanted = PatientSearch(
         ids=query.ids("_id"),
-        identifiers=tuple(
-            tuple((one.system, one.code) for one in group)
-            for group in query.criteria.get("identifier", ())
-        ),
+        identifiers=query.tokens("identifier"),
         names=query.criteria.get("name", ()),
         born=query.days("birthdate"),
         updated=query.instants("_lastUpdated"),

@@ -35,7 +35,7 @@ class Parameter:
     """``token``, ``reference``, ``date``, ``string`` or ``uri``."""
     text: str
     targets: tuple[str, ...] = ()
-    """The types that a reference may point to."""
+    """The types that a reference may point to; none for canonicals."""
     path: str = ""
     """Where in the resource the reference stands, for including what it points to."""
 
@@ -73,20 +73,23 @@ class Query:
     shown: tuple[tuple[str, str], ...] = field(default=())
     """What was understood, as it is told back."""
 
-    def any_of(self, *names: str) -> tuple[Any, ...] | None:
+    def any_of(self, name: str) -> tuple[Any, ...] | None:
         """Values of which one must hold; None where nothing is asked.
 
         Values that exclude each other leave none.
         """
-        groups = [group for name in names for group in self.criteria.get(name, ())]
+        groups = self.criteria.get(name)
         if not groups:
             return None
         return tuple(one for one in groups[0] if all(one in other for other in groups[1:]))
 
     def ids(self, *names: str) -> tuple[UUID, ...] | None:
         """Ids of ours of which one must hold; what is no id of ours is nobody's."""
-        found = self.any_of(*names)
-        return None if found is None else tuple(id_ for one in found if (id_ := uuid_in(one)))
+        groups = [group for name in names for group in self.criteria.get(name, ())]
+        if not groups:
+            return None
+        known = [dict.fromkeys(filter(None, map(uuid_in, group))) for group in groups]
+        return tuple(id_ for id_ in known[0] if all(id_ in other for other in known[1:]))
 
     def codes(self, name: str, *systems: str) -> tuple[str, ...] | None:
         """Codes of which one must hold, of these systems where one is named."""
@@ -94,6 +97,11 @@ class Query:
         if found is None:
             return None
         return tuple(one.code for one in found if one.system is None or one.system in systems)
+
+    def tokens(self, name: str) -> tuple[tuple[tuple[str | None, str], ...], ...]:
+        """Systems and codes: of each group one must fit."""
+        groups = self.criteria.get(name, ())
+        return tuple(tuple((one.system, one.code) for one in group) for group in groups)
 
     def days(self, name: str) -> Bounds[date]:
         """The days between which a thing must begin and end."""
@@ -181,7 +189,7 @@ def _token(parameter: Parameter, text: str) -> Token:
 
 
 def _reference(parameter: Parameter, text: str) -> str:
-    if _ID.fullmatch(text):
+    if not parameter.targets or _ID.fullmatch(text):
         return text
     found = _REFERENCE.fullmatch(text)
     if found is None or found.group(1) not in parameter.targets:

@@ -16,9 +16,17 @@ from app.domain.permissions import Grant, Scope
 # FHIR face, as ``SCOPES`` is that of the native operations.
 _READ = "rs"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
+    "Appointment": {_READ: Scope.PLANS_READ},
+    "CarePlan": {_READ: Scope.PLANS_READ},
+    "Encounter": {_READ: Scope.PLANS_READ},
     "Location": {_READ: Scope.CLINIC_READ},
     "Patient": {_READ: Scope.PATIENTS_READ},
     "PlanDefinition": {_READ: Scope.PROTOCOLS_READ, "cu": Scope.PROTOCOLS_WRITE},
+    "Procedure": {_READ: Scope.PLANS_READ},
+    "Provenance": {_READ: Scope.PLANS_READ},
+    "RequestGroup": {_READ: Scope.PLANS_READ},
+    "ServiceRequest": {_READ: Scope.PLANS_READ},
+    "Task": {_READ: Scope.PLANS_READ},
 }
 # As ``CarePlan.r``: the type and the letter of SMART's interactions c, r, u, d, s.
 RIGHTS: Mapping[str, Scope] = MappingProxyType(

@@ -5,9 +5,9 @@ from typing import Any
 
 Data = dict[str, Any]
 
-# Names of our own, which never change: of code systems and of extensions.
-CODES = "urn:regimen:code"
-EXTENSIONS = "urn:regimen:extension"
+# What names of our own begin with: of code systems and of extensions. They never change.
+OWN = "urn:regimen:fhir"
+PROTOCOLS = "urn:regimen:protocol"
 
 
 def without_empty(resource: Data) -> Data:
@@ -46,4 +46,9 @@ def coding(system: str, code: str, display: str | None = None) -> Data:
 
 def own_code(kind: str, code: str) -> Data:
     """A concept of our own, such as a kind of step."""
-    return coding(f"{CODES}:{kind}", code)
+    return coding(f"{OWN}:{kind}", code)
+
+
+def own_extension(name: str, **value: object) -> Data:
+    """An extension of our own."""
+    return {"url": f"{OWN}:{name}", **value}

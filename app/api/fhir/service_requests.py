@@ -1,0 +1,71 @@
+"""Planned steps over FHIR: https://hl7.org/fhir/R4/servicerequest.html"""
+
+from functools import partial
+
+from app.api.fhir.interactions import Ask, Face, Found
+from app.api.fhir.queries import Parameter, Query, page_of
+from app.api.fhir.reading import StepReads, built, states_of
+from app.integrations.fhir.elements import OWN
+from app.integrations.fhir.service_requests import request_status, service_request
+from app.services.plans.searching import StepSearch, StepState, find_steps
+
+_STATUS = "http://hl7.org/fhir/request-status"
+PATIENT = Parameter("patient", "reference", "Who is treated.", ("Patient",), "subject")
+SUBJECT = Parameter("subject", "reference", "Who is treated.", ("Patient",), "subject")
+
+
+def _states(query: Query) -> tuple[StepState, ...] | None:
+    wanted = query.codes("status", _STATUS)
+    if wanted is None:
+        return None
+    return tuple(
+        state
+        for tentative in (False, True)
+        for state in states_of(
+            wanted, partial(request_status, tentative=tentative), tentative=tentative
+        )
+    )
+
+
+async def _search(ask: Ask, query: Query) -> Found:
+    wanted = StepSearch(
+        ids=query.ids("_id"),
+        plan_ids=query.ids("based-on"),
+        patient_ids=query.ids("patient", "subject"),
+        keys=query.codes("code", f"{OWN}:step"),
+        kinds=query.codes("category", f"{OWN}:step-kind"),
+        states=_states(query),
+        windows=query.days("occurrence"),
+        updated=query.instants("_lastUpdated"),
+    )
+    return built(await find_steps(ask.ctx, wanted, page_of(query)), service_request)
+
+
+_READS = StepReads(service_request)
+FACE = Face(
+    type="ServiceRequest",
+    text="A planned step; its version is the revision of its plan.",
+    mandatory=frozenset({"status", "intent", "subject"}),
+    summary=frozenset(
+        {
+            *("instantiatesCanonical", "basedOn", "status", "intent", "category", "code"),
+            *("subject", "occurrencePeriod", "occurrenceDateTime", "authoredOn", "requester"),
+            *("performer", "locationReference", "reasonCode", "bodySite"),
+        }
+    ),
+    parameters=(
+        PATIENT,
+        SUBJECT,
+        Parameter("based-on", "reference", "The plan it belongs to.", ("CarePlan",), "basedOn"),
+        Parameter("status", "token", "Its status."),
+        Parameter("occurrence", "date", "Between which days it may happen."),
+        Parameter("code", "token", "The key of the step in its protocol."),
+        Parameter("category", "token", "The kind of step."),
+    ),
+    sorts=("_id", "_lastUpdated", "date"),
+    reverse=("Appointment:based-on", "Procedure:based-on"),
+    read=_READS.read,
+    vread=_READS.vread,
+    history=_READS.history,
+    search=_search,
+)

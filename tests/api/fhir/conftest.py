@@ -1,0 +1,16 @@
+"""A plan that the tests of reading share: they change nothing."""
+
+import pytest
+from fastapi import FastAPI
+
+from tests.api.fhir.given_fhir import living_plan
+from tests.api.given_plans import Desk, a_desk
+from tests.client import Client
+
+
+@pytest.fixture(scope="session")
+async def shown(plans_app: FastAPI, plans_api: Client) -> Desk:
+    """A desk with a plan in the middle of its life."""
+    desk = await a_desk(plans_app, plans_api)
+    await living_plan(desk)
+    return desk
