@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "a4d09c6e7f21"
-down_revision: str | Sequence[str] | None = "f0c6a91e38d5"
+down_revision: str | Sequence[str] | None = "a4d17c5be902"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
