@@ -1,6 +1,7 @@
 """Everything that the capability statement declares is asked for, and found to be so."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -79,11 +80,13 @@ VALUES: dict[str, Callable[[Data], str]] = {
     "activity-reference": lambda one: str(one["activity"][1]["reference"]["reference"]),
     "target": lambda one: str(one["target"][0]["reference"].partition("/_history")[0]),
 }
+VALUES |= {name: itemgetter(name) for name in ("url", "version", "title")}
 NEVER = {
     "token": "urn:nothing|nothing",
     "reference": "00000000-0000-7000-8000-000000000000",
     "date": "2199-12-31",
     "string": "nobody is called so",
+    "uri": "urn:nothing",
 }
 
 
@@ -100,6 +103,10 @@ def value_of(resource: Data, name: str) -> str:
     return VALUES[name](resource)
 
 
+# How resources are found that are no patient's.
+OF_NOBODY = {"PlanDefinition": "status=active"}
+
+
 async def one_of(desk: Desk, type_: str, name: str = "") -> Data:
     """A resource of this type which belongs to a new plan, and can be found by the parameter."""
     if type_ in {"Patient", "Location"}:
@@ -110,7 +117,8 @@ async def one_of(desk: Desk, type_: str, name: str = "") -> Data:
         )
         which = {"Patient": patient, "Location": desk.location_id}
         return await get(desk.api, f"{type_}/{which[type_]}")
-    found = matches(await get(desk.api, f"{type_}?patient={desk.patient_id}"))
+    of = OF_NOBODY.get(type_, f"patient={desk.patient_id}")
+    found = matches(await get(desk.api, f"{type_}?{of}"))
     fits = [one for one in found if name in {"", "patient"} or _has(one, name)]
     return fits[0]
 
@@ -214,7 +222,10 @@ async def test_every_order_goes_through_all_of_a_search(
     shown: Desk, type_: str, descending: str
 ) -> None:
     await one_of(shown, type_)
-    mine = {"Patient": f"_id={shown.patient_id}", "Location": f"_id={shown.location_id}"}
+    mine = OF_NOBODY | {
+        "Patient": f"_id={shown.patient_id}",
+        "Location": f"_id={shown.location_id}",
+    }
     search = f"{type_}?{mine.get(type_, f'patient={shown.patient_id}')}"
     whole = await get(shown.api, f"{search}&_total=accurate")
 
