@@ -1,9 +1,11 @@
 """Which days a location is open and a person is away; zones turn instants into local days."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 
 from app.domain.errors import DomainError
+from app.domain.offsets import FIRST_DAY, LAST_DAY
 
 MAX_SPAN_DAYS = 3650
 
@@ -53,18 +55,33 @@ class Absence:
         _check_span(f"absence '{self.id}'", self.first, self.last)
 
 
+def _days_of(closures: Iterable[Closure]) -> int:
+    found = 0
+    for closure in closures:
+        first = max(closure.first, FIRST_DAY) - FIRST_DAY
+        last = min(closure.last, LAST_DAY) - FIRST_DAY
+        found |= (1 << (last.days + 1)) - (1 << first.days) if first <= last else 0
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A location's open weekdays (ISO, Monday is 1) and closures."""
+    """A location's open weekdays (ISO, Monday is 1) and closures.
+
+    ``closed`` has the days of all closures: bit k is the day k days after 1900-01-01. A calendar
+    is looked at for many plans.
+    """
 
     open_weekdays: frozenset[int] = frozenset(range(1, 8))
     closures: tuple[Closure, ...] = field(default=())
+    closed: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.open_weekdays or not self.open_weekdays <= set(range(1, 8)):
             raise InvalidCalendar("open weekdays are one or more of 1 (Monday) to 7 (Sunday)")
         if len({closure.id for closure in self.closures}) < len(self.closures):
             raise InvalidCalendar("two closures have the same id")
+        object.__setattr__(self, "closed", _days_of(self.closures))
 
     def is_open(self, day: date) -> bool:
         """Whether the location receives patients on this day."""

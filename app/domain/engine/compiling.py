@@ -33,8 +33,8 @@ class Frame:
     """
 
     __slots__ = (
-        "_elements",
         "_known",
+        "_named",
         "absences",
         "base",
         "floor",
@@ -55,12 +55,8 @@ class Frame:
         self.size = min(HIGHEST, max(days) + extent) - self.base + 1
         self.rules = sorted(problem.protocol.rules, key=lambda rule: rule.id)
         self.absences = [absence for absence in problem.absences if absence.steps is not None]
-        self._elements = frozenset(
-            {"weekdays"}
-            | {f"closure:{closure.id}" for closure in problem.calendar.closures}
-            | {f"unavailable:{absence.id}" for absence in problem.absences}
-        )
         self._known: dict[LeftOut, int] = {}
+        self._named: LeftOut | None = None
 
     @property
     def everything(self) -> int:
@@ -81,22 +77,37 @@ class Frame:
 
     def open_days(self, left_out: LeftOut) -> int:
         """Days on which a step that needs an open day may be, absences of single steps apart."""
-        left_out = left_out & self._elements
+        if left_out:
+            left_out = left_out & self._elements()
         found = self._known.get(left_out)
         if found is None:
             days = self.everything if "weekdays" in left_out else self._weekdays()
-            closures = self.problem.calendar.closures
+            closed = self._closed()
             absences = [absence for absence in self.problem.absences if absence.steps is None]
             if left_out:
-                closures = tuple(c for c in closures if f"closure:{c.id}" not in left_out)
+                closures = self.problem.calendar.closures
+                closed = self.dates(c for c in closures if f"closure:{c.id}" not in left_out)
                 absences = [a for a in absences if f"unavailable:{a.id}" not in left_out]
-            found = days & ~self.dates(closures) & ~self.dates(absences)
+            found = days & ~closed & ~self.dates(absences)
             self._known[left_out] = found
         return found
 
+    def _elements(self) -> LeftOut:
+        """What of the calendar can be left out."""
+        if self._named is None:
+            self._named = frozenset(
+                {"weekdays"}
+                | {f"closure:{closure.id}" for closure in self.problem.calendar.closures}
+                | {f"unavailable:{absence.id}" for absence in self.problem.absences}
+            )
+        return self._named
+
+    def _closed(self) -> int:
+        return self.problem.calendar.closed >> (self.base - LOWEST) & self.everything
+
     def opens(self) -> list[int]:
         """Every open day of the location, absences of the patient apart."""
-        mask = self._weekdays() & ~self.dates(self.problem.calendar.closures)
+        mask = self._weekdays() & ~self._closed()
         return [self.base + bit for bit in range(self.size) if mask >> bit & 1]
 
     def _weekdays(self) -> int:

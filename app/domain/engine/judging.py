@@ -35,6 +35,7 @@ from app.domain.rules import (
 from app.domain.schedules import Breach
 
 Days = Mapping[int, int]
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Violation:
 def spoken_day(ordinal: int) -> str:
     """A day with its weekday: "Tue 2027-02-23"."""
     day = date.fromordinal(ordinal)
-    return f"{day:%a} {day.isoformat()}"
+    return f"{WEEKDAYS[day.weekday()]} {day.isoformat()}"
 
 
 def breaches(compilation: Compilation, days: Days) -> tuple[Breach, ...]:

@@ -1,5 +1,6 @@
 """The best schedule of a feasible network, exactly: few moves, near targets, healing not cut."""
 
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,13 +32,16 @@ class Wish:
 
 
 class Costs:
-    """The objective of one network. ``NEAR`` outweighs all healing time, ``STAY`` all nearness."""
+    """The objective of one network. ``NEAR`` outweighs all healing time, ``STAY`` all nearness.
+
+    ``stay`` has kept days, each with the weight of moving it.
+    """
 
     __slots__ = ("_dependants", "base", "curved", "stay", "wishes")
 
-    def __init__(self, compilation: Compilation, stay: dict[int, tuple[int, int]]) -> None:
+    def __init__(self, compilation: Compilation) -> None:
         self.base = compilation.net.base
-        self.stay = stay
+        self.stay: dict[int, tuple[int, int]] = {}
         self.wishes: dict[int, Wish] = {}
         self.curved = False
         self._dependants: dict[int, list[int]] = {}
@@ -51,6 +55,12 @@ class Costs:
             if link.ref is not None:
                 self.curved |= not isinstance(link.aim, int)
                 self._dependants.setdefault(link.ref, []).append(index)
+
+    def keeping(self, stay: dict[int, tuple[int, int]]) -> "Costs":
+        """The same with these days kept."""
+        other = copy(self)
+        other.stay = stay
+        return other
 
     def dependants(self, index: int) -> list[int]:
         """The undone steps whose target counts from this one."""
@@ -111,15 +121,15 @@ class Search:
         self._costs = costs
         self._orders = 0
 
-    def best(self, net: Network, variables: list[int]) -> tuple[Key, Days] | None:
+    def best(self, net: Network, variables: list[int]) -> Days | None:
         """The least-cost days of these variables, ties by the earliest, then by step order."""
         days: Days = {}
-        for component in self._components(net, variables):
+        for component in self.components(net, variables):
             found = self._best_of(net, component)
             if found is None:
                 return None
             days.update(found)
-        return self._key(net, days), days
+        return days
 
     def _key(self, net: Network, days: Days) -> Key:
         everything = {**dict(enumerate(net.lows)), **days}
@@ -144,11 +154,14 @@ class Search:
         best: tuple[Key, Days] | None = None
         for ordered in (net.ordered(i, j, forth), net.ordered(j, i, back)):
             found = None if ordered is None else self.best(ordered, component)
-            if found is not None and (best is None or found[0] < best[0]):
-                best = found
+            if ordered is None or found is None:
+                continue
+            key = self._key(ordered, found)
+            if best is None or key < best[0]:
+                best = key, found
         return None if best is None else best[1]
 
-    def _components(self, net: Network, variables: list[int]) -> list[list[int]]:
+    def components(self, net: Network, variables: list[int]) -> list[list[int]]:
         """Variables that can still influence each other, in step order."""
         lows, highs = net.lows, net.highs
         group = {index: index for index in variables}

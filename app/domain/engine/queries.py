@@ -6,8 +6,9 @@ from datetime import date
 
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.feasibility import Orders
-from app.domain.engine.scheduling import schedule_of, solve
-from app.domain.engine.solutions import Question, best_solution, occurrence_index
+from app.domain.engine.reasons import Explainer
+from app.domain.engine.scheduling import moves_of, solve
+from app.domain.engine.solutions import Beside, Question, Solution, best_solution, occurrence_index
 from app.domain.facts import InvalidRequest, OccurrenceId, Pinned
 from app.domain.problem import Problem
 from app.domain.schedules import BookableDay, Conflict, Schedule
@@ -40,17 +41,26 @@ def bookable_days(
     """
     found: dict[int, BookableDay] = {}
     for compilation in _freed(problem, occurrence, first, last):
-        index = compilation.expansion.by_id[occurrence]
-        base = compilation.frame.base
-        for day in _walk(compilation, occurrence, first, last):
-            if day in found:
-                continue
-            net = compilation.net.within(index, day - base, day - base)
-            solution = None if net is None else best_solution(compilation, net)
-            if solution is not None:
-                moves = tuple(m for m in schedule_of(solution).moves if m.id != occurrence)
+        for day, solution in _solved(compilation, occurrence, first, last):
+            if day not in found:
+                moved = moves_of(solution, Explainer(solution).reasons)
+                moves = tuple(move for move in moved if move.id != occurrence)
                 found[day] = BookableDay(date.fromordinal(day), solution.cost, moves)
     return tuple(found[day] for day in sorted(found))
+
+
+def _solved(
+    compilation: Compilation, occurrence: OccurrenceId, first: date, last: date
+) -> Iterator[tuple[int, Solution]]:
+    """The best solution with each of a step's days; what does not depend on it is solved once."""
+    index, base = compilation.expansion.by_id[occurrence], compilation.frame.base
+    beside: Beside | None = None
+    for day in _walk(compilation, occurrence, first, last):
+        net = compilation.net.within(index, day - base, day - base)
+        solution = None if net is None else best_solution(compilation, net, beside)
+        if solution is not None:
+            yield day, solution
+            beside = beside or Beside.of(solution, index)
 
 
 def why_not(problem: Problem, occurrence: OccurrenceId, day: date) -> Schedule | Conflict:

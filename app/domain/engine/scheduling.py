@@ -1,6 +1,8 @@
 """Solves a problem into a schedule with windows, reasons and moves, or a minimal conflict."""
 
+from collections.abc import Callable
 from datetime import date
+from operator import itemgetter
 
 from app.domain.engine.conflicts import minimal_conflict
 from app.domain.engine.judging import breaches, spoken_day
@@ -8,11 +10,10 @@ from app.domain.engine.occurrences import Occurrence
 from app.domain.engine.reasons import Explainer
 from app.domain.engine.shifts import value
 from app.domain.engine.solutions import Question, Solution, own_target, window_of
-from app.domain.facts import OccurrenceId
 from app.domain.offsets import checked_day
 from app.domain.problem import Problem
 from app.domain.protocols import LatestIs
-from app.domain.schedules import Conflict, Move, Offer, Placed, Schedule
+from app.domain.schedules import Conflict, Move, Offer, Placed, Reason, Schedule
 
 
 def solve(problem: Problem) -> Schedule | Conflict:
@@ -36,11 +37,11 @@ def schedule_of(solution: Solution) -> Schedule:
     steps = tuple(
         _placed(solution, explainer, occurrence) for occurrence in compilation.expansion.occurrences
     )
-    by_id = {step.id: step for step in steps}
+    reasons = {step.id: step.reasons for step in steps}
     return Schedule(
         steps=steps,
         chosen=tuple(compilation.expansion.chosen.items()),
-        moves=_moves(solution, by_id),
+        moves=moves_of(solution, lambda occurrence: reasons[occurrence.id]),
         offers=_offers(solution),
         breaches=breaches(compilation, solution.days),
     )
@@ -68,13 +69,22 @@ def _placed(solution: Solution, explainer: Explainer, occurrence: Occurrence) ->
     )
 
 
-def _moves(solution: Solution, by_id: dict[OccurrenceId, Placed]) -> tuple[Move, ...]:
+def moves_of(
+    solution: Solution, reasons: Callable[[Occurrence], tuple[Reason, ...]]
+) -> tuple[Move, ...]:
+    """The days given out which are others now, in protocol order, with the new ones' reasons."""
     moves = []
-    for kept in solution.compilation.problem.kept:
-        placed = by_id.get(kept.occurrence)
-        if placed is not None and placed.day != kept.day and not placed.performed:
-            moves.append(Move(kept.occurrence, kept.day, placed.day, placed.reasons))
-    return tuple(sorted(moves, key=lambda move: by_id[move.id].position))
+    compilation = solution.compilation
+    for kept in compilation.problem.kept:
+        index = compilation.expansion.by_id.get(kept.occurrence)
+        if index is None or index in compilation.performed:
+            continue
+        ordinal = solution.days.get(index)
+        day = None if ordinal is None else date.fromordinal(ordinal)
+        if day != kept.day:
+            because = reasons(compilation.expansion.occurrences[index])
+            moves.append((index, Move(kept.occurrence, kept.day, day, because)))
+    return tuple(move for _, move in sorted(moves, key=itemgetter(0)))
 
 
 def _offers(solution: Solution) -> tuple[Offer, ...]:
@@ -94,4 +104,4 @@ def _offers(solution: Solution) -> tuple[Offer, ...]:
             named = "is the target" if better == target else "is nearer to the target"
             text = f"{spoken_day(better)} {named} of {occurrence.label}"
             offers.append((index, Offer(kept.occurrence, date.fromordinal(better), text)))
-    return tuple(offer for _, offer in sorted(offers, key=lambda pair: pair[0]))
+    return tuple(offer for _, offer in sorted(offers, key=itemgetter(0)))

@@ -93,28 +93,57 @@ def _counts_open_days(protocol: Protocol) -> bool:
     return False
 
 
-def best_solution(compilation: Compilation, net: Network | None = None) -> Solution | None:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A solution from which everything is taken but the days of some variables.
+
+    They are a component of the compiled network: nothing outside depends on them.
+    """
+
+    solution: Solution
+    costs: Costs
+    component: list[int]
+
+    @classmethod
+    def of(cls, solution: Solution, index: int) -> "Beside":
+        """For days of one variable, from a solution with any of them."""
+        compilation = solution.compilation
+        costs = Costs(compilation)
+        components = Search(costs).components(compilation.net, compilation.present)
+        return cls(solution, costs, next(found for found in components if index in found))
+
+
+def best_solution(
+    compilation: Compilation, net: Network | None = None, beside: Beside | None = None
+) -> Solution | None:
     """The optimum of a feasible network: first as if nothing were kept, then with promises."""
     net = compilation.net if net is None else net
+    costs = Costs(compilation) if beside is None else beside.costs
+    variables = compilation.present if beside is None else beside.component
     first = _first_anchor(compilation, net)
     free = net if first is None else net.within(*first)
-    unbound = None if free is None else _optimum(compilation, free, {})
+    unbound = None if free is None else Search(costs).best(free, variables)
     if free is None or unbound is None:
         return None
     if not _anchor_is_kept(compilation):
         net = free
-    stay = _promises(compilation, net, unbound)
-    days = _optimum(compilation, net, stay) if stay or net is not free else unbound
-    if days is None:
+    unbound_days = _dated(compilation, unbound, None if beside is None else beside.solution.unbound)
+    stay = _promises(compilation, net, unbound_days, variables)
+    best: Days | None = unbound
+    if stay or net is not free:
+        best = Search(costs.keeping(stay)).best(net, variables)
+    if best is None:
         return None
+    days = _dated(compilation, best, None if beside is None else beside.solution.days)
+    return Solution(compilation, days, unbound_days, nearness(compilation, days))
+
+
+def _dated(compilation: Compilation, bits: Days, others: dict[int, int] | None) -> dict[int, int]:
+    """Days as ordinals, in the order of the occurrences, beside those of the others."""
     base = compilation.frame.base
-    present = compilation.present
-    return Solution(
-        compilation,
-        {index: days[index] + base for index in present},
-        {index: unbound[index] + base for index in present},
-        nearness(compilation, {index: days[index] + base for index in present}),
-    )
+    if others is None:
+        return {index: bits[index] + base for index in compilation.present}
+    return {**others, **{index: day + base for index, day in bits.items()}}
 
 
 def _first_anchor(compilation: Compilation, net: Network) -> tuple[int, int, int] | None:
@@ -136,14 +165,9 @@ def _anchor_is_kept(compilation: Compilation) -> bool:
     )
 
 
-def _optimum(
-    compilation: Compilation, net: Network, stay: dict[int, tuple[int, int]]
-) -> Days | None:
-    found = Search(Costs(compilation, stay)).best(net, compilation.present)
-    return None if found is None else found[1]
-
-
-def _promises(compilation: Compilation, net: Network, unbound: Days) -> dict[int, tuple[int, int]]:
+def _promises(
+    compilation: Compilation, net: Network, unbound: dict[int, int], variables: list[int]
+) -> dict[int, tuple[int, int]]:
     """Kept days that still bind: not drifted too far from their new target."""
     base, expansion = compilation.frame.base, compilation.expansion
     tolerance = compilation.problem.protocol.drift_tolerance
@@ -151,15 +175,9 @@ def _promises(compilation: Compilation, net: Network, unbound: Days) -> dict[int
     for kept in compilation.problem.kept:
         weight = WEIGHTS[kept.commitment]
         index = expansion.by_id.get(kept.occurrence)
-        if (
-            not weight
-            or index is None
-            or not net.masks[index]
-            or net.lows[index] == net.highs[index]
-        ):
+        if not weight or index not in variables or net.lows[index] == net.highs[index]:
             continue
-        ordinals = {i: bit + base for i, bit in unbound.items()}
-        window = ordinal_window(compilation, expansion.occurrences[index], ordinals)
+        window = ordinal_window(compilation, expansion.occurrences[index], unbound)
         day = kept.day.toordinal()
         if window is None or kept.by_hand or abs(day - window[1]) <= tolerance:
             stay[index] = (day - base, weight)
@@ -170,7 +188,9 @@ def ordinal_window(
     compilation: Compilation, occurrence: Occurrence, days: dict[int, int]
 ) -> tuple[int | None, int, int | None] | None:
     """Earliest, target and latest ordinal from its own timings; ``None`` without any."""
-    lows, highs, target = [], [], None
+    earliest: int | None = None
+    target: int | None = None
+    latest: int | None = None
     for link in occurrence.links:
         start = link.start(days)
         if target is None:
@@ -178,13 +198,13 @@ def ordinal_window(
         low = None if link.earliest is None else compilation.bound(link, "earliest", link.earliest)
         high = None if link.latest is None else compilation.bound(link, "latest", link.latest)
         if low is not None:
-            lows.append(value(low, start))
+            day = value(low, start)
+            earliest = day if earliest is None or day > earliest else earliest
         if high is not None:
-            highs.append(value(high, start))
+            day = value(high, start)
+            latest = day if latest is None or day < latest else latest
     if target is None:
         return None
-    earliest = max(lows, default=None)
-    latest = min(highs, default=None)
     if earliest is not None and latest is not None:
         latest = max(earliest, latest)
     if latest is not None:
