@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.failures import CommandFailed
 from app.persistence.database import SQLITE, UnsuitableDatabase, driver_url, open_database
-from app.persistence.readiness import NotReady, check_ready
-from app.settings import Settings, WrongSetting
+from app.persistence.readiness import NotReady, check_ready, check_role
+from app.settings import Environment, Settings, WrongSetting
 
 
 class Tables(Enum):
@@ -70,6 +70,18 @@ def require_tables(settings: Settings, *, hint: str = "") -> None:
         )
 
 
+def require_service(settings: Settings, *, hint: str = "") -> None:
+    """Raise CommandFailed, saying what to do, unless the service can run on the database.
+
+    In production that needs a role from which PostgreSQL hides what is of other clinics.
+    """
+    url = settings.database_url
+    require_tables(settings, hint=hint)
+    if settings.environment is Environment.PRODUCTION and sqlite_file(url) is None:
+        with in_reach(url):
+            asyncio.run(_look_at_role(url))
+
+
 @contextmanager
 def in_reach(url: str) -> Iterator[None]:
     """Say in words why a database cannot be used, instead of what its driver says."""
@@ -96,6 +108,14 @@ async def _look(url: str) -> Tables:
     finally:
         await database.dispose()
     return Tables.READY
+
+
+async def _look_at_role(url: str) -> None:
+    database = open_database(url, pool_size=1)
+    try:
+        await check_role(database)
+    finally:
+        await database.dispose()
 
 
 def _reason(error: Exception) -> str:

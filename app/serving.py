@@ -14,7 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from app.api.connections import Connection
 from app.api.metrics import SHARED_FIGURES
-from app.databases import described, require_tables, sqlite_file
+from app.databases import described, require_service, sqlite_file
 from app.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app, is_for_trying_out
@@ -35,7 +35,7 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             "or set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
     with listening(settings.host, settings.port) as sock:
-        require_tables(settings, hint=", or start with `python -m app serve --migrate`")
+        require_service(settings, hint=", or start with `python -m app serve --migrate`")
         configure_logs(settings)
         sys.stdout.write(
             f"Regimen serves {described(settings.database_url)}\n"

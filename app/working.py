@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 
-from app.databases import described, require_tables, sqlite_file
+from app.databases import described, require_service, sqlite_file
 from app.failures import CommandFailed
 from app.logs import configure_logs
 from app.persistence.database import open_database
@@ -19,7 +19,7 @@ def work(settings: Settings) -> None:
             "on SQLite `python -m app serve` does this work: "
             "set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
-    require_tables(settings)
+    require_service(settings)
     configure_logs(settings)
     sys.stdout.write(f"Regimen works on {described(settings.database_url)}\nCtrl-C stops it.\n")
     sys.stdout.flush()

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import DomainError
-from app.persistence.database import Database
+from app.persistence.database import Database, UnsuitableDatabase
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -31,6 +31,24 @@ async def check_ready(database: Database) -> str:
     if revision != head():
         raise NotReady(f"the database is at revision {revision}, this version needs {head()}")
     return str(revision)
+
+
+async def check_role(database: Database) -> None:
+    """Raise UnsuitableDatabase for a role from which PostgreSQL's row-level security hides nothing.
+
+    One query that forgets its clinic would show it all clinics' rows.
+    """
+    async with database.overlooking() as connection:
+        found = await connection.execute(
+            text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        )
+        is_superuser, bypasses = found.one()
+    if is_superuser or bypasses:
+        kind = "is a superuser" if is_superuser else "has BYPASSRLS"
+        raise UnsuitableDatabase(
+            f"its role {kind}, so that it sees the rows of every clinic; in production connect as "
+            "a role that is neither (REGIMEN_APP_ROLE)"
+        )
 
 
 @cache
