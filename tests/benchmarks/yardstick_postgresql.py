@@ -63,6 +63,7 @@ class Yardstick:
                     await connection.fetch(sql, *parameters)
                 sql, parameters, shown = self._creating.store(patient_id)
                 await connection.fetch(sql, *parameters)
+                await connection.fetch(*self._creating.account())
         finally:
             self._free.put_nowait(connection)
         return json.dumps(shown, separators=(",", ":")).encode()
@@ -94,7 +95,7 @@ class _Creating:
 
     def __init__(self, captures: Captures) -> None:
         self._sample = UUID(captures.patient_id)
-        *self._reads, self._store = captures.create.statements
+        *self._reads, self._store, self._account = captures.create.statements
         self._answer: Row = captures.create.answer
         self._names = _names(self._store)
         given = zip(self._names, self._store.parameters, strict=True)
@@ -112,6 +113,11 @@ class _Creating:
             )
             for read in self._reads
         ]
+
+    def account(self) -> tuple[str, Any, UUID, Any]:
+        """Who made it, under a new id."""
+        clinic_id, _, access = self._account.parameters
+        return self._account.sql, clinic_id, uuid4(), access
 
     def store(self, patient_id: UUID) -> tuple[str, list[Any], Row]:
         """What is stored, with new ids, and the answer that shows it."""

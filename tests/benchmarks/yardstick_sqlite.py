@@ -32,6 +32,7 @@ class Yardstick:
         self._answer: dict[str, Any] = captures.create.answer
         self._patient = captures.patient_id
         self._event_id, self._number = _event(self._statements)
+        self._access_id = _parameter(self._statements, "access_waiting", "id")[0]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -80,7 +81,7 @@ class Yardstick:
         pairs = [(old["id"], new["id"]), (self._patient, new["patient_id"])]
         pairs += [(o["id"], n["id"]) for o, n in zip(old["steps"], new["steps"], strict=True)]
         mine = {UUID(was).hex: UUID(now).hex for was, now in pairs}
-        mine[self._event_id] = uuid4().hex
+        mine |= {self._event_id: uuid4().hex, self._access_id: uuid4().hex}
         return mine
 
 
@@ -90,13 +91,18 @@ def _replaced(parameters: Any, mine: dict[str, str]) -> list[Any]:
 
 def _event(statements: list[Statement]) -> tuple[str, int]:
     """The captured event's id, and which parameter is its number."""
+    return _parameter(statements, "events", "id")[0], _parameter(statements, "events", "number")[1]
+
+
+def _parameter(statements: list[Statement], table: str, column: str) -> tuple[str, int]:
+    """What a captured row of a table has in a column, and as which parameter."""
     for statement in statements:
         found = _COLUMNS.match(statement.sql)
-        if found is not None and found.group(1) == "events":
-            columns = [column.strip() for column in found.group(2).split(",")]
-            rows = statement.parameters[0] if statement.many else statement.parameters
-            return str(rows[columns.index("id")]), columns.index("number")
-    raise AssertionError("no event was stored")
+        if found is not None and found.group(1) == table:
+            place = [one.strip() for one in found.group(2).split(",")].index(column)
+            row = statement.parameters[0] if statement.many else statement.parameters
+            return str(row[place]), place
+    raise AssertionError(f"nothing was stored in {table}")
 
 
 def create() -> Yardstick:
