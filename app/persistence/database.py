@@ -15,7 +15,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.persistence.columns import encode_json
 from app.persistence.lending import IDLE_SECONDS, CountingPool, Reading, Ready, View, belong
-from app.persistence.sqlite_driver import SqliteConnection
 
 SQLITE = "sqlite+aiosqlite"
 POSTGRESQL = "postgresql+asyncpg"
@@ -198,6 +197,8 @@ def _open_sqlite(url: URL, pool_size: int) -> Database:
 
 
 def _sqlite_engine(url: URL, pragmas: dict[str, tuple[str, object]], **options: Any) -> AsyncEngine:
+    from app.persistence.sqlite_driver import SqliteConnection  # noqa: PLC0415 - a library more
+
     async def connect(*_args: object, **_options: object) -> SqliteConnection:
         return SqliteConnection(str(url.database), timeout=BUSY_SECONDS)
 
