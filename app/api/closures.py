@@ -210,11 +210,19 @@ async def preview_closure(body: ClosureIn, ctx: ReadContextDep) -> TouchedPlansO
     "/{closure_id}",
     operation_id="delete_closure",
     status_code=204,
-    responses=problems(ClosureNotFound),
+    responses={
+        202: {"model": BatchOut, "description": "Opened; flagged plans are looked at again."},
+        **problems(ClosureNotFound),
+    },
 )
-async def delete_closure(closure_id: UUID, ctx: ContextDep) -> None:
+async def delete_closure(closure_id: UUID, ctx: ContextDep) -> Response:
     """Open a location again on the days of a closure.
 
-    Plans that were flagged because of it are looked at again; days given out meanwhile stay.
+    Where plans were flagged because of it the answer is 202 with a batch that looks at each of
+    them again; days given out meanwhile stay.
     """
-    await batches.open_location(ctx, closure_id)
+    progress = await batches.open_location(ctx, closure_id)
+    if progress is None:
+        return Response(status_code=204)
+    batch = BatchOut.from_domain(progress)
+    return Response(batch.model_dump_json(by_alias=True), 202, media_type="application/json")

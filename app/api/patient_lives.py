@@ -79,6 +79,9 @@ class RestrictionOut(Out):
     first: Day = Field(alias="from", description="First day.")
     last: Day = Field(alias="to", description="Last day, included.")
     days: int = Field(description="How many days, both ends counted.")
+    attention: str | None = Field(
+        description="Why a clinician should look at it: merged, it lasts longer than any part."
+    )
     spans: list[RestrictionSpanOut] = Field(description="What it is merged from.")
 
     @classmethod
@@ -90,6 +93,7 @@ class RestrictionOut(Out):
                 "from": merged.first,
                 "to": merged.last,
                 "days": merged.days,
+                "attention": merged.attention,
                 "spans": [
                     {"from": s.first, "to": s.last, "plan_id": s.plan, "step": s.step}
                     for s in merged.spans
@@ -111,6 +115,7 @@ class RestrictionsOut(Out):
                             "from": "2027-02-24",
                             "to": "2027-03-24",
                             "days": 29,
+                            "attention": None,
                             "spans": [_SPAN],
                         }
                     ],

@@ -30,6 +30,16 @@ class MergedRestriction:
         """How long it lasts."""
         return (self.last - self.first).days + 1
 
+    @property
+    def attention(self) -> str | None:
+        """What a clinician should see: together they last longer than any of them was meant to."""
+        longest = max((span.last - span.first).days + 1 for span in self.spans)
+        if self.days <= longest:
+            return None
+        return (
+            f"{self.days} days without a break; the longest of its {len(self.spans)} is {longest}"
+        )
+
 
 def merged_restrictions(spans: Iterable[RestrictionSpan]) -> tuple[MergedRestriction, ...]:
     """Union of the spans of each subject (an agent, or a restriction's own name), by first day.

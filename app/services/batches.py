@@ -113,16 +113,17 @@ async def close_location(
     return stored, progress
 
 
-async def open_location(ctx: Context, closure_id: UUID) -> None:
+async def open_location(ctx: Context, closure_id: UUID) -> Progress | None:
     """Take a closure back; plans that are flagged because of it are looked at again by a batch.
 
-    Raises ClosureNotFound.
+    None where no plan is. Raises ClosureNotFound.
     """
     flagged = await BatchRepository(ctx.connection, ctx.clinic_id).flagged_plans(closure_id)
     await delete_closure(ctx, closure_id)
-    if flagged:
-        request = {"closure_id": str(closure_id), "reason": "opened again"}
-        await _start(ctx, "closure", request, flagged)
+    if not flagged:
+        return None
+    request = {"closure_id": str(closure_id), "reason": "opened again"}
+    return await _start(ctx, "closure", request, flagged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ async def test_story_13_the_patient_sees_one_bar_without_anti_inflammatories(des
     (bar,) = [one for one in found["items"] if one["subject"] == "nsaid"]
     assert (bar["from"], bar["to"], bar["days"]) == ("2027-03-23", "2027-06-29", 99)
     assert len(bar["spans"]) == 4
+    assert bar["attention"] == "99 days without a break; the longest of its 4 is 29"
 
 
 async def test_story_13_the_second_side_goes_on_as_planned(desk: Desk) -> None:

@@ -17,6 +17,13 @@ def test_spans_that_overlap_or_touch_are_one() -> None:
 
     assert (merged.first, merged.last, merged.days) == (date(2027, 3, 1), date(2027, 3, 12), 12)
     assert merged.spans == (long, inside, next_day)
+    assert merged.attention == "12 days without a break; the longest of its 3 is 10"
+
+
+def test_what_lies_within_another_makes_it_no_longer() -> None:
+    (merged,) = merged_restrictions([span(1, 10), span(3, 5, plan="knee")])
+
+    assert merged.attention is None
 
 
 def test_a_free_day_between_spans_keeps_them_apart() -> None:
