@@ -313,15 +313,16 @@ def _after(key: Key | None) -> Place | None:
 
 
 def _item(item: WorklistItem) -> Data:
+    # Ids and states as text: the encoder asks long what any other thing is.
     step, number = item.step, item.step.occurrence
     return {
-        "step_id": step.id,
-        "plan_id": step.plan_id,
+        "step_id": str(step.id),
+        "plan_id": str(step.plan_id),
         "revision": step.revision,
         "plan_status": step.plan_status,
         "protocol": {"key": step.protocol_key, "version": step.protocol_version},
-        "patient_id": step.patient_id,
-        "location_id": step.location_id,
+        "patient_id": str(step.patient_id),
+        "location_id": str(step.location_id),
         "practitioner": step.practitioner,
         "key": step.key,
         "occurrence": int(number) if number is not None and number.isdecimal() else number,
@@ -339,7 +340,7 @@ def _item(item: WorklistItem) -> Data:
         "appointment": step.appointment,
         "window": _window(step),
         "deadline": step.deadline,
-        "window_state": item.state,
+        "window_state": None if item.state is None else str(item.state),
     }
 
 
