@@ -60,9 +60,14 @@ async def _sound(
     data: Mapping[str, Any], parts: Mapping[VersionName, ProtocolDocument]
 ) -> ProtocolDocument:
     document = await to_thread.run_sync(sound_document, data, parts)
+    refuse_taken_key(document)
+    return document
+
+
+def refuse_taken_key(document: ProtocolDocument) -> None:
+    """Raise InvalidProtocol where the protocol could not be found by its key."""
     if document.key in _NOT_KEYS:
         raise InvalidProtocol((Fault("/key", "not-allowed", "this key is taken by an address"),))
-    return document
 
 
 async def load_parts(ctx: Context, data: Any) -> dict[VersionName, ProtocolDocument]:

@@ -50,6 +50,7 @@ from app.services.including import (
     load_parts,
     parts_changed,
     read_document,
+    refuse_taken_key,
     taken_over_figures,
     whole_document,
 )
@@ -148,6 +149,7 @@ async def import_version(
     A further version where there is such a protocol. Raises InvalidProtocol or VersionExists.
     """
     repository, document = _repository(ctx), await whole_document(ctx, posted)
+    refuse_taken_key(document)
     try:
         await repository.add(document.key, document.title, now=ctx.now)
         event = EventType.PROTOCOL_ADDED

@@ -1,6 +1,7 @@
 """The router below ``/fhir/R4``: every face, and what tells clients about them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from fastapi import Request, Response
@@ -19,6 +20,7 @@ from app.api.fhir import (
     service_requests,
     tasks,
 )
+from app.api.fhir.apply import APPLY
 from app.api.fhir.interactions import Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
@@ -38,7 +40,7 @@ FACES: dict[str, Face] = {
         provenances.FACE,
         patients.FACE,
         locations.FACE,
-        plan_definitions.FACE,
+        replace(plan_definitions.FACE, operations=(APPLY,)),
     )
 }
 

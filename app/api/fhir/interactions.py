@@ -71,6 +71,7 @@ class Found:
 
 Run = Callable[[Ask], Awaitable[Answer]]
 Read = Callable[[Ask], Awaitable[Resource]]
+Writes = bool | Callable[[Any], bool]
 Search = Callable[[Ask, Query], Awaitable[Found]]
 
 
@@ -86,7 +87,9 @@ class Operation:
     of_type: bool = False
     of_instance: bool = False
     methods: tuple[str, ...] = ("POST",)
-    writes: bool = False
+    writes: Writes = False
+    storing: str | None = None
+    """The right that is needed, too, where something is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +135,16 @@ class Interaction:
     right: str | None
     run: Run
     face: Face | None = None
-    writes: bool = False
+    writes: Writes = False
+    """Whether something is stored; where the body says so, what reads it there."""
+    storing: str | None = None
     reads_form: bool = False
     most: int = 1024 * 1024
     """How many bytes its body has at most."""
+
+    def stores(self, body: Any) -> bool:
+        """Whether something is stored for this body."""
+        return self.writes(body) if callable(self.writes) else self.writes
 
 
 def operations_of(face: Face) -> Iterator[Interaction]:
@@ -152,4 +161,5 @@ def operations_of(face: Face) -> Iterator[Interaction]:
                     run=one.run,
                     face=face,
                     writes=one.writes,
+                    storing=one.storing,
                 )

@@ -83,10 +83,13 @@ async def _answered(
     elif interaction.method in {"POST", "PUT", "PATCH"}:
         body = await _body(strict, interaction)
     shape = shape_of(params, faces)
-    opened = asynccontextmanager(open_context if interaction.writes else open_read_context)
+    stores = interaction.stores(body)
+    if stores:
+        require_right(interaction.storing, request.scope[CALLER].grant)
+    opened = asynccontextmanager(open_context if stores else open_read_context)
     asked = _accounted(interaction, request)
     try:
-        async with opened(request) as ctx:
+        async with opened(strict) as ctx:
             answer = await interaction.run(_ask(strict, ctx, params, body))
             response = _rendered(answer, strict, shape, interaction)
             if IDEMPOTENCY_KEY in request.scope:

@@ -17,7 +17,7 @@ from app.domain.permissions import Grant, Scope
 _READ = "rs"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
     "Appointment": {_READ: Scope.PLANS_READ},
-    "CarePlan": {_READ: Scope.PLANS_READ},
+    "CarePlan": {_READ: Scope.PLANS_READ, "c": Scope.PLANS_WRITE},
     "Encounter": {_READ: Scope.PLANS_READ},
     "Location": {_READ: Scope.CLINIC_READ},
     "Patient": {_READ: Scope.PATIENTS_READ},

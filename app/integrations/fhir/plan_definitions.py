@@ -5,9 +5,11 @@ extensions hold only what reading those alone would not give back. Where both ar
 different things, a resource is refused.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.checks.contradictions import contradictions
 from app.domain.documents import (
     InvalidProtocol,
     ProtocolDocument,
@@ -58,19 +60,29 @@ class ReadPlanDefinition:
 
 
 def read_sent(resource: Data) -> ReadPlanDefinition:
-    """The same for what somebody sent: whatever is no PlanDefinition of R4 is refused first."""
+    """The same for what somebody sent: it must be one of R4, and its steps must hold together."""
     findings = Findings()
     validate_plan_definition(resource, findings)
-    return read_protocol(resource, findings)
+    return _read(resource, findings, contradictions)
 
 
-def read_protocol(resource: Data, findings: Findings | None = None) -> ReadPlanDefinition:
+def read_protocol(resource: Data) -> ReadPlanDefinition:
     """The protocol which a PlanDefinition says, ours or another's, with a report."""
-    findings = findings or Findings()
+    return _read(resource, Findings(), lambda _: ())
+
+
+def _read(
+    resource: Data,
+    findings: Findings,
+    check: Callable[[ProtocolDocument], tuple[Fault, ...]],
+) -> ReadPlanDefinition:
     understood = read_plan_definition(resource, findings)
     document = None if findings.refused else _document(understood, findings)
-    if document is not None and _has_own(understood):
-        _refuse_contradiction(resource, document, findings)
+    if document is not None:
+        for fault in check(document):
+            findings.refuse(_place(fault, understood), "business-rule", fault.text)
+        if _has_own(understood):
+            _refuse_contradiction(resource, document, findings)
     return ReadPlanDefinition(
         None if findings.refused else document,
         understood.written_as,

@@ -24,7 +24,11 @@ from app.services.plans.bulk import (
 from app.services.plans.changing import change_plan, preview_change
 from app.services.plans.history import Revision, list_revisions, read_revision
 from app.services.plans.loading import LocationNotNamed, VersionNotUsable
-from app.services.plans.planning import InvalidPlan, PlannedPlan, ScheduleConflict
+from app.services.plans.planning import (
+    InvalidPlan,
+    PlannedPlan,
+    ScheduleConflict,
+)
 from app.services.plans.posting import InvalidChange
 from app.services.plans.proposing import (
     NoAnchorToPropose,
@@ -46,6 +50,7 @@ from app.services.plans.rechecking import Rechecked, look_at_plan, recheck_patie
 from app.services.plans.redating import ChangedPlan
 from app.services.plans.starting import create_plan, preview_plan
 from app.services.plans.starts import Start, open_starts
+from app.services.plans.unstored import preview_document
 from app.services.plans.views import view_of_planned
 
 __all__ = [
@@ -95,6 +100,7 @@ __all__ = [
     "look_at_plan",
     "open_starts",
     "preview_change",
+    "preview_document",
     "preview_plan",
     "propose_plans",
     "read_plan",

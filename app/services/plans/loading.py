@@ -93,8 +93,14 @@ class Basis:
     today: date
 
 
-async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = False) -> Basis:
-    """Look up what a request names, all at once.
+async def load_basis(
+    ctx: Context,
+    request: PlanRequest,
+    *,
+    allow_draft: bool = False,
+    unstored: tuple[VersionSummary, ProtocolDocument] | None = None,
+) -> Basis:
+    """Look up what a request names, all at once; a version may be given that is not stored.
 
     Raises ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionNotUsable, PatientNotFound,
     PatientErased, LocationNotFound or LocationNotNamed.
@@ -102,16 +108,27 @@ async def load_basis(ctx: Context, request: PlanRequest, *, allow_draft: bool = 
     found = await read_basis(
         ctx.connection, ctx.clinic_id, _named(request), closed=_reach(ctx.now.date())
     )
-    version = await _usable(
+    if unstored is None:
+        version = await _usable(
+            ctx,
+            request.protocol_key,
+            request.protocol_version,
+            found=found.version,
+            allow_draft=allow_draft,
+        )
+        unstored = version, await _document_of(ctx, version)
+    return _basis(
         ctx,
-        request.protocol_key,
-        request.protocol_version,
-        found=found.version,
-        allow_draft=allow_draft,
+        found,
+        *unstored,
+        patient=only_patient(found.patient, request),
+        location=only_location(found.locations, request.location_id),
+        laterality=request.laterality,
     )
-    patient = only_patient(found.patient, request)
-    location = only_location(found.locations, request.location_id)
-    return await _basis(ctx, found, version, patient, location, laterality=request.laterality)
+
+
+async def _document_of(ctx: Context, version: VersionSummary) -> ProtocolDocument:
+    return await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
 
 
 async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
@@ -128,21 +145,27 @@ async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
     # What a plan names is there as long as the plan: nothing of it can be deleted.
     assert found.version is not None  # noqa: S101
     assert found.patient is not None  # noqa: S101
-    return await _basis(
-        ctx, found, found.version, found.patient, location, laterality=plan.laterality
+    return _basis(
+        ctx,
+        found,
+        found.version,
+        await _document_of(ctx, found.version),
+        patient=found.patient,
+        location=location,
+        laterality=plan.laterality,
     )
 
 
-async def _basis(
+def _basis(
     ctx: Context,
     found: BasisRecord,
     version: VersionSummary,
+    document: ProtocolDocument,
+    *,
     patient: PatientRecord,
     location: LocationRecord,
-    *,
     laterality: str | None,
 ) -> Basis:
-    document = await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
     around = surroundings_of(
         document,
         patient,

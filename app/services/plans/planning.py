@@ -81,7 +81,7 @@ async def preview_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     Raises what ``create_plan`` raises.
     """
     basis = await load_basis(ctx, request, allow_draft=True)
-    return await _plan(ctx, request, basis)
+    return await plan_by(ctx, request, basis)
 
 
 async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
@@ -91,7 +91,7 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     """
     await hold_patient(ctx, request)
     basis = await load_basis(ctx, request)
-    planned = await _plan(ctx, request, basis)
+    planned = await plan_by(ctx, request, basis)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     await plans.add(planned.record, first_revision(ctx, planned), [plan_created(ctx, planned)])
     return planned
@@ -201,7 +201,8 @@ def _occurrences(protocol: Protocol) -> int:
     )
 
 
-async def _plan(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
+async def plan_by(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
+    """The plan of a request, by what it is made from."""
     asked = _permitted(ctx, request, basis)
     schedule = await answer(asked.problem)
     return planned_plan(ctx, request, basis, asked, schedule)

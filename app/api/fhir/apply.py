@@ -1,0 +1,126 @@
+"""Applies a protocol to a patient: https://hl7.org/fhir/R4/plandefinition-operation-apply.html
+
+A preview unless ``persist`` is true; then the plan is stored as ``POST /v1/plans`` stores it.
+"""
+
+from dataclasses import dataclass, replace
+
+from anyio import to_thread
+
+from app.api.fhir.apply_request import refuse, request_of
+from app.api.fhir.interactions import Answer, Ask, Operation
+from app.api.fhir.plan_definitions import name_of, read_body
+from app.api.refusals import ResourceRefused
+from app.domain.documents import ProtocolDocument
+from app.domain.errors import Fault
+from app.domain.states import PlanStatus
+from app.integrations.fhir.applied import applied_care_plan
+from app.integrations.fhir.apply_parameters import Asked, read_parameters
+from app.integrations.fhir.care_plans import care_plan
+from app.integrations.fhir.findings import Findings, Verdict
+from app.integrations.fhir.plan_definitions import ReadPlanDefinition, read_protocol
+from app.integrations.fhir.urls import PROTOCOLS
+from app.services import plans, protocols
+from app.services.listing import SearchPage
+from app.services.protocol_searches import VersionName, VersionSearch, find_versions
+
+DEFINITION = "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply"
+_AT = "Parameters.parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What is applied: a document, whether it is stored, and how it was read if it was foreign."""
+
+    document: ProtocolDocument
+    stored: bool
+    read: ReadPlanDefinition | None = None
+
+
+async def apply(ask: Ask) -> Answer:
+    """The plan which a protocol makes for a patient, every step with its day."""
+    findings = Findings()
+    asked = read_parameters(ask.body, findings)
+    refuse(findings)
+    applied = await _applied(ask, asked)
+    _refuse_unevaluated(applied)
+    request = await request_of(ask.ctx, asked, applied.document, applied.read)
+    if not asked.persist:
+        request = replace(request, status=PlanStatus.DRAFT)
+        if applied.stored:
+            planned = await plans.preview_plan(ask.ctx, request)
+        else:
+            planned = await plans.preview_document(ask.ctx, request, applied.document)
+        return Answer(resource=applied_care_plan(plans.view_of_planned(planned)))
+    if not applied.stored:
+        text = "only what is stored can be followed: create it, and apply it by its id"
+        raise ResourceRefused((Fault(_AT, "business-rule", text),))
+    view = plans.view_of_planned(await plans.create_plan(ask.ctx, request))
+    resource = care_plan(view)
+    place = f"CarePlan/{view.id}/_history/{view.revision}"
+    return Answer(resource=resource, status=201, location=place)
+
+
+def is_kept(body: object) -> bool:
+    """Whether an application is to be stored."""
+    listed = body.get("parameter") if isinstance(body, dict) else None
+    return isinstance(listed, list) and any(
+        isinstance(one, dict) and one.get("name") == "persist" and one.get("valueBoolean") is True
+        for one in listed
+    )
+
+
+async def _applied(ask: Ask, asked: Asked) -> Applied:
+    """What is to be applied. Raises ResourceRefused unless it is named once."""
+    given = [bool(ask.id), asked.definition is not None, asked.canonical is not None]
+    if sum(given) != 1:
+        text = "one protocol is applied: by its id, as planDefinition, or by its canonical"
+        raise ResourceRefused((Fault(_AT, "required", text),))
+    if asked.definition is not None:
+        read = await read_body(asked.definition)
+        assert read.document is not None  # noqa: S101 - nothing was refused
+        return Applied(read.document, stored=False, read=read)
+    name = name_of(ask.id) if ask.id else await _named(ask, asked.canonical or "")
+    stored = await protocols.get_version(ask.ctx, *name)
+    imported = stored.record.imported
+    sent = None if imported is None else await to_thread.run_sync(read_protocol, imported)
+    return Applied(stored.document, stored=True, read=sent)
+
+
+async def _named(ask: Ask, canonical: str) -> VersionName:
+    """The version which a canonical names, else the active one. Raises ResourceRefused."""
+    url, _, version = canonical.partition("|")
+    own, _, last = url.rpartition(":")
+    key = last if own == PROTOCOLS else None
+    wanted = VersionSearch(canonicals=((key, url),))
+    found = (await find_versions(ask.ctx, wanted, SearchPage(limit=200))).items
+    for stored in found:
+        record = stored.record
+        versions = {record.version, (record.imported or {}).get("version")}
+        if version in versions if version else record.status == "active":
+            return record.protocol_key, record.version
+    raise ResourceRefused((Fault(_AT, "not-found", "there is no such version, or none active"),))
+
+
+def _refuse_unevaluated(applied: Applied) -> None:
+    """Raise ResourceRefused for what would fill in the requests and is not evaluated."""
+    found = () if applied.read is None else applied.read.findings
+    faults = tuple(
+        Fault(one.expression, "not-supported", one.text)
+        for one in found
+        if one.verdict is Verdict.KEPT and one.code == "not-supported"
+    )
+    if faults:
+        raise ResourceRefused(faults)
+
+
+APPLY = Operation(
+    name="apply",
+    definition=DEFINITION,
+    right="CarePlan.r",
+    run=apply,
+    of_type=True,
+    of_instance=True,
+    writes=is_kept,
+    storing="CarePlan.c",
+)
