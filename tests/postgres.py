@@ -14,9 +14,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict
 
 import asyncpg
@@ -43,15 +45,17 @@ STOP_SECONDS = 20
 
 # Durability is for data that somebody wants to keep. The time zone is an odd one on purpose:
 # whatever forgets to say UTC is wrong by half an hour at least.
-OPTIONS = (
-    "listen_addresses=",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "autovacuum=off",
-    "shared_buffers=64MB",
-    "max_connections=60",
-    "timezone=Asia/Kathmandu",
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "listen_addresses": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "autovacuum": "off",
+        "shared_buffers": "64MB",
+        "max_connections": "60",
+        "timezone": "Asia/Kathmandu",
+    }
 )
 
 
@@ -69,16 +73,118 @@ def running_postgres(environ: Mapping[str, str]) -> Iterator[str]:
     if given:
         yield given
         return
+    with throw_away() as server:
+        yield server.url
+
+
+@contextmanager
+def throw_away(**options: str) -> "Iterator[Server]":
+    """A server of one's own, with these options instead of the usual ones.
+
+    Raises PostgresUnavailable when none can be had.
+    """
     folder = Path(tempfile.mkdtemp(prefix="regimen-pg-"))
     try:
-        programs = _programs(folder)
-        server = _start(programs, folder)
+        server = Server(_programs(folder), folder, {**OPTIONS, **options})
+        server.make()
         try:
-            yield f"postgresql://postgres@/postgres?host={folder}"
+            server.start()
+            yield server
         finally:
-            _stop(server)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class Server:
+    """A cluster in a folder, and the process that serves it."""
+
+    programs: Path
+    folder: Path
+    options: Mapping[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """The superuser's address."""
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def make(self) -> None:
+        """Make the cluster."""
+        initdb = [str(self.programs / "initdb"), "--pgdata", str(self.folder / "data")]
+        how = ["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
+        made = subprocess.run(
+            [*initdb, *how, "--no-sync"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_identity(),
+        )
+        if made.returncode != 0:
+            raise PostgresUnavailable(f"initdb failed: {made.stderr.strip()[-400:]}")
+
+    def start(self) -> None:
+        """Serve, and wait until it answers."""
+        options = [
+            part for name, value in self.options.items() for part in ("-c", f"{name}={value}")
+        ]
+        data = ["-D", str(self.folder / "data"), "-k", str(self.folder)]
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(self.programs / "postgres"), *data, *options],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **_identity(),
+            )
+        if not self._answers(self.process):
+            self.stop()
+            log_end = (self.folder / "log").read_text(errors="replace").strip()[-400:]
+            raise PostgresUnavailable(f"postgres did not start: {log_end}")
+
+    def kill(self) -> None:
+        """Kill the server's first process; the others end as they notice."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def start_again(self) -> None:
+        """Serve what a killed server left, once the last of its processes has ended."""
+        give_up = time.monotonic() + STOP_SECONDS
+        while True:
+            try:
+                return self.start()
+            except PostgresUnavailable as error:
+                if "still in use" not in str(error) or time.monotonic() > give_up:
+                    raise
+
+    def stop(self) -> None:
+        """Stop at once: SIGINT breaks open connections, for which SIGTERM would wait."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _answers(self, process: "subprocess.Popen[bytes]") -> bool:
+        """Wait until connections are taken; False when the server ended or takes too long."""
+        give_up = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < give_up:
+            asked = subprocess.run(
+                [self.programs / "pg_isready", "--quiet", "--host", self.folder],
+                cwd=self.folder,
+                check=False,
+            )
+            if asked.returncode == 0:
+                return True
+            time.sleep(0.05)
+        return False
 
 
 def _programs(folder: Path) -> Path:
@@ -99,30 +205,6 @@ def _programs(folder: Path) -> Path:
     return folder / PACKAGE / PROGRAMS / "bin"
 
 
-def _start(programs: Path, folder: Path) -> "subprocess.Popen[bytes]":
-    """Make a cluster in the folder, start the server there and wait until it answers."""
-    identity = _identity()
-    data = folder / "data"
-    initdb = [str(programs / "initdb"), "--pgdata", str(data), "--username", "postgres"]
-    how = ["--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
-    made = subprocess.run(
-        [*initdb, *how], cwd=folder, capture_output=True, text=True, check=False, **identity
-    )
-    if made.returncode != 0:
-        raise PostgresUnavailable(f"initdb failed: {made.stderr.strip()[-400:]}")
-    options = [part for option in OPTIONS for part in ("-c", option)]
-    command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *options]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, **identity
-        )
-    if not _answers(programs, folder, server):
-        _stop(server)
-        log_end = (folder / "log").read_text(errors="replace").strip()[-400:]
-        raise PostgresUnavailable(f"postgres did not start: {log_end}")
-    return server
-
-
 class Identity(TypedDict, total=False):
     """Who a program runs as."""
 
@@ -137,30 +219,6 @@ def _identity() -> Identity:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _answers(programs: Path, folder: Path, server: "subprocess.Popen[bytes]") -> bool:
-    """Wait until the server takes connections; False when it ended or takes too long."""
-    give_up = time.monotonic() + START_SECONDS
-    while server.poll() is None and time.monotonic() < give_up:
-        asked = subprocess.run(
-            [programs / "pg_isready", "--quiet", "--host", folder], cwd=folder, check=False
-        )
-        if asked.returncode == 0:
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _stop(server: "subprocess.Popen[bytes]") -> None:
-    """Stop at once: SIGINT breaks open connections, for which SIGTERM would wait."""
-    if server.poll() is None:
-        server.send_signal(signal.SIGINT)
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
 
 
 def administrate(server: str, statement: str) -> None:

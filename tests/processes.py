@@ -44,6 +44,13 @@ class Running:
             if line.strip().startswith(start):
                 return line.strip()
 
+    def rest(self) -> list[str]:
+        """What else a process said that has ended."""
+        lines: list[str] = []
+        while (line := self._lines.get(timeout=PATIENCE_SECONDS)) is not None:
+            lines.append(line)
+        return lines
+
     def stop(self, number: signal.Signals) -> int:
         """Ask it to stop, and give the status with which it did."""
         self.process.send_signal(number)

@@ -35,7 +35,7 @@ def test_a_server_that_does_not_start_says_why_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, postgres_server: str
 ) -> None:
     del postgres_server  # Where none can be started this cannot be tried.
-    monkeypatch.setattr(postgres, "OPTIONS", ("no_such_option=1",))
+    monkeypatch.setattr(postgres, "OPTIONS", {"no_such_option": "1"})
 
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 # Lock not available, statement cancelled by its time-out, serialization failure, deadlock.
 _CONTENTION = {"55P03", "57014", "40001", "40P01"}
+# It is being shut down, has crashed, or starts and takes no connections yet.
+_OUT_OF_REACH = {"57P01", "57P02", "57P03"}
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
@@ -65,6 +67,8 @@ def refusal_by_database(error: Exception) -> refusals.Refusal | None:
         case DBAPIError() if _is_contention(error):
             return refusals.Contended("other requests held the same data")
         case DBAPIError(connection_invalidated=True) | ConnectionError():
+            return refusals.Overloaded("the database cannot be reached")
+        case DBAPIError() if getattr(error.orig, "sqlstate", "") in _OUT_OF_REACH:
             return refusals.Overloaded("the database cannot be reached")
         case _:
             return None

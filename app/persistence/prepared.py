@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from asyncpg import IntegrityConstraintViolationError, InterfaceError, PostgresError
+from asyncpg import (
+    IntegrityConstraintViolationError,
+    InterfaceError,
+    InternalClientError,
+    PostgresError,
+)
 from sqlalchemy import BindParameter, Insert, Select, Update, bindparam, insert
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -21,7 +26,7 @@ from app.persistence.tables import Row
 # The drivers' names, by what SQLAlchemy calls the kinds of databases.
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
-_BY_DRIVER = (PostgresError, InterfaceError, OSError)
+_BY_DRIVER = (PostgresError, InterfaceError, InternalClientError, OSError)
 
 Values = Mapping[str, Any]
 Process = Callable[[Any], Any]
@@ -105,8 +110,11 @@ def _driver_of(connection: AsyncConnection) -> Any:
 async def _named(
     error: Exception, sql: str, connection: AsyncConnection, driver: Any
 ) -> DBAPIError:
-    """What the driver raises, under the name that SQLAlchemy has for it."""
-    lost = bool(driver.is_closed())
+    """What the driver raises, under the name that SQLAlchemy has for it.
+
+    It is in no state to be asked while it takes in why the server ends the connection.
+    """
+    lost = isinstance(error, InternalClientError) or bool(driver.is_closed())
     if lost:
         await connection.invalidate()
     kind = IntegrityError if isinstance(error, IntegrityConstraintViolationError) else DBAPIError

@@ -53,8 +53,12 @@ class Storm:
     def _change(self, connection: HTTPConnection, plan: str, writer: int, count: int) -> None:
         connection.request("GET", f"/v1/plans/{plan}")
         read = connection.getresponse()
-        tag = read.headers["etag"]
-        moved = "2027-03-11" if json.loads(read.read())["revision"] % 2 else "2027-03-10"
+        plan_read, tag = json.loads(read.read()), read.headers["etag"]
+        self.statuses.add(read.status)
+        if read.status != 200:
+            sleep(0.02)
+            return
+        moved = "2027-03-11" if plan_read["revision"] % 2 else "2027-03-10"
         changes: list[Data] = [
             {"type": "report", "agent": f"agent-{writer}-{count}", "on": "2027-01-04"},
             {"type": "move_anchor", "to": moved},
@@ -112,10 +116,10 @@ def whole(stored: Any, snapshots: Any, posted: Any) -> None:
 
 
 @contextmanager
-def blowing(place: str, plans: list[str]) -> Iterator[Storm]:
+def blowing(place: str, plans: list[str], count: int = WRITERS) -> Iterator[Storm]:
     """A storm that has begun; it ends with the server, for which the block must see."""
     storm = Storm(place, plans)
-    writers = [threading.Thread(target=storm.write, args=(n,)) for n in range(WRITERS)]
+    writers = [threading.Thread(target=storm.write, args=(n,)) for n in range(count)]
     for writer in writers:
         writer.start()
     while not storm.acknowledged:
