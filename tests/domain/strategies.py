@@ -25,8 +25,12 @@ from app.domain.facts import (
     Skipped,
     Waiver,
 )
+from app.domain.offsets import Offset
 from app.domain.problem import Problem
+from app.domain.protocols import StepReference
+from app.domain.rules import MinGapOfKinds
 from tests.domain.brute import Answer, solve_by_trial
+from tests.domain.given_problems import SESSION_DAY, after, kept, problem, step
 from tests.domain.given_vectors import problem_of, vectors
 from tests.domain.strategies_protocols import AGENT, Draw, days, one_in, small_protocols
 
@@ -113,6 +117,33 @@ def fresh_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Proble
     )
 
 
+@st.composite
+def crowded_problems(draw: Draw) -> Problem:
+    """Visits kept apart from each other in any order, most of them alike; some have days."""
+    low, aim, high = 1, draw(st.integers(1, 6)), draw(st.integers(7, 12))
+    visits = []
+    for number in range(draw(st.integers(2, 4))):
+        target = draw(st.integers(low, high)) if one_in(draw, 3) else aim
+        importance = draw(st.sampled_from((1, 5))) if one_in(draw, 5) else 3
+        last = high - 2 if one_in(draw, 6) and target < high - 1 else high
+        timings = after(low, target, last)
+        if number and one_in(draw, 6):
+            timings = after(2, 3, 6, reference=StepReference("visit_0"))
+        visits.append(step(f"visit_{number}", timings, importance=importance))
+    gaps = [draw(st.integers(1, 4)) for _ in range(2 if one_in(draw, 4) else 1)]
+    rules = tuple(
+        MinGapOfKinds(id=f"apart-{n}", kinds=frozenset({"visit"}), offset=Offset.of_days(gap))
+        for n, gap in enumerate(gaps)
+    )
+    days_kept = (
+        kept(visit.key, SESSION_DAY + draw(days(low, high)), draw(st.sampled_from(Commitment)))
+        for visit in visits
+        if one_in(draw, 4)
+    )
+    weekdays = Calendar(frozenset(draw(st.sampled_from(_WEEKDAYS))) | {SESSION_DAY.isoweekday()})
+    return problem(*visits, rules=rules, kept=tuple(days_kept), calendar=weekdays)
+
+
 # -- lives
 
 
@@ -188,8 +219,8 @@ def _life(draw: Draw, problem: Problem, answer: Answer) -> Problem:
 @st.composite
 def _waiver(draw: Draw, problem: Problem) -> Waiver:
     widened = [f"rule:{rule.id}" for rule in problem.protocol.rules]
-    for step in problem.protocol.steps:
-        name = f"{step.key}/1" if step.repeat else step.key
+    for one in problem.protocol.steps:
+        name = f"{one.key}/1" if one.repeat else one.key
         widened += [f"timing:{name}.earliest", f"timing:{name}.latest"]
     whole = [f"closure:{closure.id}" for closure in problem.calendar.closures]
     whole += [f"unavailable:{absence.id}" for absence in problem.absences]

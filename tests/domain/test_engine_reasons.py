@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.engine import PlanTooLarge, solve
 from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Skipped
-from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import (
     Alternatives,
@@ -23,7 +22,6 @@ from app.domain.protocols import (
     StepReference,
     Timing,
 )
-from app.domain.rules import MinGapOfKinds
 from app.domain.schedules import Placed, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
@@ -162,18 +160,3 @@ def test_a_day_before_the_first_to_book_says_so() -> None:
 def test_a_parameter_the_protocol_does_not_know_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="no such parameter"):
         solve(problem(CHECK, parameters={"colour": "red"}))
-
-
-def _in_any_order(number: int, latest: int) -> Problem:
-    """So many visits two days apart, in whatever order, within as many days of the session."""
-    visits = (step(f"visit_{n}", after(1, 2, latest)) for n in range(number))
-    apart = MinGapOfKinds(id="apart", kinds=frozenset({"visit"}), offset=Offset.of_days(2))
-    return problem(*visits, rules=(apart,))
-
-
-@pytest.mark.parametrize(
-    "number, latest", [(9, 16), (7, 13)], ids=["no order works", "every order works"]
-)
-def test_more_orders_than_the_engine_compares_are_refused(number: int, latest: int) -> None:
-    with pytest.raises(PlanTooLarge, match="could stand in either order"):
-        solve(_in_any_order(number, latest))

@@ -18,7 +18,7 @@ from tests.domain.brute import (
     holds_together,
     solve_by_trial,
 )
-from tests.domain.strategies import changed_vectors, shuffled, small_problems
+from tests.domain.strategies import changed_vectors, crowded_problems, shuffled, small_problems
 
 _EXAMPLES = settings.default.max_examples if settings.default else 60
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -64,6 +64,12 @@ def _assert_best(problem: Problem) -> None:
 @given(small_problems())
 @many
 def test_no_better_schedule_exists(problem: Problem) -> None:
+    _assert_best(problem)
+
+
+@given(crowded_problems())
+@many
+def test_no_better_schedule_exists_where_steps_could_change_places(problem: Problem) -> None:
     _assert_best(problem)
 
 
@@ -197,7 +203,7 @@ def test_a_waiver_widens_by_the_fewest_days(problem: Problem) -> None:
 # -- days of one step
 
 
-@given(small_problems(), st.data())
+@given(small_problems() | crowded_problems(), st.data())
 @many
 def test_bookable_days_are_those_found_by_trial(problem: Problem, data: st.DataObject) -> None:
     occurrence = data.draw(st.sampled_from(_undone(problem)))

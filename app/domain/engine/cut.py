@@ -5,12 +5,16 @@ SINK = 1
 
 
 class FlowNetwork:
-    """A directed graph with integer capacities; node 0 is the source, node 1 the sink."""
+    """A directed graph with integer capacities; node 0 is the source, node 1 the sink.
 
-    __slots__ = ("_capacity", "_edges", "_head", "size")
+    ``work`` counts the edges, twice, and the nodes passed through in looking for the cut.
+    """
+
+    __slots__ = ("_capacity", "_edges", "_head", "size", "work")
 
     def __init__(self) -> None:
         self.size = 2
+        self.work = 0
         self._edges: list[list[int]] = [[], []]
         self._head: list[int] = []
         self._capacity: list[int] = []
@@ -29,13 +33,18 @@ class FlowNetwork:
         self._edges[tail].append(number)
         self._edges[head].append(number + 1)
 
-    def least_source_side(self) -> list[bool]:
-        """Which nodes the smallest source side of a minimum cut holds."""
-        while True:
+    def least_source_side(self, most: int) -> list[bool] | None:
+        """Which nodes the smallest source side of a minimum cut holds.
+
+        ``None`` where finding it takes more than this work.
+        """
+        self.work += len(self._head)
+        while self.work <= most:
             level = self._levels()
             if level[SINK] < 0:
                 return [found >= 0 for found in level]
             self._block(level)
+        return None
 
     def _levels(self) -> list[int]:
         level = [-1] * self.size
@@ -48,6 +57,7 @@ class FlowNetwork:
                 if level[head] < 0 and self._capacity[edge]:
                     level[head] = following
                     queue.append(head)
+        self.work += len(queue)
         return level
 
     def _block(self, level: list[int]) -> None:
@@ -58,6 +68,7 @@ class FlowNetwork:
         node = SOURCE
         while True:
             if node == SINK:
+                self.work += len(path)
                 pushed = min(capacity[edge] for edge in path)
                 keep = 0
                 for place, edge in enumerate(path):

@@ -1,19 +1,22 @@
 """The best schedule of a feasible network, exactly: few moves, near targets, healing not cut."""
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.cut import SINK, SOURCE, FlowNetwork
-from app.domain.engine.network import Network, Pair
+from app.domain.engine.network import Network
 from app.domain.engine.occurrences import PlanTooLarge
 from app.domain.engine.shifts import Shift, value
+from app.domain.engine.symmetry import settled
 
 NEAR = 1 << 37
 STAY = 1 << 74
 NEVER = 1 << 112
-MAX_ORDERS = 4000
+# Work of all cuts of a search: about a second's.
+MAX_WORK = 1_500_000
 MAX_CUT_NODES = 60_000
 
 Days = dict[int, int]
@@ -66,6 +69,20 @@ class Costs:
         """The undone steps whose target counts from this one."""
         return self._dependants.get(index, [])
 
+    def alike(self, i: int, j: int) -> bool:
+        """Whether two steps that change places, the first to the earlier day, cost no more.
+
+        Both have one importance and count from one day, and the first's target is not the later.
+        """
+        if self.stay.get(i) != self.stay.get(j) or self.dependants(i) or self.dependants(j):
+            return False
+        one, other = self.wishes.get(i), self.wishes.get(j)
+        if one is None or other is None:
+            return one is other
+        if isinstance(one.aim, int) and isinstance(other.aim, int) and one.aim < other.aim:
+            one = replace(one, aim=other.aim)
+        return one == other
+
     def target(self, wish: Wish, ref_day: int) -> int:
         """The target as a bit number, its reference being on ``ref_day`` (a bit number)."""
         start = ref_day + self.base if wish.ref is not None else wish.day
@@ -114,12 +131,24 @@ class Costs:
         return cost
 
 
+class Branch(NamedTuple):
+    """A network with some pairs decided, and its best days with the others disregarded."""
+
+    key: Key
+    days: Days
+    net: Network
+
+
 class Search:
-    """Looks for the best days, component by component, deciding either-order pairs by branching."""
+    """Looks for the best days, component by component, deciding either-order pairs by branching.
+
+    What a branch could give at best is known before it is looked into: Land and Doig, 1960.
+    """
 
     def __init__(self, costs: Costs) -> None:
         self._costs = costs
-        self._orders = 0
+        self._left = MAX_WORK
+        self._is_ordering = False
 
     def best(self, net: Network, variables: list[int]) -> Days | None:
         """The least-cost days of these variables, ties by the earliest, then by step order."""
@@ -131,35 +160,47 @@ class Search:
             days.update(found)
         return days
 
+    def _best_of(self, net: Network, component: list[int]) -> Days | None:
+        days = self._relaxed(net, component)
+        members = set(component)
+        pairs = [pair for pair in net.pairs if pair[0] in members or pair[1] in members]
+        if not pairs or net.broken_pair({**dict(enumerate(net.lows)), **days}, pairs) is None:
+            return days
+        self._is_ordering = True
+        one_order = settled(net, self._costs.alike)
+        if one_order is None:
+            return None
+        found = self._decided(self._bounded(one_order, component), component, None)
+        return None if found is None else found[1]
+
+    def _bounded(self, net: Network, component: list[int]) -> Branch:
+        """The optimum of a network without its open pairs: no schedule of it is better."""
+        days: Days = {}
+        for part in self.components(net, component):
+            days.update(self._relaxed(net, part))
+        return Branch(self._key(net, days), days, net)
+
+    def _decided(
+        self, branch: Branch, component: list[int], best: tuple[Key, Days] | None
+    ) -> tuple[Key, Days] | None:
+        """The best days of a branch, where they are better than the best known so far."""
+        if best is not None and best[0] <= branch.key:
+            return best
+        net = branch.net
+        broken = net.broken_pair({**dict(enumerate(net.lows)), **branch.days}, net.pairs)
+        if broken is None:
+            return branch.key, branch.days
+        i, j, forth, back = broken
+        ordered = (net.ordered(i, j, forth), net.ordered(j, i, back))
+        branches = [self._bounded(one, component) for one in ordered if one is not None]
+        for one in sorted(branches, key=lambda found: found.key):
+            best = self._decided(one, component, best)
+        return best
+
     def _key(self, net: Network, days: Days) -> Key:
         everything = {**dict(enumerate(net.lows)), **days}
         ordered = tuple(days[index] for index in sorted(days))
         return self._costs.total(everything), sum(ordered), ordered
-
-    def _best_of(self, net: Network, component: list[int]) -> Days | None:
-        members = set(component)
-        pairs = [pair for pair in net.pairs if pair[0] in members or pair[1] in members]
-        days = self._relaxed(net, component)
-        everything = days if not pairs else {**dict(enumerate(net.lows)), **days}
-        broken = net.broken_pair(everything, pairs)
-        if broken is None:
-            return days
-        return self._decide(net, component, broken)
-
-    def _decide(self, net: Network, component: list[int], pair: Pair) -> Days | None:
-        self._orders += 1
-        if self._orders > MAX_ORDERS:
-            raise PlanTooLarge("too many steps could stand in either order")
-        i, j, forth, back = pair
-        best: tuple[Key, Days] | None = None
-        for ordered in (net.ordered(i, j, forth), net.ordered(j, i, back)):
-            found = None if ordered is None else self.best(ordered, component)
-            if ordered is None or found is None:
-                continue
-            key = self._key(ordered, found)
-            if best is None or key < best[0]:
-                best = key, found
-        return None if best is None else best[1]
 
     def components(self, net: Network, variables: list[int]) -> list[list[int]]:
         """Variables that can still influence each other, in step order."""
@@ -275,7 +316,14 @@ class Search:
                 ref = wish.ref
                 targets = [self._costs.target(wish, day) for day in days[ref]]
                 _pull(flow, (targets, nodes[ref]), (days[index], nodes[index]), wish.importance)
-        side = flow.least_source_side()
+        side = flow.least_source_side(self._left)
+        self._left -= flow.work
+        if side is None:
+            raise PlanTooLarge(
+                "too many steps could stand in either order"
+                if self._is_ordering
+                else "the days to choose from are too many to compare"
+            )
         return {
             index: choices[max(p for p in range(len(choices)) if side[nodes[index][p]])]
             for index, choices in days.items()

@@ -132,6 +132,13 @@ class Inverse:
     def __init__(self, curve: Curve) -> None:
         self._curve = curve
 
+    def __eq__(self, other: object) -> bool:
+        """Of one curve; curves are shared, one object per offset."""
+        return isinstance(other, Inverse) and other._curve is self._curve
+
+    def __hash__(self) -> int:
+        return hash(id(self._curve))
+
     def at(self, day: int) -> int:
         """The least day whose shifted day is ``day`` or later."""
         return self._curve.last_not_after(day - 1) + 1

@@ -1,0 +1,105 @@
+"""Steps that may stand in any order: found without trying every order, or refused in time."""
+
+import pytest
+
+from app.domain.engine import PlanTooLarge, possible_days, solve
+from app.domain.engine.cut import FlowNetwork
+from app.domain.engine.optimum import MAX_WORK
+from app.domain.facts import OccurrenceId
+from app.domain.offsets import Offset
+from app.domain.problem import Problem
+from app.domain.protocols import Bounds, StepReference, Timing
+from app.domain.rules import MinGapOfKinds, Rule
+from app.domain.schedules import Conflict, Schedule
+from tests.domain.given_problems import SESSION_DAY, after, problem, step
+
+NINE = 9
+
+
+def apart(days: int, name: str = "apart") -> Rule:
+    return MinGapOfKinds(id=name, kinds=frozenset({"visit"}), offset=Offset.of_days(days))
+
+
+def alike(latest: int, *rules: Rule) -> Problem:
+    """Nine visits in whatever order, the first the day after the session."""
+    return problem(*(step(f"v{n}", after(1, 2, latest)) for n in range(NINE)), rules=rules)
+
+
+def days_after(given: Problem) -> list[int]:
+    """The days of the visits, counted from the session."""
+    found = solve(given)
+    assert isinstance(found, Schedule), found
+    return [(one.day - SESSION_DAY).days for one in found.steps[1:] if one.day is not None]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [(apart(2),), (apart(2), apart(1, "less"))],
+    ids=["by one rule", "by two rules"],
+)
+def test_visits_that_could_change_places_are_dated_in_their_order(rules: tuple[Rule, ...]) -> None:
+    assert days_after(alike(60, *rules)) == list(range(1, 18, 2))
+
+
+def test_visits_bound_by_months_are_dated_in_their_order() -> None:
+    month = Offset(months=1)
+    bounds = Bounds(Offset.of_days(1), Offset.of_days(2), month)
+    timings = (Timing(StepReference("session"), bounds),)
+    given = problem(*(step(f"v{n}", timings) for n in range(NINE)), rules=(apart(2),))
+
+    assert days_after(given) == list(range(1, 18, 2))
+
+
+def test_visits_that_differ_in_their_targets_are_dated_by_them() -> None:
+    visits = (step(f"v{n}", after(1, 20 + n, 60)) for n in range(NINE))
+    given = problem(*visits, rules=(apart(3),))
+
+    found = days_after(given)
+
+    assert found == sorted(found)
+    assert found[-1] - found[0] == 3 * (NINE - 1)
+
+
+def test_that_no_order_fits_is_found_without_trying_them_all() -> None:
+    assert isinstance(solve(alike(16, apart(2))), Conflict)
+
+
+def test_any_of_the_visits_could_have_any_day_of_theirs() -> None:
+    given = alike(17, apart(2))
+
+    found = possible_days(given, OccurrenceId("v4"), SESSION_DAY, SESSION_DAY.replace(day=31))
+
+    assert [(day - SESSION_DAY).days for day in found] == list(range(1, 18, 2))
+
+
+def unlike(number: int, latest: int) -> Problem:
+    """Visits in whatever order, each with a window and an importance of its own."""
+    visits = (step(f"v{n}", after(1, 9, latest + n), importance=1 + n) for n in range(number))
+    return problem(*visits, rules=(apart(4),))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [pytest.param(unlike(12, 30), id="no order"), pytest.param(unlike(12, 80), id="every order")],
+)
+def test_more_orders_than_the_engine_compares_are_refused(given: Problem) -> None:
+    with pytest.raises(PlanTooLarge, match="could stand in either order"):
+        solve(given)
+
+
+def test_what_the_search_for_the_best_order_may_cost_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cutting, work = FlowNetwork.least_source_side, []
+
+    def counted(self: FlowNetwork, most: int) -> list[bool] | None:
+        found = cutting(self, most)
+        work.append(self.work)
+        return found
+
+    monkeypatch.setattr(FlowNetwork, "least_source_side", counted)
+
+    with pytest.raises(PlanTooLarge):
+        solve(unlike(12, 80))
+
+    assert MAX_WORK < sum(work) < 1.1 * MAX_WORK
