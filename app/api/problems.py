@@ -139,6 +139,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.FieldsRefused: Kind(422, "invalid-request", "The request has faults"),
     refusals.SearchRefused: Kind(400, "invalid-search", "The search is not understood"),
     refusals.ResourceRefused: Kind(422, "invalid-resource", "The resource cannot be taken"),
+    refusals.SeveralFit: Kind(412, "several-fit", "Several resources fit"),
     refusals.PreconditionMissing: Kind(428, "precondition-required", "If-Match is required"),
     refusals.IfMatchRefused: Kind(400, "invalid-if-match", "If-Match is malformed"),
     refusals.CursorRefused: Kind(400, "invalid-cursor", "The cursor is not valid"),

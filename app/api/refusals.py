@@ -59,6 +59,10 @@ class ResourceRefused(Faults):
     """The resource is not one of FHIR R4, or has what is not supported; each place is named."""
 
 
+class SeveralFit(Refusal):
+    """Several resources fit what If-None-Exist describes, so none can be told to be meant."""
+
+
 class PreconditionMissing(Refusal):
     """A change needs an If-Match header with the ETag that was read."""
 

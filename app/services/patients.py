@@ -68,6 +68,11 @@ async def upsert_patient(ctx: Context, change: PatientChange) -> Upserted:
     return Upserted(await _save(ctx, wanted, revision=known.revision), is_new=False)
 
 
+async def add_patient(ctx: Context, change: PatientChange) -> PatientRecord:
+    """Add a patient. Raises IdentifierTaken where another one is known by an identifier."""
+    return await _add(ctx, change)
+
+
 async def get_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
     """One patient. Raises PatientNotFound."""
     return await PatientRepository(ctx.connection, ctx.clinic_id).get(patient_id)

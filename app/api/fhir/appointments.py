@@ -1,13 +1,31 @@
 """Visits of planned steps over FHIR: https://hl7.org/fhir/R4/appointment.html"""
 
+from dataclasses import replace
 from functools import partial
 
-from app.api.fhir.interactions import Ask, Face, Found
+from app.api.etags import revision_in
+from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
+from app.api.fhir.patching import patched
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import StepReads, built, states_of
+from app.api.fhir.reading import StepReads, built, states_of, step_id
+from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.domain.protocols import StepKind
+from app.integrations.fhir.appointment_changes import (
+    Visit,
+    changes_of,
+    faults_in,
+    said_beside,
+)
 from app.integrations.fhir.appointments import UNATTENDED, appointment, appointment_status
-from app.services.plans.searching import StepSearch, StepState, find_steps
+from app.services import plans
+from app.services.plans import PlanChangedMeanwhile
+from app.services.plans.searching import (
+    StepOfPlan,
+    StepSearch,
+    StepState,
+    find_steps,
+    read_step,
+)
 
 _STATUS = "http://hl7.org/fhir/appointmentstatus"
 _STATUSES = ("proposed", "booked", "fulfilled", "cancelled")
@@ -39,6 +57,47 @@ async def _search(ask: Ask, query: Query) -> Found:
     return built(await find_steps(ask.ctx, wanted, page_of(query)), appointment)
 
 
+async def update(ask: Ask) -> Answer:
+    """Take over what became of a visit elsewhere."""
+    revision = revision_in(ask.headers.get("if-match"))
+    found = await read_step(ask.ctx, step_id(ask))
+    known = _READS.one(found.plan, found.step.id)
+    return await _written(ask, found, known, await resource_in(ask, "Appointment"), revision)
+
+
+async def patch(ask: Ask) -> Answer:
+    """The same, said as the difference."""
+    revision = revision_in(ask.headers.get("if-match"))
+    found = await read_step(ask.ctx, step_id(ask))
+    known = _READS.one(found.plan, found.step.id)
+    sent = await resource_in(replace(ask, body=patched(known, ask.body)), "Appointment")
+    return await _written(ask, found, known, sent, revision)
+
+
+async def _written(
+    ask: Ask, found: StepOfPlan, known: Resource, sent: Resource, revision: int
+) -> Answer:
+    if found.plan.revision != revision:
+        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    is_gone = found.step.status in {"skipped", "cancelled"}
+    visit = Visit(known, sent, found.step.day, is_gone)
+    refuse(faults_in(visit))
+    beside = said_beside(visit)
+    changes = changes_of(visit)
+    if not changes:
+        return Answer(resource=known, outcome=outcome_of_change(None, beside))
+    reason = sent.get("cancelationReason", {}).get("text")
+    changed = await change(
+        ask, "Appointment", found.plan.id, changes, revision=revision, reason=reason
+    )
+    outcome = outcome_of_change(changed, beside)
+    view = plans.view_of_planned(changed)
+    built_now = [appointment(view, step) for step in view.steps if step.id == found.step.id]
+    if not built_now or built_now[0] is None:
+        return Answer(resource=outcome, outcome=outcome)
+    return Answer(resource=with_moves(built_now[0], changed), outcome=outcome)
+
+
 _READS = StepReads(appointment)
 FACE = Face(
     type="Appointment",
@@ -57,4 +116,6 @@ FACE = Face(
     vread=_READS.vread,
     history=_READS.history,
     search=_search,
+    update=update,
+    patch=patch,
 )

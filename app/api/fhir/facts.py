@@ -2,16 +2,29 @@
 
 from functools import partial
 
-from app.api.fhir.interactions import Ask, Face, Found
+from app.api.fhir.interactions import Answer, Ask, Face, Found
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import OfStep, StepReads, built
+from app.api.fhir.reading import OfStep, StepReads, built, own_id
 from app.api.fhir.service_requests import PATIENT, SUBJECT
+from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
+from app.api.refusals import ResourceRefused
+from app.domain.errors import Fault
 from app.domain.protocols import StepKind
 from app.domain.states import PlanStatus
 from app.integrations.fhir.appointments import UNATTENDED
 from app.integrations.fhir.elements import OWN
+from app.integrations.fhir.fact_reading import (
+    READ,
+    change_of,
+    faults_in,
+    request_id,
+    subject_of,
+)
 from app.integrations.fhir.facts import encounter, procedure
-from app.services.plans.searching import StepSearch, StepState, find_steps
+from app.integrations.fhir.patient_reading import left_out
+from app.services import plans
+from app.services.plans import StepNotFound
+from app.services.plans.searching import StepSearch, StepState, find_steps, read_step
 
 _DONE = StepState(frozenset(PlanStatus), frozenset({"performed"}))
 _KINDS = tuple(kind for kind in StepKind if kind not in UNATTENDED)
@@ -30,6 +43,32 @@ async def _search(ask: Ask, query: Query, *, build: OfStep, status: str) -> Foun
         updated=query.instants("_lastUpdated"),
     )
     return built(await find_steps(ask.ctx, wanted, page_of(query)), build)
+
+
+async def _create(ask: Ask, *, type_: str, build: OfStep) -> Answer:
+    """Record that a step was done."""
+    resource = await resource_in(ask, type_)
+    refuse(faults_in(resource))
+    missing = ResourceRefused((Fault(f"{type_}.basedOn[0]", "not-found", "is no step of a plan"),))
+    try:
+        found = await read_step(ask.ctx, own_id(request_id(resource), missing))
+    except StepNotFound:
+        raise missing from None
+    if subject_of(resource) != found.plan.patient_id:
+        refuse([Fault(f"{type_}.subject", "value", "must be whom the plan is for")])
+    if found.step.kind in UNATTENDED:
+        refuse([Fault(f"{type_}.basedOn[0]", "value", "is nothing that is done to somebody")])
+    changed = await change(
+        ask, type_, found.plan.id, [change_of(resource)], revision=found.plan.revision
+    )
+    view = plans.view_of_planned(changed)
+    made = StepReads(build).one(view, found.step.id)
+    return Answer(
+        resource=with_moves(made, changed),
+        status=201,
+        location=f"{type_}/{found.step.id}/_history/{view.revision}",
+        outcome=outcome_of_change(changed, left_out(resource, READ)),
+    )
 
 
 _FINAL = {"event": "completed", "encounter": "finished"}
@@ -61,6 +100,8 @@ PROCEDURE = Face(
     vread=_PROCEDURES.vread,
     history=_PROCEDURES.history,
     search=partial(_search, build=procedure, status="event"),
+    create=partial(_create, type_="Procedure", build=procedure),
+    conditional_create=True,
 )
 ENCOUNTER = Face(
     type="Encounter",
@@ -73,4 +114,6 @@ ENCOUNTER = Face(
     vread=_ENCOUNTERS.vread,
     history=_ENCOUNTERS.history,
     search=partial(_search, build=encounter, status="encounter"),
+    create=partial(_create, type_="Encounter", build=encounter),
+    conditional_create=True,
 )

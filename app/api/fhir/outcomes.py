@@ -82,7 +82,7 @@ def informing(*texts: str, severity: str = "information") -> dict[str, Any]:
 def expression_of(pointer: str) -> str | None:
     """The FHIRPath of a fault's place; None where it names no place of a resource."""
     if pointer.startswith("/"):
-        return _INDEX.sub(r"[\1]", "." + pointer[1:].replace("/", "."))[1:]
+        return _INDEX.sub(r"[\1]", pointer.replace("/", ".")).removeprefix(".")
     return pointer if pointer[:1].isupper() else None
 
 

@@ -1,8 +1,11 @@
 """Patients over FHIR: https://hl7.org/fhir/R4/patient.html"""
 
-from app.api.fhir.interactions import Ask, Face, Found, Resource
+from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
 from app.api.fhir.queries import Parameter, Query, page_of
 from app.api.fhir.reading import own_id
+from app.api.fhir.writing import native, outcome_of_change, refuse, resource_in
+from app.api.patients import PatientIn
+from app.integrations.fhir.patient_reading import left_out, native_patient
 from app.integrations.fhir.patients import patient_resource
 from app.services import patients
 from app.services.patients import PatientNotFound, PatientSearch
@@ -12,6 +15,20 @@ async def read(ask: Ask) -> Resource:
     """One patient."""
     patient_id = own_id(ask.id, PatientNotFound("no such patient"))
     return patient_resource(await patients.get_patient(ask.ctx, patient_id))
+
+
+async def create(ask: Ask) -> Answer:
+    """Add a patient."""
+    resource = await resource_in(ask, "Patient")
+    body, faults = native_patient(resource)
+    refuse(faults)
+    added = await patients.add_patient(ask.ctx, native(PatientIn, body, "Patient").to_domain())
+    return Answer(
+        resource=patient_resource(added),
+        status=201,
+        location=f"Patient/{added.id}/_history/{added.revision}",
+        outcome=outcome_of_change(None, left_out(resource)),
+    )
 
 
 async def search(ask: Ask, query: Query) -> Found:
@@ -40,4 +57,6 @@ FACE = Face(
     sorts=("_id", "_lastUpdated"),
     read=read,
     search=search,
+    create=create,
+    conditional_create=True,
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from app.api.refusals import SearchRefused
@@ -157,6 +158,14 @@ def since(text: str) -> datetime:
     """The instant from which versions are asked for. Raises SearchRefused."""
     when: When = _date(Parameter("_since", "date", ""), text)
     return when.begins
+
+
+def params_in(text: str) -> tuple[tuple[str, str], ...]:
+    """The parameters in a query or form. Raises SearchRefused."""
+    try:
+        return tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError:
+        raise refused("", "wrong-form", "the parameters cannot be read") from None
 
 
 def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:

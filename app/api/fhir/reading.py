@@ -83,13 +83,13 @@ class StepReads:
     async def read(self, ask: Ask) -> Resource:
         """The step as it is."""
         found = await read_step(ask.ctx, step_id(ask))
-        return self._one(found.plan, found.step.id)
+        return self.one(found.plan, found.step.id)
 
     async def vread(self, ask: Ask) -> Resource:
         """The step as a revision of its plan gave it."""
         found = await read_step(ask.ctx, step_id(ask))
         of_plan = await plans.read_revision(ask.ctx, UUID(found.plan.id), _revision(ask))
-        return self._one(of_plan.view, found.step.id)
+        return self.one(of_plan.view, found.step.id)
 
     async def history(self, ask: Ask, query: Query) -> Found:
         """The step as each revision of its plan gave it, the newest first."""
@@ -98,7 +98,8 @@ class StepReads:
             ask, query, UUID(found.plan.id), lambda view: self._all(view, found.step.id)
         )
 
-    def _one(self, view: PlanView, id_: str) -> Resource:
+    def one(self, view: PlanView, id_: str) -> Resource:
+        """The resource of a step. Raises StepNotFound where it has none."""
         found = self._all(view, id_)
         if not found:
             raise StepNotFound("the step is not such a resource")

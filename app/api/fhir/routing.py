@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from pydantic_core import to_json
@@ -35,7 +34,7 @@ from app.api.documents import read_json
 from app.api.etags import is_unchanged, not_modified
 from app.api.fhir.interactions import Answer, Ask, Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE, ROOT
-from app.api.fhir.queries import uuid_in
+from app.api.fhir.queries import params_in, uuid_in
 from app.api.fhir.scopes import RIGHTS, require_right
 from app.api.fhir.shaping import Shape, shape_of
 from app.api.routing import StrictRequest
@@ -158,17 +157,13 @@ async def _body(request: StrictRequest, interaction: Interaction) -> Any:
     return read_json(raw)
 
 
-async def _form(request: StrictRequest) -> list[tuple[str, str]]:
+async def _form(request: StrictRequest) -> tuple[tuple[str, str], ...]:
     """The search parameters in a form. Raises MediaTypeRefused or SearchRefused."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     raw = await request.raw(MAX_FORM)
     if raw and media_type != FORM:
         raise refusals.MediaTypeRefused(f"a search must be sent as {FORM}")
-    try:
-        text = raw.decode("ascii")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise refusals.RequestRefused("the form is malformed") from None
+    return params_in(raw.decode("latin-1"))
 
 
 def _rendered(

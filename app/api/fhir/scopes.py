@@ -14,15 +14,15 @@ from app.domain.permissions import Grant, Scope
 
 # By resource type: what reading and searching, creating, and updating need. The one table of the
 # FHIR face, as ``SCOPES`` is that of the native operations.
-_READ = "rs"
+_READ, _CREATE, _UPDATE = "rs", "c", "u"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
-    "Appointment": {_READ: Scope.PLANS_READ},
-    "CarePlan": {_READ: Scope.PLANS_READ, "c": Scope.PLANS_WRITE},
-    "Encounter": {_READ: Scope.PLANS_READ},
+    "Appointment": {_READ: Scope.PLANS_READ, _UPDATE: Scope.PLANS_WRITE},
+    "CarePlan": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
+    "Encounter": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Location": {_READ: Scope.CLINIC_READ},
-    "Patient": {_READ: Scope.PATIENTS_READ},
+    "Patient": {_READ: Scope.PATIENTS_READ, _CREATE: Scope.PATIENTS_WRITE},
     "PlanDefinition": {_READ: Scope.PROTOCOLS_READ, "cu": Scope.PROTOCOLS_WRITE},
-    "Procedure": {_READ: Scope.PLANS_READ},
+    "Procedure": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Provenance": {_READ: Scope.PLANS_READ},
     "RequestGroup": {_READ: Scope.PLANS_READ},
     "ServiceRequest": {_READ: Scope.PLANS_READ},

@@ -50,7 +50,7 @@ FACE = Face(
         {
             *("instantiatesCanonical", "basedOn", "status", "intent", "category", "code"),
             *("subject", "occurrencePeriod", "occurrenceDateTime", "authoredOn", "requester"),
-            *("performer", "locationReference", "reasonCode", "bodySite"),
+            *("performer", "locationReference", "reasonCode", "bodySite", "patientInstruction"),
         }
     ),
     parameters=(

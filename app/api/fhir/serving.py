@@ -4,11 +4,14 @@ https://hl7.org/fhir/R4/http.html#general. Addresses are made from these and not
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from app.api.fhir.including import included
 from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, operations_of
+from app.api.fhir.queries import params_in, refused
 from app.api.fhir.searching import history_bundle, read_history, read_query, search_bundle
+from app.api.refusals import SeveralFit
 
 
 def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interaction]:
@@ -23,7 +26,7 @@ def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interacti
         yield made(code=code, method="POST", path=form, right=right, run=run, reads_form=True)
     if face.create is not None:
         right = f"{face.type}.c"
-        create = face.create
+        create = partial(_create, face=face) if face.conditional_create else face.create
         yield made(code="create", method="POST", path=of_type, right=right, run=create, writes=True)
     for code, method, write in (("update", "PUT", face.update), ("patch", "PATCH", face.patch)):
         if write is not None:
@@ -48,6 +51,27 @@ def _reads(face: Face) -> Iterator[Interaction]:
 
 async def _read(ask: Ask, *, read: Read) -> Answer:
     return Answer(resource=await read(ask))
+
+
+async def _create(ask: Ask, *, face: Face) -> Answer:
+    """Create a resource, unless one fits which the client describes; that one is given then.
+
+    https://hl7.org/fhir/R4/http.html#ccreate. Raises SeveralFit.
+    """
+    assert face.create is not None  # noqa: S101 # such a face has no address for it
+    wanted = ask.headers.get("if-none-exist")
+    if wanted is None:
+        return await face.create(ask)
+    assert face.search is not None  # noqa: S101 # what is created on a condition is searched
+    ask.require(f"{face.type}.s")
+    params = params_in(wanted)
+    query = read_query(replace(ask, params=params, headers={}), face)
+    if not query.criteria:
+        raise refused("If-None-Exist", "missing", "needs a search parameter")
+    found = await face.search(ask, replace(query, count=2))
+    if len(found.items) > 1:
+        raise SeveralFit("several resources fit what If-None-Exist describes")
+    return Answer(resource=found.items[0]) if found.items else await face.create(ask)
 
 
 async def _search(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:

@@ -1,9 +1,10 @@
-"""A plan that the tests of reading share: they change nothing."""
+"""A plan that the tests of reading share, for they change nothing; and one to be changed."""
 
 import pytest
 from fastapi import FastAPI
 
 from tests.api.fhir.given_fhir import living_plan
+from tests.api.given_changes import Living
 from tests.api.given_plans import Desk, a_desk
 from tests.client import Client
 
@@ -14,3 +15,9 @@ async def shown(plans_app: FastAPI, plans_api: Client) -> Desk:
     desk = await a_desk(plans_app, plans_api)
     await living_plan(desk)
     return desk
+
+
+@pytest.fixture
+async def living(desk: Desk) -> Living:
+    """A plan with its session on 10 March, two primers before it."""
+    return Living(desk, await desk.plan())

@@ -9,6 +9,7 @@ from tests.client import Answer, Client
 Data = dict[str, Any]
 R4 = "/fhir/R4"
 BASE = "http://127.0.0.1:8000/fhir/R4"
+SENT = {"Content-Type": "application/fhir+json"}
 BOOKING = {"starts_at": "2027-02-23T09:00:00-07:00", "ends_at": "2027-02-23T09:45:00-07:00"}
 
 
@@ -68,3 +69,9 @@ def following(bundle: Data) -> str | None:
     links = {one["relation"]: one["url"] for one in bundle["link"]}
     url: str | None = links.get("next")
     return None if url is None else url.removeprefix("http://127.0.0.1:8000")
+
+
+async def plan_of(living: Living) -> Data:
+    """The plan as the native API has it now."""
+    living.plan = await good(living.desk.api.get(living.url))
+    return living.plan

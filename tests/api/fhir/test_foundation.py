@@ -53,7 +53,7 @@ async def test_everybody_may_ask_what_the_face_can_do(api: Client, app: FastAPI)
     assert statement["fhirVersion"] == "4.0.1"
     assert {"Patient", "Location"} <= {one["type"] for one in statement["rest"][0]["resource"]}
     assert smart["token_endpoint"] == "http://127.0.0.1:8000/oauth/token"
-    assert "system/Patient.rs" in smart["scopes_supported"]
+    assert "system/Patient.crs" in smart["scopes_supported"]
 
 
 @pytest.mark.parametrize(

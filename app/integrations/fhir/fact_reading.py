@@ -1,0 +1,62 @@
+"""Facts that other systems send: https://hl7.org/fhir/R4/procedure.html and encounter.html"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.errors import Fault
+from app.integrations.fhir.elements import Data
+
+READ = frozenset(
+    {
+        *("resourceType", "id", "meta", "text", "status", "subject", "basedOn", "note"),
+        *("performedDateTime", "performedPeriod", "period", "class", "code", "category", "type"),
+    }
+)
+_DONE = {"Procedure": "completed", "Encounter": "finished"}
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def faults_in(resource: Mapping[str, Any]) -> list[Fault]:
+    """What cannot be taken of a fact that was sent."""
+    type_ = str(resource["resourceType"])
+    faults = []
+    if resource.get("status") != _DONE[type_]:
+        text = f"must be {_DONE[type_]}: nothing else is a fact of a plan"
+        faults.append(Fault(f"{type_}.status", "not-allowed", text))
+    if len(resource.get("basedOn", ())) != 1:
+        faults.append(Fault(f"{type_}.basedOn", "missing", "must be one ServiceRequest"))
+    if not _when(resource):
+        place = "period" if type_ == "Encounter" else "performed"
+        text = "must say the day on which it was done, or the instant at which it ended"
+        faults.append(Fault(f"{type_}.{place}", "missing", text))
+    return faults
+
+
+def request_id(resource: Mapping[str, Any]) -> str:
+    """The id of the request that was carried out; '' where it is no request of ours."""
+    *_, type_, id_ = ("", "", *str(resource["basedOn"][0].get("reference", "")).split("/"))
+    return id_ if type_ == "ServiceRequest" else ""
+
+
+def subject_of(resource: Mapping[str, Any]) -> str:
+    """The last part of the reference to who was treated."""
+    return str(resource.get("subject", {}).get("reference", "")).rpartition("/")[2]
+
+
+def change_of(resource: Mapping[str, Any]) -> Data:
+    """The native change: the step was performed."""
+    notes = "\n\n".join(one["text"] for one in resource.get("note", ()) if "text" in one)
+    change = {"type": "perform", "step_id": request_id(resource), **_when(resource)}
+    return {**change, "note": notes} if notes else change
+
+
+def _when(resource: Mapping[str, Any]) -> Data:
+    """The local day, or the instant at which it ended."""
+    period = resource.get("performedPeriod", resource.get("period", {}))
+    moment = resource.get("performedDateTime", period.get("end", period.get("start")))
+    if moment is None:
+        return {}
+    if _DAY.fullmatch(str(moment)):
+        return {"on": moment}
+    return {"at": moment} if "T" in str(moment) else {}

@@ -1,0 +1,125 @@
+"""What was done elsewhere becomes a fact of the plan."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.fhir.given_fhir import R4, SENT, Data, issue_of, plan_of
+from tests.api.given_changes import Living
+from tests.client import Answer
+
+
+def fact(living: Living, step: str, **fields: Any) -> Data:
+    """A procedure that was done at a step."""
+    return {
+        "resourceType": "Procedure",
+        "status": "completed",
+        "basedOn": [{"reference": f"ServiceRequest/{living.id_of(step)}"}],
+        "subject": {"reference": f"Patient/{living.plan['patient_id']}"},
+        "performedDateTime": "2027-02-02",
+        **fields,
+    }
+
+
+async def post(living: Living, resource: Data, **headers: str) -> Answer:
+    """Send a new resource."""
+    at = f"{R4}/{resource['resourceType']}"
+    return await living.desk.api.post(at, json=resource, headers={**SENT, **headers})
+
+
+@pytest.mark.parametrize(
+    "when, day",
+    [
+        ({"performedDateTime": "2027-02-02"}, "2027-02-02"),
+        ({"performedDateTime": "2027-02-03T05:30:00Z"}, "2027-02-02"),
+        (
+            {
+                "performedDateTime": None,
+                "performedPeriod": {"start": "2027-02-02T16:00:00Z", "end": "2027-02-02T17:00:00Z"},
+            },
+            "2027-02-02",
+        ),
+    ],
+)
+async def test_a_procedure_records_that_a_step_was_done(
+    living: Living, when: Data, day: str
+) -> None:
+    await living.on("2027-02-03")
+    sent = {**fact(living, "primer/2"), **when, "note": [{"text": "no complications"}]}
+
+    answer = await post(living, {name: value for name, value in sent.items() if value is not None})
+
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert made["performedDateTime"] == day
+    at = f"http://127.0.0.1:8000{R4}/Procedure/{living.id_of('primer/2')}/_history/2"
+    assert answer.headers["location"] == at
+    await plan_of(living)
+    assert living.steps["primer/2"]["date"] == day
+
+
+async def test_an_encounter_records_it_too(living: Living) -> None:
+    await living.on("2027-02-02")
+    sent = {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "basedOn": fact(living, "primer/2")["basedOn"],
+        "subject": fact(living, "primer/2")["subject"],
+        "period": {"start": "2027-02-02T16:00:00Z", "end": "2027-02-02T17:00:00Z"},
+    }
+
+    answer = await post(living, sent)
+
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["period"] == {"start": "2027-02-02", "end": "2027-02-02"}
+
+
+async def test_a_fact_is_recorded_once_for_who_asks_so(living: Living) -> None:
+    await living.on("2027-02-02")
+    condition = f"based-on=ServiceRequest/{living.id_of('primer/2')}"
+
+    first = await post(living, fact(living, "primer/2"), **{"If-None-Exist": condition})
+    again = await post(living, fact(living, "primer/2"), **{"If-None-Exist": condition})
+    twice = await post(living, fact(living, "primer/2"))
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == first.json()["id"]
+    assert issue_of(twice, 422)["expression"] == ["Procedure"]
+
+
+@pytest.mark.parametrize(
+    "change, expression",
+    [
+        ({"status": "in-progress"}, "Procedure.status"),
+        ({"status": "banana"}, "Procedure.status"),
+        ({"basedOn": []}, "Procedure.basedOn"),
+        ({"basedOn": [{"reference": "CarePlan/x"}]}, "Procedure.basedOn[0]"),
+        ({"basedOn": [{"reference": "ServiceRequest/x"}]}, "Procedure.basedOn[0]"),
+        ({"basedOn": [{"display": "the primer"}]}, "Procedure.basedOn[0]"),
+        (
+            {"basedOn": [{"reference": "ServiceRequest/00000000-0000-7000-8000-000000000000"}]},
+            "Procedure.basedOn[0]",
+        ),
+        ({"subject": {"reference": "Patient/x"}}, "Procedure.subject"),
+        ({"performedDateTime": "2027-02"}, "Procedure.performed"),
+        ({"performedDateTime": "2027-12-24"}, "Procedure"),
+        ({"performedPeriod": {"start": "2027-02-02"}}, "Procedure"),
+        ({"performedDateTime": {}}, "Procedure.performedDateTime"),
+    ],
+)
+async def test_a_fact_that_cannot_be_is_refused_with_its_place(
+    living: Living, change: Data, expression: str
+) -> None:
+    issue = issue_of(await post(living, {**fact(living, "primer/2"), **change}), 422)
+
+    assert issue["expression"] == [expression]
+    assert (await plan_of(living))["revision"] == 1
+
+
+async def test_a_decision_is_not_done_but_taken(living: Living) -> None:
+    decisions = [name for name, step in living.steps.items() if step["kind"] == "decision"]
+
+    issue = issue_of(await post(living, fact(living, decisions[0])), 422)
+
+    assert issue["expression"] == ["Procedure.basedOn[0]"]
