@@ -32,7 +32,7 @@ def tokens_of(database: Database, settings: Settings) -> Callable[[], Any]:
             settings.issuer_clinic_claim,
             settings.issuer_role_claim,
         )
-        audience = f"{settings.public_url.rstrip('/')}/oauth/token"
+        audience = f"{settings.base_url}/oauth/token"
         key_sets = KeySets(_fetch)
         return Tokens(database, secret, audience, key_sets, issuer if settings.issuer else None)
 

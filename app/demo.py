@@ -26,7 +26,7 @@ from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
 from app.printing import console
 from app.services.context import Context
 from app.services.credentials import create_key
-from app.serving import address, listening, serve_on
+from app.serving import address, listening, port_of, serve_on
 from app.settings import LogLevel, Settings
 
 # Written into the file's header, so that no other file is ever replaced.
@@ -39,6 +39,8 @@ def run(settings: Settings, *, file: Path, serve: bool) -> None:
     settings = replace(settings, database_url=url)
     # The port first: who cannot serve shall not lose the database of the demo that is running.
     with listening(settings.host, settings.port) if serve else nullcontext() as sock:
+        if sock is not None:
+            settings = replace(settings, port=port_of(sock))
         # A line for each request would stand between the lines of the story.
         configure_logs(replace(settings, log_level=LogLevel.WARNING))
         start_afresh(file)

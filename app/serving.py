@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from errno import EADDRINUSE
 from tempfile import TemporaryDirectory
 
@@ -35,6 +36,7 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             "or set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
     with listening(settings.host, settings.port) as sock:
+        settings = replace(settings, port=port_of(sock))
         require_service(settings, hint=", or start with `python -m app serve --migrate`")
         configure_logs(settings)
         sys.stdout.write(
@@ -49,6 +51,7 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
         if workers > 1:
             # They read the environment for themselves, and must know where they listen.
             os.environ[variable("host")] = settings.host
+            os.environ[variable("port")] = str(settings.port)
             serve_in_workers(sock, workers)
         else:
             serve_on(sock, create_app(settings))
@@ -105,6 +108,11 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
         return f"port {port} of {host} is in use: {hint}"
     why = (error.strerror or str(error)).partition(" (while")[0].lower()
     return f"cannot listen on port {port} of {host}: {why}"
+
+
+def port_of(sock: socket.socket) -> int:
+    """The port that was given where any was asked for."""
+    return int(sock.getsockname()[1])
 
 
 def address(sock: socket.socket) -> str:

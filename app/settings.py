@@ -95,8 +95,9 @@ class Settings:
     traces_endpoint: str = ""
     """Where spans are sent, as `http://collector:4318/v1/traces` (OTLP); empty for nowhere."""
 
-    public_url: str = "http://127.0.0.1:8000"
-    """Where clients find the service: their assertions are meant for its `/oauth/token`."""
+    public_url: str = ""
+    """Where clients find the service: their assertions are meant for its `/oauth/token`, and
+    FHIR's links begin with it; empty for the port it listens on, on this machine."""
 
     issuer: str = ""
     """An outside OpenID Connect issuer whose tokens are taken; empty for none."""
@@ -121,6 +122,11 @@ class Settings:
 
     log_format: LogFormat = LogFormat.CONSOLE
     """`console` for people, `json` for machines."""
+
+    @property
+    def base_url(self) -> str:
+        """Where clients find the service, without a slash at the end."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     def __post_init__(self) -> None:
         if self.issuer and not (self.issuer_audience and self.issuer_keys):

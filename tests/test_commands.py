@@ -388,6 +388,8 @@ def test_a_service_ends_what_it_does_when_it_is_stopped(elsewhere: Path) -> None
         assert get(f"{place}/health/ready")[0] == 200
         assert get(documentation)[:2] == (200, "text/html")
         assert json.loads(get(f"{place}/openapi.json")[2])["openapi"].startswith("3.1")
+        fhir = json.loads(get(f"{place}/fhir/R4/metadata")[2])
+        assert fhir["implementation"]["url"] == f"{place}/fhir/R4"
         assert service.stop(signal.SIGTERM) == -signal.SIGTERM
     assert "Traceback" not in "".join(service.said)
     # The last connection has put everything into the file itself.

@@ -67,12 +67,12 @@ def _public(routed: Sequence[Interaction]) -> list[Route]:
 
     async def metadata(request: Request) -> Response:
         check_form_spoken(request)
-        public_url = request.app.state.settings.public_url
+        public_url = request.app.state.settings.base_url
         statement = capabilities.capability_statement(routed, public_url, base_of(request), VERSION)
         return Response(to_json(statement), media_type=MEDIA_TYPE)
 
     async def smart_configuration(request: Request) -> Response:
-        found = capabilities.smart_configuration(request.app.state.settings.public_url)
+        found = capabilities.smart_configuration(request.app.state.settings.base_url)
         return Response(to_json(found), media_type="application/json")
 
     return [

@@ -48,7 +48,7 @@ def capability_statement(
 def smart_configuration(public_url: str) -> Data:
     """Where clients are given tokens and for what, for ``.well-known/smart-configuration``."""
     return {
-        "token_endpoint": f"{public_url.rstrip('/')}/oauth/token",
+        "token_endpoint": f"{public_url}/oauth/token",
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
@@ -91,7 +91,7 @@ def _parameter(parameter: Parameter) -> Mapping[str, str]:
 
 
 def _security(public_url: str) -> Data:
-    token = {"url": "token", "valueUri": f"{public_url.rstrip('/')}/oauth/token"}
+    token = {"url": "token", "valueUri": f"{public_url}/oauth/token"}
     return {
         "extension": [{"url": _OAUTH, "extension": [token]}],
         "cors": True,

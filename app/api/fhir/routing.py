@@ -116,8 +116,8 @@ def _accounted(interaction: Interaction, request: Request) -> Asked | None:
 
 def base_of(request: Request) -> str:
     """Where the FHIR face is found."""
-    public: str = request.app.state.settings.public_url
-    return public.rstrip("/") + ROOT
+    base_url: str = request.app.state.settings.base_url
+    return base_url + ROOT
 
 
 def check_form_spoken(request: Request) -> None:
