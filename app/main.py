@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
+from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
 from app.api import (
@@ -119,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.bulk_turn = asyncio.Lock()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
-    app.router.routes.append(Mount(FHIR, app=_fhir))
+    app.router.routes.append(_Below(FHIR, app=_fhir))
     handlers.install(app)
     app.state.figures = CollectorRegistry()
     app.state.watch = Watch(app.state.figures, app.state.database.pool_use)
@@ -145,6 +145,16 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
         app.state.tracer_provider = provider_for(settings.traces_endpoint)
         app.add_middleware(Spans, provider=app.state.tracer_provider)
     app.add_middleware(Edge, hosts=settings.allowed_hosts, watch=app.state.watch)
+
+
+class _Below(Mount):
+    """Takes its own address, too, where no slash ends it: bundles are sent there."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether an address is this one, or lies below it."""
+        if scope["path"] == self.path:
+            scope["path"] += "/"
+        return super().matches(scope)
 
 
 async def _fhir(scope: Scope, receive: Receive, send: Send) -> None:

@@ -39,7 +39,7 @@ class Document:
     def judge(self, response: Response) -> None:
         """Fail where an answer is not what the document promises."""
         path = response.request.url.path
-        if path.startswith("/fhir/R4/"):
+        if path.startswith("/fhir/R4"):
             fhir_judging.judge(response.headers, response.content, path)
             return
         if _UNDOCUMENTED.fullmatch(path):

@@ -226,7 +226,7 @@ class ProblemResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; the request remembers its kind."""
         scope[SLUG] = self._problem["type"]
-        if not scope["path"].startswith(f"{outcomes.ROOT}/"):
+        if not outcomes.is_below(scope["path"]):
             await super().__call__(scope, receive, send)
             return
         outcome = _encoded(outcomes.outcome_of(self._problem))

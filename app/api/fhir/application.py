@@ -21,6 +21,7 @@ from app.api.fhir import (
     tasks,
 )
 from app.api.fhir.apply import APPLY
+from app.api.fhir.bundling import Bundles
 from app.api.fhir.interactions import Face, Interaction
 from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
@@ -58,6 +59,8 @@ def fhir_router() -> Router:
     for one in routed:
         by_path.setdefault(one.path, {})[one.method] = one
     routes: list[BaseRoute] = [*_public(routed)]
+    bundles = Bundles(routed, FACES)
+    routes.append(Route("/", bundles.answer, methods=["POST"]))
     routes += [route_of(path, methods, FACES) for path, methods in by_path.items()]
     return Router(routes, redirect_slashes=False)
 

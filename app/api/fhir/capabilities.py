@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.api.fhir import scopes
+from app.api.fhir.bundles import BATCH, TRANSACTION
 from app.api.fhir.interactions import Face, Interaction
 from app.api.fhir.queries import COMMON, Parameter
 
@@ -27,9 +28,7 @@ def capability_statement(
     faces = {one.face.type: one.face for one in interactions if one.face is not None}
     resources = [_resource(faces[type_], interactions) for type_ in sorted(faces)]
     rest: Data = {"mode": "server", "security": _security(public_url), "resource": resources}
-    whole = [{"code": one.code} for one in interactions if one.face is None]
-    if whole:
-        rest["interaction"] = whole
+    rest["interaction"] = [{"code": TRANSACTION}, {"code": BATCH}]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",

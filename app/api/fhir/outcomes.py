@@ -47,6 +47,8 @@ _FAULT_CODES: Mapping[str, str] = MappingProxyType(
         "both-choices": "structure",
         "invalid-json": "structure",
         "too-deep": "structure",
+        "structure": "structure",
+        "too-many": "too-costly",
         # Readers of resources say it as FHIR does.
         **{
             word: word
@@ -57,6 +59,11 @@ _FAULT_CODES: Mapping[str, str] = MappingProxyType(
     }
 )
 _INDEX = re.compile(r"\.([0-9]+)(?=\.|$)")
+
+
+def is_below(path: str) -> bool:
+    """Whether an address is one of the FHIR face."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
 
 
 def outcome_of(problem: Mapping[str, Any]) -> dict[str, Any]:

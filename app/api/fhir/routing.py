@@ -48,7 +48,7 @@ _JSON = frozenset({MEDIA_TYPE, "application/json", "text/json", "application/jso
 _SPOKEN = frozenset({MEDIA_TYPE, "application/json", "text/json", "json", "application/*", "*/*"})
 
 
-class _Named(NamedTuple):
+class Named(NamedTuple):
     """The route that logs and figures name."""
 
     path: str
@@ -58,7 +58,7 @@ def route_of(
     path: str, interactions: Mapping[str, Interaction], faces: Mapping[str, Face]
 ) -> Route:
     """The route of an address, with what is done there by each method."""
-    named = _Named(ROOT + path)
+    named = Named(ROOT + path)
 
     async def answer(request: Request) -> Response:
         request.scope["route"] = named
@@ -80,16 +80,18 @@ async def _answered(
     if interaction.reads_form:
         params, body = (*params, *await _form(strict)), ()
     elif interaction.method in {"POST", "PUT", "PATCH"}:
-        body = await _body(strict, interaction)
+        body = await read_body(strict, interaction.most)
     shape = shape_of(params, faces)
     stores = interaction.stores(body)
     if stores:
         require_right(interaction.storing, request.scope[CALLER].grant)
     opened = asynccontextmanager(open_context if stores else open_read_context)
-    asked = _accounted(interaction, request)
+    asked = accounted(interaction, request, request.path_params)
     try:
         async with opened(strict) as ctx:
-            answer = await interaction.run(_ask(strict, ctx, params, body))
+            answer = await interaction.run(
+                ask_of(strict, ctx, strict.path_params, params, headers=strict.headers, body=body)
+            )
             response = _rendered(answer, strict, shape, interaction)
             if IDEMPOTENCY_KEY in request.scope:
                 await remember_answer(strict, response)
@@ -103,13 +105,13 @@ async def _answered(
     return response
 
 
-def _accounted(interaction: Interaction, request: Request) -> Asked | None:
+def accounted(interaction: Interaction, request: Request, ids: Mapping[str, str]) -> Asked | None:
     """Who asks for what, where it is patients' data. Raises Overloaded."""
     if interaction.right is not None and RIGHTS[interaction.right] not in ACCOUNTED:
         return None
     require_account(request)
     type_ = "" if interaction.face is None else f"{interaction.face.type}."
-    id_ = uuid_in(request.path_params.get("id", ""))
+    id_ = uuid_in(ids.get("id", ""))
     named = {} if id_ is None else {"id": str(id_)}
     return asked_for(f"{type_}{interaction.code}", request, named)
 
@@ -129,10 +131,16 @@ def check_form_spoken(request: Request) -> None:
         raise refusals.FormNotSpoken(f"only {MEDIA_TYPE} is spoken")
 
 
-def _ask(
-    request: StrictRequest, ctx: Context, params: tuple[tuple[str, str], ...], body: Any
+def ask_of(
+    request: StrictRequest,
+    ctx: Context,
+    ids: Mapping[str, str],
+    params: tuple[tuple[str, str], ...],
+    *,
+    headers: Mapping[str, str],
+    body: Any,
 ) -> Ask:
-    ids = request.path_params
+    """What is asked for by a request, or by an entry of its bundle."""
     return Ask(
         ctx=ctx,
         base=base_of(request),
@@ -140,14 +148,14 @@ def _ask(
         id=ids.get("id", ""),
         version=ids.get("vid", ""),
         params=params,
-        headers=request.headers,
+        headers=headers,
         body=body,
     )
 
 
-async def _body(request: StrictRequest, interaction: Interaction) -> Any:
+async def read_body(request: StrictRequest, most: int) -> Any:
     """The resource that is sent; None where there is none."""
-    raw = await request.raw(interaction.most)
+    raw = await request.raw(most)
     if not raw:
         return None
     media_type, _, rest = request.headers.get("content-type", "").lower().partition(";")

@@ -1,0 +1,162 @@
+"""Answers bundles: each entry of a batch in its own transaction, a transaction's in one.
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic_core import to_json
+
+from app.api.accounting import account_for, account_for_refusal
+from app.api.authentication import CALLER
+from app.api.deps import (
+    IDEMPOTENCY_KEY,
+    STORING,
+    Replayed,
+    open_context,
+    open_read_context,
+    remember_answer,
+)
+from app.api.fhir import bundles
+from app.api.fhir.bundles import Entry, Made
+from app.api.fhir.interactions import Face, Interaction, Resource
+from app.api.fhir.outcomes import MEDIA_TYPE, ROOT, outcome_of
+from app.api.fhir.routing import Named, accounted, ask_of, base_of, check_form_spoken, read_body
+from app.api.fhir.scopes import require_right
+from app.api.fhir.shaping import shape_of
+from app.api.handlers import note_unexpected, refusal_by_database
+from app.api.problems import problem_data
+from app.api.refusals import IdempotencyKeyRefused, Unexpected
+from app.api.routing import StrictRequest
+from app.domain.errors import DomainError
+from app.services.context import Context
+from app.services.plans import ScheduleConflict
+
+
+class EntryRefused(Exception):
+    """An entry of a transaction was refused, and so is all of it."""
+
+    def __init__(self, status: int, outcome: Resource) -> None:
+        super().__init__("an entry was refused")
+        self.status = status
+        self.outcome = outcome
+
+
+class Bundles:
+    """The address at which bundles are sent."""
+
+    def __init__(self, routed: Sequence[Interaction], faces: Mapping[str, Face]) -> None:
+        self._routed = routed
+        self._faces = faces
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a batch or a transaction."""
+        request.scope["route"] = Named(ROOT)
+        strict = StrictRequest(request.scope, request.receive)
+        check_form_spoken(strict)
+        body = await read_body(strict, bundles.MOST_BYTES)
+        if not bundles.is_transaction(body):
+            return await self._batch(strict, body)
+        try:
+            return await self._transaction(strict, body)
+        except EntryRefused as refused:
+            return Response(to_json(refused.outcome), refused.status, media_type=MEDIA_TYPE)
+
+    async def _batch(self, request: StrictRequest, body: Resource) -> Response:
+        if "idempotency-key" in request.headers:
+            raise IdempotencyKeyRefused("a batch has no key: use a transaction, or ifNoneExist")
+        answered = []
+        for place, sent in enumerate(body.get("entry", ())):
+            try:
+                entry = bundles.entry_at(place, sent, self._routed, base_of(request))
+                answered.append(await self._alone(request, entry))
+            except Exception as error:  # noqa: BLE001 # told of this entry alone
+                answered.append(bundles.refused_entry(*_told(error, place)))
+        return Response(
+            to_json(bundles.answered_bundle(bundles.BATCH, answered)), media_type=MEDIA_TYPE
+        )
+
+    async def _alone(self, request: StrictRequest, entry: Entry) -> Resource:
+        """An entry in a transaction of its own."""
+        opened = asynccontextmanager(open_context if entry.stores else open_read_context)
+        try:
+            async with opened(request) as ctx:
+                return await self._entry(request, entry, ctx, entry.body)
+        finally:
+            request.scope.pop(STORING, None)
+
+    async def _transaction(self, request: StrictRequest, body: Resource) -> Response:
+        base = base_of(request)
+        entries = [
+            bundles.entry_at(place, sent, self._routed, base)
+            for place, sent in enumerate(body.get("entry", ()))
+        ]
+        stores = any(entry.stores for entry in entries)
+        opened = asynccontextmanager(open_context if stores else open_read_context)
+        answered: dict[int, Resource] = {}
+        made = Made()
+        try:
+            async with opened(request) as ctx:
+                for entry in bundles.in_order(entries):
+                    answered[entry.place] = await self._together(request, entry, ctx, made)
+                whole = [answered[place] for place in sorted(answered)]
+                bundle = bundles.answered_bundle(bundles.TRANSACTION, whole)
+                response = Response(to_json(bundle), media_type=MEDIA_TYPE)
+                if IDEMPOTENCY_KEY in request.scope:
+                    await remember_answer(request, response)
+        except Replayed as replayed:
+            return replayed.response
+        return response
+
+    async def _together(
+        self, request: StrictRequest, entry: Entry, ctx: Context, made: Made
+    ) -> Resource:
+        """An entry in the transaction of all. Raises EntryRefused."""
+        try:
+            sent = made.with_references(entry.body)
+            return await self._entry(request, entry, ctx, sent, made)
+        except DomainError as error:
+            raise EntryRefused(*_told(error, entry.place)) from error
+
+    async def _entry(
+        self,
+        request: StrictRequest,
+        entry: Entry,
+        ctx: Context,
+        body: Any,
+        made: Made | None = None,
+    ) -> Resource:
+        interaction, prefer = entry.interaction, request.headers.get("prefer", "")
+        require_right(interaction.right, request.scope[CALLER].grant)
+        if entry.stores:
+            require_right(interaction.storing, request.scope[CALLER].grant)
+        shape = shape_of(entry.params, self._faces)
+        asked = accounted(interaction, request, entry.ids)
+        headers = {"prefer": prefer, **entry.headers}
+        ask = ask_of(request, ctx, entry.ids, entry.params, headers=headers, body=body)
+        try:
+            answer = await interaction.run(ask)
+        except ScheduleConflict:
+            account_for_refusal(asked, request)
+            raise
+        if made is not None:
+            made.note(entry, answer)
+        if answer.resource is not None:
+            await account_for(asked, request, to_json(answer.resource))
+            answer = replace(answer, resource=shape(answer.resource))
+        minimal = "return=minimal" in prefer
+        return bundles.answered_entry(entry, answer, base_of(request), minimal=minimal)
+
+
+def _told(error: Exception, place: int) -> tuple[int, Resource]:
+    """The status of what was refused at a place, and why."""
+    refusal = error if isinstance(error, DomainError) else refusal_by_database(error)
+    if refusal is None:
+        note_unexpected(error)
+        refusal = Unexpected()
+    problem = problem_data(refusal)
+    return problem["status"], bundles.placed(outcome_of(problem), place)
