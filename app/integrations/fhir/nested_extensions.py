@@ -57,7 +57,7 @@ def from_extension(extension: Any, depth: int = 0) -> Any:
 
 def _members(members: list[Any], depth: int) -> Any:
     urls = [member.get("url") if isinstance(member, Mapping) else None for member in members]
-    if set(urls) == {_ITEM}:
+    if all(url == _ITEM for url in urls):
         return [from_extension(member, depth) for member in members]
     named: dict[str, Any] = {}
     for url, member in zip(urls, members, strict=True):

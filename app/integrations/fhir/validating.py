@@ -28,6 +28,9 @@ def places_not_of_r4(resource: Mapping[str, Any]) -> list[str]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return list(dict.fromkeys(_expression(type_, one["loc"]) for one in found))
+    except (AttributeError, TypeError):
+        # The models stumble over values that are not even of the right sort.
+        return [type_]
     return list(_empty_places(resource, type_))
 
 
