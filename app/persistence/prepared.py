@@ -28,6 +28,9 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 _BY_DRIVER = (PostgresError, InterfaceError, InternalClientError, OSError)
 
+# How many rows statements ask for, at most a few more than are wanted.
+PAGES = (26, 51, 101, 201)
+
 Values = Mapping[str, Any]
 Process = Callable[[Any], Any]
 
@@ -144,6 +147,15 @@ def _result_processes(
             process = column.type.dialect_impl(kind).result_processor(kind, None)
             if process is not None:
                 yield index, process
+
+
+def page_of_rows(limit: int) -> int:
+    """How many rows to ask for where so many are wanted: written into the statement.
+
+    PostgreSQL takes a limit that is a parameter for a tenth of all rows, and plans the statement
+    anew each time, which costs more than to run it.
+    """
+    return next((rows for rows in PAGES if limit <= rows), limit)
 
 
 def parameter(column: InstrumentedAttribute[Any], name: str | None = None) -> BindParameter[Any]:

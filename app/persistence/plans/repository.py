@@ -43,7 +43,7 @@ from app.persistence.plans.statements import (
     steps_of_patient,
     store_plan,
 )
-from app.persistence.prepared import insert_row
+from app.persistence.prepared import insert_row, page_of_rows
 from app.persistence.records import columns_of
 from app.persistence.tables import (
     EventRow,
@@ -188,15 +188,17 @@ class PlanRepository:
         self, wanted: PlanFilter, *, after: UUID | None = None, limit: int
     ) -> list[PlanSummary]:
         """Plans that fit the filter, the newest first, beginning after one."""
-        values = {"clinic_id": self._clinic_id, "after": after, "limit": limit, **wanted.given()}
+        values = {"clinic_id": self._clinic_id, "after": after, **wanted.given()}
         if after is None:
             del values["after"]
         statement = list_plans(
             self._connection.dialect.name,
             frozenset(values) - {"needs_attention"},
             attention=wanted.needs_attention,
+            rows=page_of_rows(limit),
         )
-        return [PlanSummary(*row) for row in await statement.fetch(self._connection, values)]
+        found = await statement.fetch(self._connection, values)
+        return [PlanSummary(*row) for row in found[:limit]]
 
     async def steps_of_patient(
         self, patient_id: UUID, *, besides: UUID | None = None

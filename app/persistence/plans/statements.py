@@ -17,6 +17,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal_column,
     null,
     select,
     type_coerce,
@@ -189,7 +190,9 @@ def read_plan(dialect: str) -> Prepared:
 
 
 @cache
-def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -> Prepared:
+def list_plans(
+    dialect: str, given: frozenset[str], *, attention: bool | None, rows: int
+) -> Prepared:
     """A page of plans, the newest first; the filters that are given are its parameters.
 
     ``attention`` is none of them: the index of plans that need it serves only a query which says
@@ -203,8 +206,7 @@ def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -
         "updated_since": PlanRow.updated_at >= bindparam("updated_since", type_=Instant()),
     }
     which: list[ColumnExpressionArgument[bool]] = [
-        conditions[name] if name in conditions else _equal(name)
-        for name in sorted(given - {"limit"})
+        conditions[name] if name in conditions else _equal(name) for name in sorted(given)
     ]
     if attention is not None:
         which.append(PlanRow.needs_attention if attention else ~PlanRow.needs_attention)
@@ -213,7 +215,7 @@ def list_plans(dialect: str, given: frozenset[str], *, attention: bool | None) -
         .outerjoin_from(PlanRow, PlannedStepRow, next_step)
         .where(*which)
         .order_by(PlanRow.id.desc())
-        .limit(bindparam("limit", type_=BigInteger()))
+        .limit(literal_column(str(rows)))
     )
     return prepare(statement, dialect)
 

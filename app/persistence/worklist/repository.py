@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnExpressionArgument, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.persistence.prepared import page_of_rows
 from app.persistence.records import columns_of
 from app.persistence.tables import PlanRow
 from app.persistence.worklist.records import (
@@ -56,11 +57,12 @@ class WorklistRepository:
         """Steps that fit, by day and the end of their window, beginning after a place."""
         if not which.possible():
             return []
-        values = {**self._values(which, todays), "limit": limit}
+        values = self._values(which, todays)
         if after is not None:
             values |= {"after_day": after.day, "after_due": after.due_until, "after_id": after.id}
-        statement = list_steps(self._shape(which, todays, values))
-        return [WaitingStep(*row) for row in await statement.fetch(self._connection, values)]
+        shape = self._shape(which, todays, values)._replace(rows=page_of_rows(limit))
+        found = await list_steps(shape).fetch(self._connection, values)
+        return [WaitingStep(*row) for row in found[:limit]]
 
     async def counts(self, which: WorklistFilter, todays: Todays, *, first: date) -> list[Counted]:
         """How many steps that fit there are, by state and, from the first day on, by day."""

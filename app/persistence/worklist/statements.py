@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     ColumnExpressionArgument,
     Date,
@@ -55,6 +54,8 @@ class Shape(NamedTuple):
     given: frozenset[str]
     others: tuple[int, ...]
     """How many locations have each of the other days."""
+    rows: int = 0
+    """How many rows at most, of a list."""
 
 
 def _given(name: str, type_: Any) -> Any:
@@ -120,7 +121,7 @@ def list_steps(shape: Shape) -> Prepared:
     Each part is read in the order of an index and ends after a page, so that its cost does not
     depend on how many steps there are.
     """
-    limit = _given("limit", BigInteger())
+    limit: ColumnElement[int] = literal_column(str(shape.rows))
     parts = [
         select(select(*_OF_STEP).where(*branch).order_by(*_PLACE).limit(limit).subquery())
         for branch in _branches(shape)
