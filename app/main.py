@@ -119,7 +119,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.bulk_turn = asyncio.Lock()
     app.state.cursor_secret = settings.secret.encode()
     _add_routes(app, ROUTERS)
-    app.router.routes.append(_Below(FHIR, app=_fhir))
+    # Behind the plans: what lies further back is found after every route before it was tried.
+    app.router.routes.insert(len(plans.router.routes), _Below(FHIR, app=_fhir))
     handlers.install(app)
     app.state.figures = CollectorRegistry()
     app.state.watch = Watch(app.state.figures, app.state.database.pool_use)

@@ -89,6 +89,10 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         def reading(count: int) -> Sequence[bytes]:
             return [get(f"/v1/plans/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
 
+        def reading_fhir(count: int) -> Sequence[bytes]:
+            paths = [f"/fhir/R4/CarePlan/{plan_ids[n % len(plan_ids)]}" for n in range(count)]
+            return [get(path) for path in paths]
+
         def listing(count: int) -> Sequence[bytes]:
             return [get(PAGE)] * count
 
@@ -99,6 +103,10 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         yield from found.figures("POST /v1/plans", "yardstick", 0.35, 0.6)
         found = _in_turns(product, plain, reading, READS, rounds, expect=200)
         yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
+        found = _in_turns(
+            product, product, reading_fhir, READS, rounds, expect=200, instead=reading
+        )
+        yield from found.figures("GET /fhir/R4/CarePlan/{id}", "GET /v1/plans/{id}", 0.6, 0.8)
         found = _in_turns(product, bare, listing, PAGES, rounds, expect=200)
         yield from found.figures("plan list page of 50", "yardstick", 0.35, 0.6)
         found = _in_turns(product, bare, waiting, PAGES, rounds, expect=200)
@@ -139,17 +147,27 @@ def _creating(patients: Iterator[str], session: date, count: int) -> Sequence[by
 
 
 def _in_turns(
-    product: Server, yardstick: Server, requests: Requests, count: int, rounds: int, *, expect: int
+    product: Server,
+    yardstick: Server,
+    requests: Requests,
+    count: int,
+    rounds: int,
+    *,
+    expect: int,
+    instead: Requests | None = None,
 ) -> Measured:
-    """A B A B …, after both were warmed up; what begins a round changes with it."""
+    """A B A B …, after both were warmed up; what begins a round changes with it.
+
+    ``instead`` is what the yardstick is asked for, where that is not the same.
+    """
     ours, theirs = Turns(product, [], []), Turns(yardstick, [], [])
-    for server in (product, yardstick):
-        run(server.port, requests(int(count * WARM_UP)), expect=expect)
+    asked = ((ours, requests), (theirs, instead or requests))
+    for one, wanted in asked:
+        run(one.server.port, wanted(int(count * WARM_UP)), expect=expect)
     gc.disable()
     for number in range(rounds):
-        turns = (ours, theirs) if number % 2 == 0 else (theirs, ours)
-        for one in turns:
-            one.run(requests(count), expect=expect)
+        for one, wanted in asked if number % 2 == 0 else asked[::-1]:
+            one.run(wanted(count), expect=expect)
     gc.enable()
     return Measured(ours, theirs)
 

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/requestgroup.html. Built as plain data: this is a hot pa
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from html import escape
 from types import MappingProxyType
 
@@ -138,11 +139,17 @@ def _period(view: PlanView) -> Data:
 
 def _narrative(view: PlanView) -> Data:
     rows = "".join(
-        f"<tr><td>{step.day or '–'}</td><td>{escape(title_of(step))}</td>"
+        f"<tr><td>{step.day or '–'}</td><td>{_escaped(title_of(step))}</td>"
         f"<td>{'tentative' if step.tentative else step.status}</td></tr>"
         for step in view.steps
     )
-    head = escape(f"{view.protocol_key} {view.protocol_version}, {view.status}")
+    head = f"{view.protocol_key} {view.protocol_version}, {view.status}"
     div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{head}</p>'
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     return {"status": "generated", "div": f"{div}{table}</div>"}
+
+
+# Plans of a protocol have the same titles.
+@lru_cache(maxsize=1024)
+def _escaped(title: str) -> str:
+    return escape(title)
