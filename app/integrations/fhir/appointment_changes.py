@@ -30,7 +30,7 @@ READ = frozenset(
     }
 )
 _ARRIVED = frozenset({"arrived", "checked-in"})
-_SUPPORTED = frozenset({"proposed", "booked", "fulfilled", "noshow", "cancelled"}) | _ARRIVED
+SUPPORTED = frozenset({"proposed", "booked", "fulfilled", "noshow", "cancelled"}) | _ARRIVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def faults_in(visit: Visit) -> list[Fault]:
     faults = []
     if sent.get("id", known["id"]) != known["id"]:
         faults.append(Fault("Appointment.id", "value", "must be that of the address"))
-    if sent.get("status") not in _SUPPORTED:
-        text = f"must be one of {', '.join(sorted(_SUPPORTED))}"
+    if sent.get("status") not in SUPPORTED:
+        text = f"must be one of {', '.join(sorted(SUPPORTED))}"
         faults.append(Fault("Appointment.status", "not-allowed", text))
     if ("start" in sent) != ("end" in sent):
         faults.append(Fault("Appointment.end", "missing", "start and end come together"))
