@@ -86,13 +86,6 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         def creating(count: int) -> Sequence[bytes]:
             return _creating(patients, prepared.session, count)
 
-        def reading(count: int) -> Sequence[bytes]:
-            return [get(f"/v1/plans/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
-
-        def reading_fhir(count: int) -> Sequence[bytes]:
-            paths = [f"/fhir/R4/CarePlan/{plan_ids[n % len(plan_ids)]}" for n in range(count)]
-            return [get(path) for path in paths]
-
         def listing(count: int) -> Sequence[bytes]:
             return [get(PAGE)] * count
 
@@ -101,12 +94,7 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
 
         found = _in_turns(product, bare, creating, CREATES, rounds, expect=201)
         yield from found.figures("POST /v1/plans", "yardstick", 0.35, 0.6)
-        found = _in_turns(product, plain, reading, READS, rounds, expect=200)
-        yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
-        found = _in_turns(
-            product, product, reading_fhir, READS, rounds, expect=200, instead=reading
-        )
-        yield from found.figures("GET /fhir/R4/CarePlan/{id}", "GET /v1/plans/{id}", 0.6, 0.8)
+        yield from _read_figures(product, plain, plan_ids, rounds)
         found = _in_turns(product, bare, listing, PAGES, rounds, expect=200)
         yield from found.figures("plan list page of 50", "yardstick", 0.35, 0.6)
         found = _in_turns(product, bare, waiting, PAGES, rounds, expect=200)
@@ -116,6 +104,23 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         starts = tuple(_start(prepared.url) for _ in range(STARTS))
         yield Figure("ready to serve", starts, 1.0, 0.6, most=True, unit=" s")
         yield Figure("resident memory", (memory,), 100, 80, most=True, unit=" MiB")
+
+
+def _read_figures(
+    product: Server, plain: Server, plan_ids: Sequence[str], rounds: int
+) -> Iterator[Figure]:
+    """A plan read natively, and over FHIR."""
+
+    def reading(count: int) -> Sequence[bytes]:
+        return [get(f"/v1/plans/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
+
+    def over_fhir(count: int) -> Sequence[bytes]:
+        return [get(f"/fhir/R4/CarePlan/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
+
+    found = _in_turns(product, plain, reading, READS, rounds, expect=200)
+    yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
+    found = _in_turns(product, product, over_fhir, READS, rounds, expect=200, instead=reading)
+    yield from found.figures("GET /fhir/R4/CarePlan/{id}", "GET /v1/plans/{id}", 0.6, 0.8)
 
 
 def sqlite_figures(rounds: int) -> Iterator[Figure]:
