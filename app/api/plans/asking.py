@@ -361,8 +361,9 @@ class PlanIn(PlanBody):
     def to_domain(self) -> PlanRequest:
         """As the use-cases take it."""
         request = self.request(None if self.anchor is None else self.anchor.to_domain())
-        started_by = None if self.started_by is None else self.started_by.to_domain()
-        return replace(request, started_by=started_by)
+        if self.started_by is None:
+            return request
+        return replace(request, started_by=self.started_by.to_domain())
 
 
 class ProposalsIn(In):

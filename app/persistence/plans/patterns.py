@@ -1,6 +1,5 @@
 """Rows of plans made after those of one before: only ids differ, and what is said of each alone."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,6 @@ class RowPattern:
         self._dialect = dialect
         self._id_process = dict(insert_row(PlanRow, dialect).parameters)["id"]
         self._ids = [str(id_) for id_ in ids]
-        self._named = re.compile("|".join(self._ids))
         self._own: dict[str, Process | None] = {}
         numbers = {self._as_stored(id_): number for number, id_ in enumerate(ids)}
         self._tables = {
@@ -63,8 +61,9 @@ class RowPattern:
 
     def renamed(self, text: str, ids: Sequence[UUID]) -> str:
         """A text about the first plan as it is said of another one."""
-        new = dict(zip(self._ids, map(str, ids), strict=True))
-        return self._named.sub(lambda found: new[found.group()], text)
+        for old, new in zip(self._ids, ids, strict=True):
+            text = text.replace(old, str(new))
+        return text
 
     def _as_stored(self, id_: UUID) -> object:
         return id_ if self._id_process is None else self._id_process(id_)
@@ -77,7 +76,7 @@ class RowPattern:
         texts = (
             place
             for place, value in enumerate(row)
-            if isinstance(value, str) and self._named.search(value)
+            if isinstance(value, str) and any(id_ in value for id_ in self._ids)
         )
         return _Slots(
             row,

@@ -87,6 +87,7 @@ class _Version:
 class _Place:
     location: LocationRecord
     calendar: Calendar
+    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class _Chunk:
     taken: set[Identifier]
     ready: ReadyPlans
     patterns: Patterns
+    sources: dict[tuple[object, ...], int] = field(default_factory=dict)
 
 
 async def create_plans(
@@ -183,7 +185,8 @@ async def _place(ctx: Context, location_id: UUID | None) -> _Place | DomainError
         location = only_location(found, location_id)
     except DomainError as error:
         return error
-    return _Place(location, await load_calendar(ctx, location, ctx.now.date()))
+    calendar = await load_calendar(ctx, location, ctx.now.date())
+    return _Place(location, calendar, ctx.today(location.time_zone))
 
 
 def _make_all(
@@ -235,21 +238,22 @@ def _ready(ctx: Context, request: PlanRequest, chunk: _Chunk) -> tuple[_Life, Re
     version = _there(chunk.versions[request.protocol_key, request.protocol_version])
     life = _life(request, chunk)
     place = _there(chunk.places[request.location_id])
-    today = ctx.today(place.location.time_zone)
-    source = chunk.patterns.source((version, place, today, ctx.actor, ctx.grant))
+    named = (request.protocol_key, request.protocol_version, request.location_id)
+    source = chunk.sources.get(named)
+    if source is None:
+        made_from = (version, place, ctx.actor, ctx.grant)
+        source = chunk.sources[named] = chunk.patterns.source(made_from)
     likeness = None if life.made else likeness_of(source, request, life.read)
     pattern = chunk.patterns.find(likeness)
     if pattern is not None:
         return life, pattern.again(ctx, request, life.read.patient.id)
-    basis = _basis(request, version, place, life, today=today)
+    basis = _basis(request, version, place, life)
     pattern = pattern_of(ctx, plan_at_once(ctx, request, basis), chunk.ready)
     chunk.patterns.keep(likeness, pattern)
     return life, pattern.first
 
 
-def _basis(
-    request: PlanRequest, version: _Version, place: _Place, life: _Life, *, today: date
-) -> Basis:
+def _basis(request: PlanRequest, version: _Version, place: _Place, life: _Life) -> Basis:
     """What ``load_basis`` would load after the requests before were stored."""
     around = surroundings_of(
         version.document,
@@ -262,7 +266,7 @@ def _basis(
         others=life.steps,
     )
     patient, location = life.read.patient, place.location
-    return Basis(version.summary, version.document, patient, location, around, today)
+    return Basis(version.summary, version.document, patient, location, around, place.today)
 
 
 def _life(request: PlanRequest, chunk: _Chunk) -> _Life:

@@ -5,10 +5,11 @@ A plan whose patient has a life of its own (other plans, reports, absences) is l
 
 import json
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import cached_property
+from operator import attrgetter
 from uuid import UUID
 
 from app.persistence.plans.bulk import ReadyPlans
@@ -27,7 +28,10 @@ MAX_REMEMBERED = 200
 _OF_ITS_OWN = frozenset(
     {"patient_id", "patient_identifier", "condition", "practitioner", "note", "identifiers"}
 )
-_ALIKE = tuple(f.name for f in fields(PlanRequest) if f.name not in _OF_ITS_OWN)
+_MAPPINGS = ("events", "parameters")
+_ALIKE = attrgetter(
+    *(f.name for f in fields(PlanRequest) if f.name not in {*_OF_ITS_OWN, *_MAPPINGS})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +132,6 @@ def likeness_of(source: int, request: PlanRequest, life: PatientLife) -> Hashabl
         return None
     if len(set(request.identifiers)) < len(request.identifiers):
         return None
-    asked = (_hashable(getattr(request, name)) for name in _ALIKE)
-    return source, life.patient.birth_date, *asked
-
-
-def _hashable(value: object) -> Hashable:
-    """A mapping with its order, in which it is stored."""
-    return tuple(value.items()) if isinstance(value, Mapping) else value
+    # Mappings with their order, in which they are stored.
+    given = tuple(request.events.items()), tuple(request.parameters.items())
+    return source, life.patient.birth_date, *given, *_ALIKE(request)
