@@ -24,8 +24,16 @@ _LEVELS: Mapping[LogLevel, int] = MappingProxyType(
         LogLevel.ERROR: logging.ERROR,
     }
 )
-# They say at this level what only concerns themselves.
-_TALKATIVE = ("app.persistence.database.CountingPool", "aiosqlite", "alembic", "asyncio", "uvicorn")
+# They say at this level what only concerns themselves, or at which addresses webhooks are.
+_TALKATIVE = (
+    "app.persistence.lending.CountingPool",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "httpcore",
+    "httpx",
+    "uvicorn",
+)
 
 # Made once: `json.dumps` makes another for every line.
 _encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.logs import JsonLines, Lines, configure_logs
+from app.persistence.lending import CountingPool
 from app.settings import LogFormat, LogLevel, Settings
 
 
@@ -48,6 +49,17 @@ def test_machines_read_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert (entry["level"], entry["logger"], entry["text"]) == ("error", "app.demo", "it failed")
     assert entry["error"].startswith("ValueError < ")
     assert sys._getframe().f_code.co_filename in entry["error"]
+
+
+def test_what_pools_and_clients_say_of_themselves_is_not_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(Settings(log_level=LogLevel.DEBUG))
+
+    logging.getLogger(f"{CountingPool.__module__}.CountingPool").info("connection lost: %s", "why")
+    logging.getLogger("httpx").info("HTTP Request: POST %s", "https://example.org/secret")
+
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("log_format", LogFormat)

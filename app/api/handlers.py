@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 # Lock not available, statement cancelled by its time-out, serialization failure, deadlock.
 _CONTENTION = {"55P03", "57014", "40001", "40P01"}
-# It is being shut down, has crashed, or starts and takes no connections yet.
-_OUT_OF_REACH = {"57P01", "57P02", "57P03"}
+# The connection is lost, or the server is stopped, has crashed or starts; by how codes begin.
+_OUT_OF_REACH = ("08", "57P")
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
@@ -66,16 +66,16 @@ def refusal_by_database(error: Exception) -> refusals.Refusal | None:
             return refusals.Overloaded("all database connections stayed busy")
         case DBAPIError() if _is_contention(error):
             return refusals.Contended("other requests held the same data")
-        case DBAPIError(connection_invalidated=True) | ConnectionError():
+        case DBAPIError(connection_invalidated=True) | OSError():
             return refusals.Overloaded("the database cannot be reached")
-        case DBAPIError() if getattr(error.orig, "sqlstate", "") in _OUT_OF_REACH:
+        case DBAPIError() if str(_code(error)).startswith(_OUT_OF_REACH):
             return refusals.Overloaded("the database cannot be reached")
         case _:
             return None
 
 
 def _is_contention(error: DBAPIError) -> bool:
-    if getattr(error.orig, "sqlstate", None) in _CONTENTION:
+    if _code(error) in _CONTENTION:
         return True
     return "database is locked" in str(error.orig)
 
@@ -87,9 +87,19 @@ def unexpected_response(error: Exception) -> Response:
 
 
 def note_unexpected(error: Exception) -> None:
-    """Log where an unexpected error arose, never its text."""
+    """Log where an unexpected error arose and the database's code for it, never its text."""
     where = " < ".join(reversed(_frames(error)))
-    _log.error("unexpected %s at %s", type(error).__name__, where)
+    code = _code(error)
+    _log.error("unexpected %s at %s", type(error).__name__ + (f" {code}" if code else ""), where)
+
+
+def _code(error: Exception) -> str | None:
+    """PostgreSQL's code for what went wrong there.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    code: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return code
 
 
 def _frames(error: BaseException) -> list[str]:
@@ -106,7 +116,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError: _on_invalid_request,
         HTTPException: _on_http_exception,
         PoolTimeout: _on_database_error,
-        ConnectionError: _on_database_error,
+        OSError: _on_database_error,
         DBAPIError: _on_database_error,
     }
     for error, handler in handlers.items():

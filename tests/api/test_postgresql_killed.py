@@ -78,7 +78,8 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(
                     assert ready_after(place, killed) < READY_SECONDS
                     assert goes_on(storm)
                 service.stop(SIGKILL)
-            assert [line for line in service.rest() if " error " in line] == []
+            errors = [line for line in service.rest() if " error " in line]
+            assert not errors, "".join(errors)
 
         check(revisions_kept(url, plans), storm)
         asyncio.run(verify(url))

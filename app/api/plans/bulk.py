@@ -233,7 +233,7 @@ async def _make(
                 await account.note_change(ctx, asked_for("create_plans", request), told)
         except OvertakenMeanwhile:
             continue
-        except (SQLAlchemyError, ConnectionError) as error:
+        except (SQLAlchemyError, OSError) as error:
             refused = refusal_by_database(error) or error
             if not isinstance(refused, Contended):
                 break
