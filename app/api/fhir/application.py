@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from starlette.routing import BaseRoute, Route, Router
 
 from app.api.fhir import (
+    activity_definitions,
     appointments,
     capabilities,
     care_plans,
@@ -42,6 +43,7 @@ FACES: dict[str, Face] = {
         patients.FACE,
         locations.FACE,
         replace(plan_definitions.FACE, operations=(APPLY,)),
+        activity_definitions.FACE,
     )
 }
 

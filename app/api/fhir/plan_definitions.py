@@ -62,7 +62,7 @@ async def update(ask: Ask) -> Answer:
     sent = await read_body(ask.body)
     document = await _document(ask, sent)
     known = await protocols.get_version(ask.ctx, *name)
-    _refuse_another(ask, document, known)
+    refuse_another("PlanDefinition", (ask.body.get("id"), ask.id), document, known)
     stored = await protocols.edit_version(
         ask.ctx, *name, document, revision=revision, imported=ask.body
     )
@@ -116,17 +116,22 @@ async def _document(ask: Ask, sent: ReadPlanDefinition) -> ProtocolDocument:
     return whole
 
 
-def _refuse_another(ask: Ask, document: ProtocolDocument, known: StoredVersion) -> None:
-    """A draft keeps its key, its version and the mark of an example."""
+def refuse_another(
+    type_: str,
+    ids: tuple[Any, str],
+    document: ProtocolDocument,
+    known: StoredVersion,
+) -> None:
+    """Raise ResourceRefused unless a draft keeps its key, version and mark of an example."""
     record = known.record
     kept = {
-        "id": (ask.body.get("id"), ask.id),
+        "id": ids,
         "url": (document.key, record.protocol_key),
         "version": (document.version, record.version),
         "experimental": (document.example, record.example),
     }
     faults = [
-        Fault(f"PlanDefinition.{name}", "value", "must stay as it is in this version")
+        Fault(f"{type_}.{name}", "value", "must stay as it is in this version")
         for name, (given, wanted) in kept.items()
         if given != wanted
     ]

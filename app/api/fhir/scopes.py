@@ -16,6 +16,7 @@ from app.domain.permissions import Grant, Scope
 # FHIR face, as ``SCOPES`` is that of the native operations.
 _READ, _CREATE, _UPDATE = "rs", "c", "u"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
+    "ActivityDefinition": {_READ: Scope.PROTOCOLS_READ, "cu": Scope.PROTOCOLS_WRITE},
     "Appointment": {_READ: Scope.PLANS_READ, _UPDATE: Scope.PLANS_WRITE},
     "CarePlan": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Encounter": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},

@@ -25,6 +25,7 @@ TERMINOLOGIES = {
     "snomed-ct": "http://snomed.info/sct",
     "loinc": "http://loinc.org",
 }
+_STEP_ID = re.compile(r"([a-z][a-z0-9.-]*\.v[0-9]+\.[0-9]+\.[0-9]+)\.([a-z][a-z0-9.-]*)")
 _VERSION_ID = re.compile(r"([a-z][a-z0-9.-]*)\.v([0-9]+\.[0-9]+\.[0-9]+)")
 # Between a step and one of its timepoints; our own keys have no capitals.
 POINT = ".AT."
@@ -60,3 +61,17 @@ def version_name(id_: str) -> tuple[str, str] | None:
     """The protocol's key and version in an id; what is none of ours has none."""
     found = _VERSION_ID.fullmatch(id_)
     return None if found is None else (found[1].replace(".", "_"), found[2])
+
+
+def activity_id(key: str, version: str, step: str) -> str:
+    """The id of the resource that says what is done at a step of a protocol version."""
+    return f"{version_id(key, version)}.{step.replace('_', '.')}"
+
+
+def activity_name(id_: str) -> tuple[str, str, str] | None:
+    """The protocol's key, the version and the step in an id; what is none of ours has none."""
+    found = _STEP_ID.fullmatch(id_)
+    version = None if found is None else version_name(found[1])
+    if found is None or version is None:
+        return None
+    return *version, found[2].replace(".", "_")

@@ -104,7 +104,7 @@ def value_of(resource: Data, name: str) -> str:
 
 
 # How resources are found that are no patient's.
-OF_NOBODY = {"PlanDefinition": "status=active"}
+OF_NOBODY = dict.fromkeys(("PlanDefinition", "ActivityDefinition"), "status=active")
 
 
 async def one_of(desk: Desk, type_: str, name: str = "") -> Data:
