@@ -280,6 +280,8 @@ async def plans_api(plans_app: FastAPI) -> AsyncIterator[Client]:
 @pytest.fixture
 async def desk(plans_app: FastAPI, plans_api: Client) -> Desk:
     """A desk of the shared clinic on the morning of Monday 4 January 2027."""
+    # What was read is accounted for, as it would be by a service that runs.
+    await plans_app.state.account.commit()
     return await a_desk(plans_app, plans_api)
 
 

@@ -109,8 +109,15 @@ def fitting(told: Sequence[Data], **which: Any) -> list[Data]:
     ]
 
 
+@pytest.fixture
+async def clinic(shared_clinic: Clinic) -> Clinic:
+    """The shared plans, all that was read of them accounted for."""
+    await shared_clinic.desk.app.state.account.commit()
+    return shared_clinic
+
+
 @pytest.fixture(scope="module")
-async def clinic(plans_app: FastAPI, plans_api: Client) -> Clinic:
+async def shared_clinic(plans_app: FastAPI, plans_api: Client) -> Clinic:
     """Plans that are active, on hold, drafts or over, of two doctors at two locations."""
     desk = await a_desk(plans_app, plans_api)
     week = [1, 2, 3, 4, 5, 6, 7]

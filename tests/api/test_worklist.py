@@ -16,10 +16,11 @@ from tests.api.given_worklist import (
     Clinic,
     clinic,
     fitting,
+    shared_clinic,
     without_deadline,
 )
 
-__all__ = ["clinic"]
+__all__ = ["clinic", "shared_clinic"]
 
 
 @pytest.mark.parametrize("instant", INSTANTS)

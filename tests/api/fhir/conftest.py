@@ -10,11 +10,18 @@ from tests.client import Client
 
 
 @pytest.fixture(scope="session")
-async def shown(plans_app: FastAPI, plans_api: Client) -> Desk:
+async def shared_plan(plans_app: FastAPI, plans_api: Client) -> Desk:
     """A desk with a plan in the middle of its life."""
     desk = await a_desk(plans_app, plans_api)
     await living_plan(desk)
     return desk
+
+
+@pytest.fixture
+async def shown(shared_plan: Desk) -> Desk:
+    """The same, all that was read accounted for."""
+    await shared_plan.app.state.account.commit()
+    return shared_plan
 
 
 @pytest.fixture
