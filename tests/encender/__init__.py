@@ -1,0 +1,1 @@
+"""Another engine's ``$apply`` beside ours: https://www.npmjs.com/package/encender"""
