@@ -63,8 +63,9 @@ def check(resource: Data) -> None:
         for (type_, element), codes in BINDINGS.items():
             if one["resourceType"] == type_ and element in one:
                 assert one[element] in codes, (type_, element, one[element])
-        faults = [text for holds, text in _invariants(one) if not holds]
-        assert faults == [], one
+        if "SUBSETTED" not in str(one.get("meta")):
+            faults = [text for holds, text in _invariants(one) if not holds]
+            assert faults == [], one
 
 
 def resources_in(resource: Data) -> Iterator[Data]:

@@ -19,6 +19,7 @@ from app.api.fhir import (
     plan_definitions,
     provenances,
     service_requests,
+    subscriptions,
     tasks,
 )
 from app.api.fhir.apply import APPLY
@@ -39,6 +40,7 @@ FACES: dict[str, Face] = {
         facts.PROCEDURE,
         facts.ENCOUNTER,
         tasks.FACE,
+        subscriptions.FACE,
         provenances.FACE,
         patients.FACE,
         locations.FACE,

@@ -18,7 +18,10 @@ Data = dict[str, Any]
 DATE = "2026-11-23"
 _OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-_ORDER = ("read", "vread", "update", "patch", "history-instance", "create", "search-type")
+_ORDER = (
+    *("read", "vread", "update", "patch", "delete", "history-instance", "create"),
+    "search-type",
+)
 
 
 def capability_statement(

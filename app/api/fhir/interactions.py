@@ -31,6 +31,8 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
     body: Any = None
+    loopback: bool = False
+    """Whether messages may be sent to this machine itself."""
 
     def require(self, right: str) -> None:
         """Raise ScopeMissing unless the caller may do this, as ``Patient.r``, too."""
@@ -115,6 +117,7 @@ class Face:
     create: Run | None = None
     update: Run | None = None
     patch: Run | None = None
+    delete: Run | None = None
     conditional_create: bool = False
     operations: tuple[Operation, ...] = ()
 

@@ -112,6 +112,14 @@ class Query:
         """The instants between which a thing must lie."""
         return _bounds(self.criteria.get(name, ()), lambda one: (one.begins, one.ends), _TICK)
 
+    def is_updated(self, resource: Mapping[str, Any]) -> bool:
+        """Whether a resource was last changed when it is asked for."""
+        bounds = self.instants("_lastUpdated")
+        at = datetime.fromisoformat(resource["meta"]["lastUpdated"])
+        first = [bound for bound in (bounds.begins_from, bounds.ends_from) if bound is not None]
+        last = [bound for bound in (bounds.begins_until, bounds.ends_until) if bound is not None]
+        return all(bound <= at for bound in first) and all(at <= bound for bound in last)
+
 
 def page_of(query: Query) -> SearchPage:
     """Which part of what fits is wanted."""

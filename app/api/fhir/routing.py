@@ -145,6 +145,7 @@ def ask_of(
         ctx=ctx,
         base=base_of(request),
         secret=request.app.state.cursor_secret,
+        loopback=request.app.state.settings.webhook_loopback,
         id=ids.get("id", ""),
         version=ids.get("vid", ""),
         params=params,

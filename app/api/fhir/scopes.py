@@ -27,6 +27,7 @@ _NEEDS: Mapping[str, Mapping[str, Scope]] = {
     "Provenance": {_READ: Scope.PLANS_READ},
     "RequestGroup": {_READ: Scope.PLANS_READ},
     "ServiceRequest": {_READ: Scope.PLANS_READ},
+    "Subscription": {_READ + _CREATE + _UPDATE + "d": Scope.WEBHOOKS},
     "Task": {_READ: Scope.PLANS_READ},
 }
 # As ``CarePlan.r``: the type and the letter of SMART's interactions c, r, u, d, s.

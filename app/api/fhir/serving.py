@@ -32,6 +32,11 @@ def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interacti
         if write is not None:
             right = f"{face.type}.u"
             yield made(code=code, method=method, path=of_one, right=right, run=write, writes=True)
+    if face.delete is not None:
+        right, delete = f"{face.type}.d", face.delete
+        yield made(
+            code="delete", method="DELETE", path=of_one, right=right, run=delete, writes=True
+        )
     yield from operations_of(face)
     yield from _reads(face)
 

@@ -3,9 +3,9 @@
 import pytest
 from fastapi import FastAPI
 
-from tests.api.fhir.given_fhir import living_plan
+from tests.api.fhir.given_fhir import R4, SENT, SUBSCRIPTION, living_plan
 from tests.api.given_changes import Living
-from tests.api.given_plans import Desk, a_desk
+from tests.api.given_plans import Desk, a_desk, good
 from tests.client import Client
 
 
@@ -14,6 +14,7 @@ async def shared_plan(plans_app: FastAPI, plans_api: Client) -> Desk:
     """A desk with a plan in the middle of its life."""
     desk = await a_desk(plans_app, plans_api)
     await living_plan(desk)
+    await good(plans_api.post(f"{R4}/Subscription", json=SUBSCRIPTION, headers=SENT))
     return desk
 
 

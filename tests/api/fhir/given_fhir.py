@@ -10,6 +10,13 @@ Data = dict[str, Any]
 R4 = "/fhir/R4"
 BASE = "http://127.0.0.1:8000/fhir/R4"
 SENT = {"Content-Type": "application/fhir+json"}
+SUBSCRIPTION: Data = {
+    "resourceType": "Subscription",
+    "status": "requested",
+    "reason": "the record shows plans",
+    "criteria": "CarePlan",
+    "channel": {"type": "rest-hook", "endpoint": "https://ehr.example.org/hooks/plans"},
+}
 BOOKING = {"starts_at": "2027-02-23T09:00:00-07:00", "ends_at": "2027-02-23T09:45:00-07:00"}
 
 

@@ -80,7 +80,7 @@ VALUES: dict[str, Callable[[Data], str]] = {
     "activity-reference": lambda one: str(one["activity"][1]["reference"]["reference"]),
     "target": lambda one: str(one["target"][0]["reference"].partition("/_history")[0]),
 }
-VALUES |= {name: itemgetter(name) for name in ("url", "version", "title")}
+VALUES |= {name: itemgetter(name) for name in ("url", "version", "title", "criteria")}
 NEVER = {
     "token": "urn:nothing|nothing",
     "reference": "00000000-0000-7000-8000-000000000000",
@@ -97,6 +97,8 @@ def value_of(resource: Data, name: str) -> str:
         if day is None and "requestedPeriod" in resource:
             day = resource["requestedPeriod"][0]["start"]
         return _of_period(resource) if day is None else str(day)[:10]
+    if (resource["resourceType"], name) == ("Subscription", "url"):
+        return str(resource["channel"]["endpoint"])
     if name == "patient":
         named = resource["resourceType"] == "Appointment"
         return (_actor("Patient") if named else VALUES["subject"])(resource)
@@ -104,7 +106,11 @@ def value_of(resource: Data, name: str) -> str:
 
 
 # How resources are found that are no patient's.
-OF_NOBODY = dict.fromkeys(("PlanDefinition", "ActivityDefinition"), "status=active")
+OF_NOBODY = {
+    "PlanDefinition": "status=active",
+    "ActivityDefinition": "status=active",
+    "Subscription": "criteria=CarePlan",
+}
 
 
 async def one_of(desk: Desk, type_: str, name: str = "") -> Data:

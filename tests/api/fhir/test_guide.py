@@ -69,7 +69,7 @@ async def test_every_request_that_is_shown_is_answered(desk: Desk) -> None:
             await desk.at("2027-01-27T18:00:00-07:00")
         answer = await send(desk, words)
         assert answer.is_success, (words, answer.text)
-    assert len(shown) == 14
+    assert len(shown) == 15
 
 
 def test_the_figures_and_tables_are_the_real_ones() -> None:
