@@ -249,14 +249,17 @@ def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: ob
     """Ask a connection that was idle whether it still is one; SQLAlchemy then takes another.
 
     SQLAlchemy's own ping asks before every use, with three round trips; a connection that was
-    used a moment ago is known to be alive, or known to be closed without asking.
+    used a moment ago is known to be alive, or known to be closed without asking. One in which a
+    transaction is still open was left by an error that the driver did not foresee.
     """
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError("the connection is closed")
+    driver = connection.driver_connection
+    if driver.is_closed() or driver.is_in_transaction():
+        raise DisconnectionError("the connection is closed or was left in a transaction")
     idle_since = record.info.get(IDLE_SINCE)
     if idle_since is None or time.monotonic() - idle_since < IDLE_SECONDS:
         return
     try:
         connection.ping()
-    except connection.dbapi.Error as error:
+    except Exception as error:
+        # Of a connection that just ends the driver has errors of its own.
         raise DisconnectionError("the connection does not answer") from error

@@ -4,13 +4,15 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from asyncpg import Connection
+from asyncpg.prepared_stmt import PreparedStatement
 from fastapi import FastAPI
 from sqlalchemy import func, literal, select, union_all
 
@@ -182,7 +184,18 @@ STORING = (
 )  # fmt: skip
 pytestmark = pytest.mark.deep
 # With the others it takes the same way.
-POSTED_OFTEN = STORING if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else STORING[1:3]
+# Through these goes everything that the drivers are asked.
+ASKED = (
+    (SqliteCursor, "execute"),
+    (SqliteConnection, "commit"),
+    (Connection, "execute"),
+    (Connection, "fetch"),
+    (PreparedStatement, "fetch"),
+    (PreparedStatement, "executemany"),
+)
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+POSTED_OFTEN = STORING if DEEP else STORING[1:3]
+FAILING = STORING if DEEP else STORING[:2]
 Making = Callable[[Desk], Coroutine[Any, Any, Request]]
 
 
@@ -241,6 +254,60 @@ async def test_failing_at_any_statement_nothing_is_stored(
             assert await difference(desk.app, before) == {}, (make.__name__, at)
             assert is_good(await request.send()), (make.__name__, at)
         assert at > 3
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("make", FAILING, ids=lambda make: make.__name__)
+async def test_failing_beside_any_statement_it_is_whole_or_not_at_all(
+    desk: Desk, make: Making, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await make(desk)
+    empty = await rows(desk.app)
+    assert is_good(await request.send())
+    whole = await difference(desk.app, empty)
+
+    for at in count(1):
+        request = await make(desk)
+        before = await rows(desk.app)
+        with monkeypatch.context() as patched:
+            asked = failing_beside(patched, at, moment)
+            status = await request.send()
+
+        assert desk.app.state.database.pool_use().in_use == 0
+        assert await difference(desk.app, before) in ({}, whole), at
+        if next(asked) <= at:
+            assert is_good(status)
+            break
+        assert is_good(status) or status in {500, 503}, at
+        assert is_good(await request.send()), at
+        assert await difference(desk.app, before) == whole, at
+    assert at > 3
+
+
+class Failed(Exception):
+    """Something that nobody foresaw."""
+
+
+def failing_beside(patched: pytest.MonkeyPatch, at: int, moment: str) -> Iterator[int]:
+    """Let something fail before or after a statement of either driver; counts them."""
+    numbers = count(1)
+
+    def failing(asked: Callable[..., Any]) -> Callable[..., Any]:
+        async def ask(*args: Any, **options: Any) -> Any:
+            # Where a transaction cannot begin the connection is lost, which is tried elsewhere.
+            is_turn = not str(args[1:2]).startswith("('BEGIN") and next(numbers) == at
+            if is_turn and moment == "before":
+                raise Failed
+            answer = await asked(*args, **options)
+            if is_turn:
+                raise Failed
+            return answer
+
+        return ask
+
+    for owner, name in ASKED:
+        patched.setattr(owner, name, failing(getattr(owner, name)))
+    return numbers
 
 
 @dataclass(slots=True)
