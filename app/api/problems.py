@@ -21,6 +21,7 @@ from app.domain.documents import InvalidClinicRules, InvalidProtocol
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.permissions import NotPermitted
 from app.integrations.addresses import UrlRefused
+from app.services.access import AccessNotFound
 from app.services.batches import BatchNotFound, InvalidAmendment
 from app.services.calendars import CalendarNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile
@@ -127,6 +128,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         model=TokenProblem,
         members=lambda error, _: {"error": error.error},
     ),
+    AccessNotFound: Kind(404, "access-not-found", "There is no such access"),
     NotPermitted: Kind(403, "not-permitted", "The caller may not do that"),
     KeyNotFound: Kind(404, "key-not-found", "There is no such key"),
     CallerExists: Kind(409, "caller-exists", "The caller's name is taken"),

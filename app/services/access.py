@@ -16,12 +16,16 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.access import Access, chained, read, shown_in
+from app.domain.errors import DomainError
 from app.persistence.access import MOST, AccessBatch, AccessFilter, AccessRepository, Chain
 from app.persistence.database import Database
 from app.services.context import Context
 from app.services.listing import Key, Listed
 
 __all__ = ["Access", "AccessFilter"]
+
+# The number of a batch, and the position in it.
+Place = tuple[int, int]
 
 GROUP_SECONDS = 0.1
 # Of that so much is left for the commit.
@@ -38,6 +42,10 @@ BATCHES = 100
 TURN = 20
 
 _log = logging.getLogger(__name__)
+
+
+class AccessNotFound(DomainError):
+    """The account has no such access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +178,40 @@ async def list_access(
 
     A page ends early where many batches were looked through in vain; its ``next`` goes on there.
     """
+    page = await find_access(ctx, which, after=after, limit=limit)
+    return Listed(tuple(access for _, access in page.items), page.next)
+
+
+async def find_access(
+    ctx: Context, which: AccessFilter, *, after: Key | None, limit: int
+) -> Listed[tuple[Place, Access]]:
+    """The same with their places, by which each can be read again."""
     account = AccessRepository(ctx.connection, ctx.clinic_id)
     place = None if after is None else (int(after[0]), int(after[1]))
-    found: list[Access] = []
+    found: list[tuple[Place, Access]] = []
     for _ in range(MOST_BATCHES // BATCHES):
         until = None if place is None else place[0]
         batches = await account.newest(which, until=until, limit=BATCHES)
         for batch in batches:
             for position, access in _backwards(batch, place):
                 if which.fits(access):
-                    found.append(access)
+                    found.append(((batch.number, position), access))
                     if len(found) == limit:
                         return Listed(tuple(found), (batch.number, position))
             place = (batch.number, 0)
         if len(batches) < BATCHES:
             return Listed(tuple(found), None)
     return Listed(tuple(found), place)
+
+
+async def read_access(ctx: Context, place: Place) -> Access:
+    """One access. Raises AccessNotFound, also for what was forgotten."""
+    account = AccessRepository(ctx.connection, ctx.clinic_id)
+    for batch in await account.newest(AccessFilter(), until=place[0], limit=1):
+        accesses = read(batch.accesses)
+        if batch.number == place[0] and place[1] < len(accesses):
+            return accesses[place[1]]
+    raise AccessNotFound("no such access, or it was forgotten")
 
 
 def _backwards(batch: AccessBatch, place: tuple[int, int] | None) -> list[tuple[int, Access]]:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router
 from app.api.fhir import (
     activity_definitions,
     appointments,
+    audit_events,
     capabilities,
     care_plans,
     facts,
@@ -41,6 +42,7 @@ FACES: dict[str, Face] = {
         facts.ENCOUNTER,
         tasks.FACE,
         subscriptions.FACE,
+        audit_events.FACE,
         provenances.FACE,
         patients.FACE,
         locations.FACE,

@@ -108,6 +108,8 @@ class Face:
     """Elements of its summary, https://hl7.org/fhir/R4/search.html#summary."""
     parameters: tuple[Parameter, ...] = ()
     sorts: tuple[str, ...] = ()
+    counted: bool = True
+    """Whether a search says how many fit; a long account is not gone through for that."""
     reverse: tuple[str, ...] = ()
     """What points here and can be had with it, as ``ServiceRequest:based-on``."""
     read: Read | None = None

@@ -18,6 +18,7 @@ _READ, _CREATE, _UPDATE = "rs", "c", "u"
 _NEEDS: Mapping[str, Mapping[str, Scope]] = {
     "ActivityDefinition": {_READ: Scope.PROTOCOLS_READ, "cu": Scope.PROTOCOLS_WRITE},
     "Appointment": {_READ: Scope.PLANS_READ, _UPDATE: Scope.PLANS_WRITE},
+    "AuditEvent": {_READ: Scope.AUDIT_READ},
     "CarePlan": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Encounter": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Location": {_READ: Scope.CLINIC_READ},

@@ -39,7 +39,10 @@ def read_query(ask: Ask, face: Face) -> Query:
             query = _ignoring(ask, query, name)
     if ("_summary", "count") in params:
         query = replace(query, count=0)
-    return replace(query, total=query.total or query.count == 0)
+    query = replace(query, total=query.total or query.count == 0)
+    if query.total and not face.counted:
+        raise refused("_total", "not-supported", "what is found here is not counted")
+    return query
 
 
 def read_history(ask: Ask, face: Face) -> Query:

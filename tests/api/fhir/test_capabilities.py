@@ -78,6 +78,7 @@ VALUES: dict[str, Callable[[Data], str]] = {
     "recorded": lambda one: f"ge{one['recorded']}",
     "location": _actor("Location"),
     "activity-reference": lambda one: str(one["activity"][1]["reference"]["reference"]),
+    "agent-name": lambda one: str(one["agent"][0]["who"]["display"]),
     "target": lambda one: str(one["target"][0]["reference"].partition("/_history")[0]),
 }
 VALUES |= {name: itemgetter(name) for name in ("url", "version", "title", "criteria")}
@@ -92,6 +93,8 @@ NEVER = {
 
 def value_of(resource: Data, name: str) -> str:
     """What finds this resource by a parameter."""
+    if name == "date" and resource["resourceType"] == "AuditEvent":
+        return f"ge{resource['recorded']}"
     if name == "date":
         day = resource.get("performedDateTime") or resource.get("start")
         if day is None and "requestedPeriod" in resource:
@@ -99,6 +102,8 @@ def value_of(resource: Data, name: str) -> str:
         return _of_period(resource) if day is None else str(day)[:10]
     if (resource["resourceType"], name) == ("Subscription", "url"):
         return str(resource["channel"]["endpoint"])
+    if name == "patient" and resource["resourceType"] == "AuditEvent":
+        return next(str(one["what"]["reference"]) for one in resource["entity"])
     if name == "patient":
         named = resource["resourceType"] == "Appointment"
         return (_actor("Patient") if named else VALUES["subject"])(resource)
@@ -233,6 +238,9 @@ async def test_every_order_goes_through_all_of_a_search(
         "Location": f"_id={shown.location_id}",
     }
     search = f"{type_}?{mine.get(type_, f'patient={shown.patient_id}')}"
+    if not FACES[type_].counted:
+        assert FACES[type_].sorts == ()
+        return
     whole = await get(shown.api, f"{search}&_total=accurate")
 
     for sort in FACES[type_].sorts:
