@@ -53,6 +53,7 @@ def test_a_protocol_has_no_faults_and_nothing_doubtful(document: ProtocolDocumen
     assert found.warnings == ()
 
 
+@pytest.mark.long
 @each_protocol
 def test_every_start_day_of_a_year_works(document: ProtocolDocument) -> None:
     found = simulate_start_days(document.protocol, MONDAY_TO_FRIDAY, date(2027, 1, 1))
