@@ -122,9 +122,10 @@ class Worker:
         try:
             async with self.database.writing(clinic_id) as connection:
                 ctx = await self._context(connection, clinic_id)
-                plan_id = await batches.claim_plan(ctx, batch_id)
-                if plan_id is not None:
-                    await batches.do_plan(ctx, batch_id, plan_id)
+                claimed = await batches.claim_plan(ctx, batch_id)
+                if claimed is not None:
+                    plan_id = claimed.plan_id
+                    await batches.do_plan(ctx, claimed)
         except Exception as error:
             if plan_id is None:
                 raise

@@ -57,6 +57,14 @@ class BatchItemRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedPlan:
+    """A plan to be done now, and what for."""
+
+    plan_id: UUID
+    batch: BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
 class FlaggedPlan:
     """A plan that is flagged, as it is shown so far."""
 
@@ -150,7 +158,7 @@ class BatchRepository:
         )
         return tuple(BatchItemRecord(*row) for row in rows)
 
-    async def claim(self, batch_id: UUID) -> UUID | None:
+    async def claim(self, batch_id: UUID) -> ClaimedPlan | None:
         """A waiting plan, held by this transaction alone; ``None`` when none is free.
 
         Whoever dies while holding it gives it back.
@@ -158,7 +166,7 @@ class BatchRepository:
         row = await _claim(self._connection.dialect.name).fetch_one(
             self._connection, {"of_clinic": self._clinic_id, "of_batch": batch_id}
         )
-        return None if row is None else row[0]
+        return None if row is None else ClaimedPlan(row[0], read_record(BatchRecord, row[1:]))
 
     async def finish_item(
         self, batch_id: UUID, plan_id: UUID, *, status: str, result: JsonObject, now: datetime
@@ -300,8 +308,12 @@ def _batch(dialect: str) -> Prepared:
 @cache
 def _claim(dialect: str) -> Prepared:
     """The index of what waits serves only a query which says so without a parameter."""
+    of_batch = (BatchRow.clinic_id == BatchItemRow.clinic_id) & (
+        BatchRow.id == BatchItemRow.batch_id
+    )
     statement = (
-        select(BatchItemRow.plan_id)
+        select(BatchItemRow.plan_id, *_BATCH)
+        .join_from(BatchItemRow, BatchRow, of_batch)
         .where(
             BatchItemRow.clinic_id == parameter(BatchItemRow.clinic_id, "of_clinic"),
             BatchItemRow.batch_id == parameter(BatchItemRow.batch_id, "of_batch"),
@@ -309,7 +321,7 @@ def _claim(dialect: str) -> Prepared:
         )
         .order_by(BatchItemRow.plan_id)
         .limit(literal_column("1"))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=BatchItemRow)
     )
     return prepare(statement, dialect)
 

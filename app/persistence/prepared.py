@@ -84,8 +84,16 @@ class Prepared:
     async def run_for_each(self, connection: AsyncConnection, rows: Iterable[Values]) -> None:
         """Run the statement for each of some rows, if there are any."""
         ordered = [self.ordered(values) for values in rows]
-        if ordered:
+        if not ordered:
+            return
+        driver = _driver_of(connection)
+        if driver is None:
             await connection.exec_driver_sql(self.sql, ordered)
+            return
+        try:
+            await driver.executemany(self.sql, ordered)
+        except _BY_DRIVER as error:
+            raise await _named(error, self.sql, connection, driver) from error
 
     def ordered(self, values: Values) -> tuple[Any, ...]:
         """The values in the order of the parameters, each as the driver takes it."""

@@ -19,6 +19,7 @@ from app.persistence.batches import (
     BatchNotFound,
     BatchRecord,
     BatchRepository,
+    ClaimedPlan,
     StepOnDay,
 )
 from app.persistence.events import EventRepository
@@ -202,27 +203,28 @@ async def cancel_batch(ctx: Context, batch_id: UUID) -> Progress:
     return await get_batch(ctx, batch_id)
 
 
-async def claim_plan(ctx: Context, batch_id: UUID) -> UUID | None:
+async def claim_plan(ctx: Context, batch_id: UUID) -> ClaimedPlan | None:
     """A plan that still waits, held by the caller's transaction; ends a batch with none left."""
     batches = BatchRepository(ctx.connection, ctx.clinic_id)
-    plan_id = await batches.claim(batch_id)
-    if plan_id is None and not await batches.waiting(batch_id):
+    claimed = await batches.claim(batch_id)
+    if claimed is None and not await batches.waiting(batch_id):
         await batches.finish(batch_id, status="done", now=ctx.now)
-    return plan_id
+    return claimed
 
 
-async def do_plan(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
+async def do_plan(ctx: Context, claimed: ClaimedPlan) -> None:
     """Do one plan of a batch within the caller's transaction.
 
     What the domain refuses is the plan's result. Somebody who changes the plan meanwhile goes
     first: it goes on waiting.
     """
-    batches = BatchRepository(ctx.connection, ctx.clinic_id)
     try:
-        status, result = await _do(ctx, await batches.get(batch_id), plan_id)
+        status, result = await _do(ctx, claimed.batch, claimed.plan_id)
     except PlanChangedMeanwhile:
         return
-    await batches.finish_item(batch_id, plan_id, status=status, result=result, now=ctx.now)
+    await BatchRepository(ctx.connection, ctx.clinic_id).finish_item(
+        claimed.batch.id, claimed.plan_id, status=status, result=result, now=ctx.now
+    )
 
 
 async def give_up(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
