@@ -155,9 +155,13 @@ class Placing:
             return
         at = f"{step.at}.timingAge"
         age = read_length(step.data["timingAge"], at, self.findings)
-        if age is not None and age.value >= 0:
-            self.findings.understood(at)
-            yield {"relative_to": "birth_date", "target": str(age.offset())}
+        if age is None:
+            return
+        if age.value < 0:
+            self.findings.refuse(at, "value", "nobody is younger than that")
+            return
+        self.findings.understood(at)
+        yield {"relative_to": "birth_date", "target": str(age.offset())}
 
     def _in_cycle(
         self,
