@@ -13,6 +13,7 @@ from app.domain.engine import (
     solve,
     waiver_role,
 )
+from app.domain.engine.solutions import Question, best_solution
 from app.domain.facts import (
     Commitment,
     OccurrenceId,
@@ -218,3 +219,10 @@ def test_more_days_to_choose_from_than_the_engine_compares_are_refused() -> None
 
     with pytest.raises(PlanTooLarge, match="too many to compare"):
         solve(given)
+
+
+def test_a_network_whose_open_pairs_fit_in_no_order_has_no_solution() -> None:
+    apart = MinGapBetween(id="apart", one=S, other=C, offset=Offset(days=14))
+    question = Question(problem(CHECK, rules=(apart,)))
+
+    assert [best_solution(compilation) for compilation in question.networks()] == [None]

@@ -138,9 +138,8 @@ class _Finder:
         before, after = [], []
         for compilation in self._question.networks(self._ignoring | {element}):
             net, base = compilation.net, compilation.frame.base
-            index = compilation.expansion.by_id.get(occurrence)
-            if index is None or index in compilation.given:
-                continue
+            # It was asked for, so it is there, and is no fact.
+            index = compilation.expansion.by_id[occurrence]
             low, high = first.toordinal() - base, last.toordinal() - base
             earlier = net.within(index, max(0, low - NEAR_DAYS), low - 1) if low > 0 else None
             later = net.within(index, high + 1, high + NEAR_DAYS)

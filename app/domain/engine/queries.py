@@ -58,9 +58,9 @@ def _solved(
     for day in _walk(compilation, occurrence, first, last):
         net = compilation.net.within(index, day - base, day - base)
         solution = None if net is None else best_solution(compilation, net, beside)
-        if solution is not None:
-            yield day, solution
-            beside = beside or Beside.of(solution, index)
+        assert solution is not None  # noqa: S101 # only days with a schedule are walked
+        yield day, solution
+        beside = beside or Beside.of(solution, index)
 
 
 def why_not(problem: Problem, occurrence: OccurrenceId, day: date) -> Schedule | Conflict:

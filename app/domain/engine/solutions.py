@@ -129,11 +129,10 @@ def best_solution(
         net = free
     unbound_days = _dated(compilation, unbound, None if beside is None else beside.solution.unbound)
     stay = _promises(compilation, net, unbound_days, variables)
-    best: Days | None = unbound
+    best = unbound
     if stay or net is not free:
-        best = Search(costs.keeping(stay)).best(net, variables)
-    if best is None:
-        return None
+        # What was found as if nothing were kept fits still.
+        best = Search(costs.keeping(stay)).best(net, variables) or unbound
     days = _dated(compilation, best, None if beside is None else beside.solution.days)
     return Solution(compilation, days, unbound_days, nearness(compilation, days))
 
