@@ -156,8 +156,9 @@ class Server:
         while True:
             try:
                 return self.start()
-            except PostgresUnavailable as error:
-                if "still in use" not in str(error) or time.monotonic() > give_up:
+            except PostgresUnavailable:
+                # While one of them is left it does not start.
+                if time.monotonic() > give_up:
                     raise
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.processes import environ, get, regimen, running
+from tests.processes import Running, environ, get, regimen, running
 
 SECONDS = 60 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 3
 PLACES = 8
@@ -39,6 +40,13 @@ def _flood(place: str, until: float, statuses: Counter[int], client: int) -> Non
     connection.close()
 
 
+def _resident(server: Running) -> float:
+    """How much memory a server has, in MiB."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
+    (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+    return int(kibibytes) / 1024
+
+
 @pytest.mark.deep
 def test_it_answers_or_says_that_it_cannot_now(sqlite_url: str, tmp_path: Path) -> None:
     environment = environ(
@@ -52,6 +60,8 @@ def test_it_answers_or_says_that_it_cannot_now(sqlite_url: str, tmp_path: Path) 
     with running(regimen("serve", "--port", "0"), cwd=tmp_path, env=environment) as server:
         place = server.wait_for("at").split()[1]
         server.wait_for("Ctrl-C")
+        assert get(f"{place}/v1/patients")[0] == 200
+        resident = [_resident(server)]
         until = monotonic() + SECONDS
         clients = [
             threading.Thread(target=_flood, args=(place, until, statuses, n))
@@ -63,6 +73,7 @@ def test_it_answers_or_says_that_it_cannot_now(sqlite_url: str, tmp_path: Path) 
             begin = monotonic()
             assert get(f"{place}/health/live")[0] == 200
             health.append(monotonic() - begin)
+            resident.append(_resident(server))
             sleep(0.05)
         for client in clients:
             client.join()
@@ -70,6 +81,7 @@ def test_it_answers_or_says_that_it_cannot_now(sqlite_url: str, tmp_path: Path) 
         assert get(f"{place}/v1/patients")[0] == 200
 
         assert monotonic() - begin < 5
+    assert max(resident) - resident[0] < 64
     assert statuses.keys() <= {201, 503}
     assert statuses[201] > CLIENTS
     assert statuses[503] > 0

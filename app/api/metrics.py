@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from app.api.authentication import require
@@ -44,8 +45,20 @@ async def read_metrics(request: Request) -> Response:
 
 
 def _figures(own: CollectorRegistry) -> CollectorRegistry:
-    if not os.environ.get(SHARED_FIGURES):
+    folder = os.environ.get(SHARED_FIGURES)
+    if not folder:
         return own
+    forget_ended(Path(folder))
     everybodys = CollectorRegistry()
     MultiProcessCollector(everybodys)  # type: ignore[no-untyped-call] # the package has no types here
     return everybodys
+
+
+def forget_ended(folder: Path) -> None:
+    """Leave out what processes were doing when they ended; what they counted stays."""
+    for file in folder.glob("gauge_live*.db"):
+        process_id = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            mark_process_dead(process_id, str(folder))  # type: ignore[no-untyped-call] # as above

@@ -67,17 +67,19 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(
         with running(regimen("serve", "--port", "0"), cwd=tmp_path, env=environment) as service:
             place = service.wait_for("at").split()[1]
             with blowing(place, plans, WRITERS) as storm:
-                for number in range(KILLS):
-                    sleep(moments.uniform(0.05, 0.5))
-                    killed = monotonic()
-                    if number % 2:
-                        own_server.kill()
-                        own_server.start_again()
-                    else:
-                        asyncio.run(kill_a_backend(whole, moments))
-                    assert ready_after(place, killed) < READY_SECONDS
-                    assert goes_on(storm)
-                service.stop(SIGKILL)
+                try:
+                    for number in range(KILLS):
+                        sleep(moments.uniform(0.05, 0.5))
+                        killed = monotonic()
+                        if number % 2:
+                            own_server.kill()
+                            own_server.start_again()
+                        else:
+                            asyncio.run(kill_a_backend(whole, moments))
+                        assert ready_after(place, killed) < READY_SECONDS
+                        assert goes_on(storm)
+                finally:
+                    service.stop(SIGKILL)
             errors = [line for line in service.rest() if " error " in line]
             assert not errors, "".join(errors)
 
