@@ -92,7 +92,7 @@ async def _answered(
             answer = await interaction.run(
                 ask_of(strict, ctx, strict.path_params, params, headers=strict.headers, body=body)
             )
-            response = _rendered(answer, strict, shape, interaction)
+            response = _rendered(answer, strict, shape, stored=stores)
             if IDEMPOTENCY_KEY in request.scope:
                 await remember_answer(strict, response)
             await account_for(asked, request, bytes(response.body) or to_json(answer.resource))
@@ -175,9 +175,7 @@ async def _form(request: StrictRequest) -> tuple[tuple[str, str], ...]:
     return params_in(raw.decode("latin-1"))
 
 
-def _rendered(
-    answer: Answer, request: StrictRequest, shape: Shape, interaction: Interaction
-) -> Response:
+def _rendered(answer: Answer, request: StrictRequest, shape: Shape, *, stored: bool) -> Response:
     """The response; of what was stored as much as is preferred."""
     headers = {}
     if answer.version is not None:
@@ -187,7 +185,7 @@ def _rendered(
     if answer.location is not None:
         headers["location"] = f"{base_of(request)}/{answer.location}"
     shown = answer.resource
-    if interaction.writes:
+    if stored:
         preference = request.headers.get("prefer", "")
         if "return=minimal" in preference:
             shown = None

@@ -39,6 +39,7 @@ _KNOWN = {
     "modifierExtension",
 }
 _SAME_DAY = "P0D"
+MAX_RELATIONS = 20
 _ENDS = ("earliest", "target", "latest")
 Timing = dict[str, Any]
 
@@ -59,8 +60,13 @@ def read_relations(
     action: Action, known: Mapping[str, Action], findings: Findings
 ) -> list[Relation]:
     """What an action says of its relations to others."""
-    found = []
-    for at, data in findings.objects(action.data, "relatedAction", action.at):
+    found: list[Relation] = []
+    listed = findings.objects(action.data, "relatedAction", action.at)
+    if len(listed) > MAX_RELATIONS:
+        text = f"has more than {MAX_RELATIONS} relations"
+        findings.refuse(f"{action.at}.relatedAction", "too-costly", text)
+        return []
+    for at, data in listed:
         relation = _relation(action, at, data, known, findings)
         if relation is not None:
             findings.understood(at)
@@ -110,13 +116,13 @@ def _own(data: Data, at: str, findings: Findings) -> Mapping[str, Any] | None:
 
 
 def _bounds(data: Data, at: str, way: int, findings: Findings) -> dict[str, str] | None:
-    before = len(findings.refused)
+    before = findings.places_refused
     window = _window(data, at, findings)
     if "offsetRange" in data and "offsetDuration" in data:
         findings.refuse(f"{at}.offset[x]", "structure", "must have one type only")
     if way == 0 and (window is not None or "offsetDuration" in data):
         findings.refuse(f"{at}.offset[x]", "business-rule", "what is concurrent has no offset")
-    if len(findings.refused) > before:
+    if findings.places_refused > before:
         return None
     if way == 0:
         return dict.fromkeys(_ENDS, _SAME_DAY)

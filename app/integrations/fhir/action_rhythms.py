@@ -111,12 +111,12 @@ class _Repeat:
 
     def rhythm(self) -> Rhythm | None:
         """What it says; ``None`` where that cannot be honoured."""
-        before = len(self.findings.refused)
+        before = self.findings.places_refused
         self._look_at_names()
         period, period_max = self._length("period"), self._length("periodMax", unit="periodUnit")
         least, most = self._times(period)
         length, minutes = self._duration()
-        if len(self.findings.refused) > before:
+        if self.findings.places_refused > before:
             return None
         self.findings.understood(self.at)
         return Rhythm(self.at, least, most, period, period_max, length, minutes)

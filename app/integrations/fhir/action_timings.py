@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.domain.documents.vocabulary import MAX_OCCURRENCES
 from app.domain.errors import DomainError
 from app.integrations.fhir.action_relations import Relation, read_relations, summed
 from app.integrations.fhir.action_rhythms import Rhythm, days_of_cycle, read_rhythm
@@ -24,6 +25,7 @@ class Placing:
     actions: list[Action]
     findings: Findings
     rules: list[Member] = field(default_factory=list)
+    _occurrences: int = 0
     _known: dict[str, Action] = field(default_factory=dict)
     _relations: dict[str, list[Relation]] = field(default_factory=dict)
     _rhythms: dict[str, Rhythm | None] = field(default_factory=dict)
@@ -175,6 +177,11 @@ class Placing:
         if len(timings) > 1 or any(relation.way for relation in within):
             text = "within a cycle only days, one beginning and what is concurrent can be told"
             self.findings.refuse(step.at, "not-supported", text)
+            return {}
+        self._occurrences += rhythm.most * len(days or [1])
+        if self._occurrences > MAX_OCCURRENCES:
+            text = f"the days of its cycles are more than {MAX_OCCURRENCES} in all"
+            self.findings.refuse(step.at, "too-costly", text)
             return {}
         base = timings[0] if timings else {"relative_to": PLAN_START, "target": "P0D"}
         points = []

@@ -52,8 +52,13 @@ class Findings:
     def refuse(self, at: str, code: str, text: str) -> None:
         """Note an element that cannot be honoured."""
         if at not in self._refused and len(self._refused) < MAX_REFUSED:
-            self._refused.add(at)
             self.found.append(Finding(at, Verdict.REFUSED, code, text))
+        self._refused.add(at)
+
+    @property
+    def places_refused(self) -> int:
+        """At how many places something was refused."""
+        return len(self._refused)
 
     @property
     def refused(self) -> tuple[Finding, ...]:
