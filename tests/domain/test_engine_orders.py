@@ -5,11 +5,12 @@ import pytest
 from app.domain.engine import PlanTooLarge, possible_days, solve
 from app.domain.engine.cut import FlowNetwork
 from app.domain.engine.optimum import MAX_WORK
+from app.domain.engine.solutions import Question, best_solution
 from app.domain.facts import OccurrenceId
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import Bounds, StepReference, Timing
-from app.domain.rules import MinGapOfKinds, Rule
+from app.domain.rules import MinGapOfKinds, NoOverlap, Rule, StepSelector
 from app.domain.schedules import Conflict, Schedule
 from tests.domain.given_problems import SESSION_DAY, after, problem, step
 
@@ -70,6 +71,30 @@ def test_any_of_the_visits_could_have_any_day_of_theirs() -> None:
     found = possible_days(given, OccurrenceId("v4"), SESSION_DAY, SESSION_DAY.replace(day=31))
 
     assert [(day - SESSION_DAY).days for day in found] == list(range(1, 18, 2))
+
+
+def test_spans_that_may_not_overlap_are_dated_in_an_order_though_they_differ_in_length() -> None:
+    spans = (
+        step(f"s{n}", after(1, 2, 12), span=Offset.of_days(1 + n), any_day=True) for n in range(3)
+    )
+    steps = tuple(StepSelector(f"s{n}") for n in range(3))
+    given = problem(*spans, rules=(NoOverlap(id="one-by-one", steps=steps),))
+
+    assert days_after(given) == [1, 3, 6]
+
+
+@pytest.mark.parametrize(
+    "latest, day",
+    [pytest.param(2, 1, id="in any order"), pytest.param(5, 2, id="with one of them held")],
+)
+def test_days_which_no_order_gives_have_no_best(latest: int, day: int) -> None:
+    given = problem(*(step(f"v{n}", after(1, 2, latest)) for n in range(3)), rules=(apart(2),))
+    (compilation,) = Question(given).networks()
+    first = SESSION_DAY.toordinal() + day - compilation.frame.base
+    net = compilation.net.within(compilation.expansion.by_id[OccurrenceId("v0")], first, first)
+
+    assert net is not None
+    assert best_solution(compilation, net) is None
 
 
 def unlike(number: int, latest: int) -> Problem:

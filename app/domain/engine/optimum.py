@@ -77,10 +77,9 @@ class Costs:
         if self.stay.get(i) != self.stay.get(j) or self.dependants(i) or self.dependants(j):
             return False
         one, other = self.wishes.get(i), self.wishes.get(j)
-        if one is None or other is None:
-            return one is other
-        if isinstance(one.aim, int) and isinstance(other.aim, int) and one.aim < other.aim:
-            one = replace(one, aim=other.aim)
+        aims = [None if wish is None else wish.aim for wish in (one, other)]
+        if one and isinstance(aims[0], int) and isinstance(aims[1], int) and aims[0] < aims[1]:
+            one = replace(one, aim=aims[1])
         return one == other
 
     def target(self, wish: Wish, ref_day: int) -> int:

@@ -28,8 +28,6 @@ def settled(net: Network, alike: Alike) -> Network | None:
 
 def _pairs_inside(net: Network, alike: Alike) -> list[Pair]:
     """The pairs whose two variables are of one class."""
-    if not net.pairs:
-        return []
     apart: dict[int, Apart] = {}
     for i, j, forth, back in net.pairs:
         of_i, of_j = apart.setdefault(i, {}), apart.setdefault(j, {})
