@@ -245,3 +245,27 @@ async def test_an_imported_protocol_is_applied_with_its_conditions_and_choices(d
     assert refused(without) == [("required", "Parameters.parameter")]
     assert days_of(plan)["tape"] == ["2027-03-25"]
     assert "brace" not in days_of(plan)
+
+
+async def test_days_outside_the_protocol_are_given_like_the_anchor(desk: Desk) -> None:
+    document = {
+        "format": 1,
+        "key": "after-surgery",
+        "version": "1.0.0",
+        "title": "After surgery",
+        "steps": [
+            {
+                "key": "check",
+                "kind": "visit",
+                "title": "Check",
+                "timings": [{"relative_to": {"event": "surgery"}, "target": "P14D"}],
+            }
+        ],
+    }
+    made = await desk.api.post("/v1/protocols", json=document)
+    assert made.status_code == 201, made.text
+    url = f"{ROOT}/after-surgery.v1.0.0/$apply"
+
+    plan = await applied(desk, url, asking(desk, anchor("2027-03-10", "surgery"), side=None))
+
+    assert days_of(plan) == {"check": ["2027-03-24"]}

@@ -118,3 +118,34 @@ async def test_what_is_not_evaluated_is_refused_where_it_is(
     found = refused(await desk.api.post(f"{ROOT}/$apply", json=body))
 
     assert expression in {at for _, at in found}
+
+
+async def test_an_instant_without_a_place_is_no_day(own_desk: Desk) -> None:
+    await own_desk.location(time_zone="Europe/Berlin")
+    late = anchor("2027-03-11T04:30:00Z", type_="valueDateTime")
+
+    found = refused(await own_desk.api.post(OURS, json=asking(own_desk, late, location=None)))
+
+    assert ("required", "Parameters.parameter[2]") in found
+
+
+async def test_more_conditions_than_are_evaluated_are_refused(desk: Desk) -> None:
+    said = {"language": "text/fhirpath", "expression": "true"}
+    held = {"condition": [{"kind": "applicability", "expression": said}] * 51}
+    definition = plan_definition(action("a"), action("b", **held))
+
+    answer = await desk.api.post(f"{ROOT}/$apply", json=applying(desk, definition, anchor()))
+
+    assert refused(answer) == [("too-costly", "PlanDefinition.action")]
+
+
+async def test_conditions_of_nobody_are_not_evaluated(desk: Desk) -> None:
+    said = {"language": "text/fhirpath", "expression": "true"}
+    held = action("b", condition=[{"kind": "applicability", "expression": said}])
+    body = applying(desk, plan_definition(action("a"), held), anchor())
+    unknown = {"name": "subject", "valueString": "Patient?identifier=urn:x|nobody"}
+    others = [one for one in body["parameter"] if one["name"] != "subject"]
+
+    answer = await desk.api.post(f"{ROOT}/$apply", json={**body, "parameter": [unknown, *others]})
+
+    assert issue_of(answer, 404)["code"] == "not-found"

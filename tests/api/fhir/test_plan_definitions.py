@@ -248,3 +248,28 @@ async def test_what_cannot_be_honoured_is_refused_where_it_is(
 @pytest.mark.parametrize("id_", ["course", "course.v1", "Course.v1.0.0", "course.v1.0.0"])
 async def test_a_version_that_is_not_there_is_not_found(api: Client, id_: str) -> None:
     assert issue_of(await api.get(f"{ROOT}/{id_}"), 404)["code"] == "not-found"
+
+
+async def test_every_built_in_protocol_comes_back_through_another_system(api: Client) -> None:
+    await _library(api)
+
+    for key in library_keys():
+        resource = (await api.get(f"{ROOT}/{key}.v1.0.0")).json()
+        extensions = [
+            _with_own_version(one) if "written-as" in one["url"] else one
+            for one in resource["extension"]
+        ]
+        await _imported(api, resource | {"version": "9.0.0", "extension": extensions})
+        url = f"/v1/protocols/{key}/versions"
+        old, new = [(await api.get(f"{url}/{v}")).json() for v in ("1.0.0", "9.0.0")]
+        assert new["document"] == old["document"] | {"version": "9.0.0"}
+        assert new["included"] == old["included"]
+
+
+def _with_own_version(extension: Data) -> Data:
+    """What was written, its own version another; those of its parts as they are."""
+    changed = deepcopy(extension)
+    document = next(one for one in changed["extension"] if one["url"] == "document")
+    version = next(one for one in document["extension"] if one["url"] == "version")
+    version["valueString"] = "9.0.0"
+    return changed
