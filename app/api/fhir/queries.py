@@ -23,6 +23,7 @@ USUAL = 50
 _DATE = re.compile(
     r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(T.+)?)?)?", re.ASCII
 )
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[0-9]+)?")
 
@@ -181,6 +182,8 @@ def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
     name = parameter.name
     if modifier and not (parameter.type == "reference" and modifier in parameter.targets):
         raise refused(name, "not-supported", f"'{name}' is searched without that modifier")
+    if _CONTROLS.search(values):
+        raise refused(name, "invalid-character", "must not hold control characters")
     read = _READERS[parameter.type]
     found = tuple(read(parameter, one) for one in _split(values))
     if not found:
