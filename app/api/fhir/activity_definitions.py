@@ -15,6 +15,7 @@ from app.domain.errors import Fault
 from app.domain.protocols import Step
 from app.integrations.fhir.activity_definitions import ACTIVITY, activity_definition, as_protocol
 from app.integrations.fhir.elements import meta
+from app.integrations.fhir.plan_definitions import without_narratives
 from app.integrations.fhir.urls import activity_id, activity_name
 from app.integrations.fhir.validating import places_not_of_r4
 from app.services import protocols
@@ -72,7 +73,7 @@ async def update(ask: Ask) -> Answer:
 
 async def _import(ask: Ask, name: tuple[str, str, str] | None = None, revision: int = 0) -> Answer:
     body = _checked(ask.body)
-    resource = as_protocol(body)
+    resource = without_narratives(as_protocol(body))
     sent = await read_body(resource)
     document = sent.document
     assert document is not None  # noqa: S101 - nothing was refused

@@ -19,6 +19,7 @@ from app.integrations.fhir.plan_definitions import (
     ReadPlanDefinition,
     plan_definition_of,
     read_sent,
+    without_narratives,
 )
 from app.integrations.fhir.urls import PROTOCOLS, version_id, version_name
 from app.services import protocols
@@ -53,7 +54,7 @@ async def create(ask: Ask) -> Answer:
     """Import what was sent as a draft."""
     sent = await read_body(ask.body)
     document = await _document(ask, sent)
-    stored = await protocols.import_version(ask.ctx, document, ask.body)
+    stored = await protocols.import_version(ask.ctx, document, without_narratives(ask.body))
     return _stored(stored, sent, status=201)
 
 
@@ -66,7 +67,7 @@ async def update(ask: Ask) -> Answer:
     known = await protocols.get_version(ask.ctx, *name)
     refuse_another("PlanDefinition", (ask.body.get("id"), ask.id), document, known)
     stored = await protocols.edit_version(
-        ask.ctx, *name, document, revision=revision, imported=ask.body
+        ask.ctx, *name, document, revision=revision, imported=without_narratives(ask.body)
     )
     return _stored(stored, sent, status=200)
 

@@ -233,12 +233,15 @@ def _anchor(asked: Asked, at: str, data: Data, findings: Findings) -> None:
         for name, (place, part) in parts.items()
         if name in {"earliest", "until"}
     }
+    earliest, until = days.get("earliest"), days.get("until")
+    if earliest is not None and until is not None and until < earliest:
+        findings.refuse(at, "value", "ends before it begins")
     on = _moment(parts["date"][1], parts["date"][0], findings) if "date" in parts else None
     if ("date" in parts) == ("earliest" in parts) or ("until" in parts and "date" in parts):
         text = "must have a date, or from which day on it may be and until when"
         findings.refuse(at, "business-rule", text)
         return
-    asked.days.append(AskedDay(at, action, on, days.get("earliest"), days.get("until")))
+    asked.days.append(AskedDay(at, action, on, earliest, until))
 
 
 def _choice(asked: Asked, at: str, data: Data, findings: Findings) -> None:

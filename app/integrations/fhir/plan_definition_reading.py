@@ -48,7 +48,6 @@ _KEPT = {
     "id",
     "meta",
     "language",
-    "text",
     "identifier",
     "subtitle",
     "type",
@@ -155,6 +154,8 @@ def _look_at_element(name: str, at: str, findings: Findings) -> None:
     if name in {"implicitRules", "modifierExtension"}:
         text = "may change the meaning of everything and is not known"
         findings.refuse(at, "not-supported", text)
+    elif name == "text":
+        findings.kept(at, "is not given back: narratives of others are not shown")
     elif name in _KEPT or name.startswith("_"):
         findings.kept(at, _SAYS_NOTHING)
     elif name not in _READ:

@@ -66,6 +66,15 @@ def read_sent(resource: Data) -> ReadPlanDefinition:
     return _read(resource, findings, contradictions)
 
 
+def without_narratives(resource: Data) -> Member:
+    """What is kept of what was sent: text of others that browsers would show is not."""
+    kept = {name: value for name, value in resource.items() if name not in {"text", "contained"}}
+    if "contained" in resource:
+        contained = (without_narratives(one) for one in resource["contained"])
+        kept["contained"] = list(contained)
+    return kept
+
+
 def read_protocol(resource: Data) -> ReadPlanDefinition:
     """The protocol which a PlanDefinition says, ours or another's, with a report."""
     return _read(resource, Findings(), lambda _: ())

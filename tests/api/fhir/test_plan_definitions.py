@@ -110,6 +110,19 @@ async def test_what_is_sent_becomes_a_draft_and_is_given_back_as_it_was(api: Cli
     assert native["document"]["steps"][1]["timings"][0]["target"] == "P42D"
 
 
+async def test_narratives_of_others_are_not_given_back(api: Client) -> None:
+    text = {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>x</div>"}
+    inside = {"resourceType": "ActivityDefinition", "id": "x", "status": "draft", "text": text}
+    sent = COURSE | {"text": text, "contained": [inside]}
+
+    answer = await _imported(api, sent, Prefer="return=OperationOutcome")
+    read = (await api.get(f"{ROOT}/course.v2.1.0")).text
+
+    told = {one["expression"][0]: one["diagnostics"] for one in answer.json()["issue"]}
+    assert "<div" not in read
+    assert "not given back" in told["PlanDefinition.text"]
+
+
 async def test_who_prefers_it_is_told_what_became_of_each_element(api: Client) -> None:
     answer = await _imported(api, Prefer="return=OperationOutcome")
 

@@ -106,6 +106,11 @@ def test_everything_that_can_be_asked_is_read() -> None:
         (day(date={"valueDateTime": "2027-03-10T12:00:00"}), f"{AT}.part[0]", "value"),
         (day(colour={"valueCode": "red"}), f"{AT}.part[0]", "not-supported"),
         (
+            day(earliest={"valueDate": "2027-03-10"}, until={"valueDate": "2027-03-09"}),
+            AT,
+            "value",
+        ),
+        (
             day(date={"valueDate": "2027-03-10"}, until={"valueDate": "2027-03-11"}),
             AT,
             "business-rule",

@@ -7,6 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.integrations.fhir.apply_parameters import read_parameters
+from app.integrations.fhir.findings import Findings
 from app.integrations.fhir.plan_definitions import plan_definition_of, read_sent
 from app.services.library import library_protocol
 
@@ -37,6 +39,31 @@ def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 _FULL_PLACES = _places(FULL)
+
+
+_PARAMETERS = st.recursive(
+    _JUNK,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                ["name", "part", "valueString", "valueDate", "valueReference", "resource", "id"]
+            ),
+            st.one_of(inner, st.sampled_from(["anchor", "choice", "subject", "date", "value"])),
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(_PARAMETERS, max_size=4))
+def test_whatever_apply_is_asked_it_is_read_or_refused(parameters: list[Any]) -> None:
+    findings = Findings()
+
+    asked = read_parameters({"resourceType": "Parameters", "parameter": parameters}, findings)
+
+    assert findings.refused or asked.patient is not None
 
 
 @given(st.lists(st.tuples(st.sampled_from(_FULL_PLACES), _JUNK), min_size=1, max_size=3))
