@@ -116,6 +116,24 @@ async def test_what_is_read_over_fhir_is_accounted_for(own_desk: Desk) -> None:
     ]
 
 
+async def test_what_is_written_over_fhir_is_a_change(own_desk: Desk) -> None:
+    sent = {"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "7"}]}
+    made = (await good(own_desk.api.post("/fhir/R4/Patient", json=sent)))["id"]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"request": {"method": "GET", "url": f"Patient/{made}"}}],
+    }
+    await good(own_desk.api.post("/fhir/R4", json=bundle))
+
+    found = await listed(own_desk, patient_id=made)
+
+    assert [(one["operation"], one["stored"], one["patient_ids"]) for one in found] == [
+        ("Patient.read", False, [made]),
+        ("Patient.create", True, [made]),
+    ]
+
+
 async def test_filters_leave_what_fits_and_pages_follow_each_other(own_desk: Desk) -> None:
     key = await given_callers.headers(own_desk.app, Role.ADMIN, name="officer")
     own_desk.api.headers.update(key)
