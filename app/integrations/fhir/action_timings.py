@@ -27,6 +27,7 @@ class Placing:
     rules: list[Member] = field(default_factory=list)
     _occurrences: int = 0
     _known: dict[str, Action] = field(default_factory=dict)
+    _begin: dict[str, tuple[list[Action], int]] = field(default_factory=dict)
     _relations: dict[str, list[Relation]] = field(default_factory=dict)
     _rhythms: dict[str, Rhythm | None] = field(default_factory=dict)
 
@@ -116,13 +117,20 @@ class Placing:
         target = relation.target
         if target.is_step or target.event is not None or _is_part(target):
             return target
-        steps = list(target.steps())
-        first = [step for step in steps if not self._hangs_within(step, target)]
-        if len(first) == 1 and (not relation.to_end or len(steps) == 1):
+        first, number = self._beginning(target)
+        if len(first) == 1 and (not relation.to_end or number == 1):
             return first[0]
         text = "is a group of which no single action is the one that counts"
         self.findings.refuse(f"{relation.at}.actionId", "not-supported", text)
         return None
+
+    def _beginning(self, group: Action) -> tuple[list[Action], int]:
+        """The steps that a group begins with, and how many it has."""
+        if group.at not in self._begin:
+            steps = list(group.steps())
+            first = [step for step in steps if not self._hangs_within(step, group)]
+            self._begin[group.at] = first, len(steps)
+        return self._begin[group.at]
 
     def _hangs_within(self, step: Action, group: Action) -> bool:
         """Whether a step of a group counts from another of it."""
