@@ -294,3 +294,13 @@ def test_a_change_kept_before_one_of_its_members_existed_has_that_members_usual_
     del data["starts"]
 
     assert change_from_data(data) == Decide("call", "up")
+
+
+def test_a_decision_at_a_visit_that_is_on_record_keeps_its_day() -> None:
+    visit = Perform(OccurrenceId("call"), date(2027, 2, 26))
+
+    decided = changed_by(STATE, [visit, Decide("call", "up")], as_of=TODAY)
+
+    assert [(fact.occurrence, fact.on) for fact in decided.performed] == [
+        (OccurrenceId("call"), date(2027, 2, 26))
+    ]

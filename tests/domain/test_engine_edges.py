@@ -1,0 +1,127 @@
+"""The engine at its edges: nothing to count, nothing alike, and days that were planned first."""
+
+from dataclasses import replace
+from datetime import date
+
+from app.domain.calendars import Absence
+from app.domain.engine import bookable_days, find_options, solve
+from app.domain.engine.shifts import HIGHEST, LOWEST, OpenDays
+from app.domain.facts import OccurrenceId, Performed, Pinned
+from app.domain.offsets import Offset
+from app.domain.problem import Problem
+from app.domain.protocols import (
+    Alternatives,
+    Follows,
+    PlanStart,
+    StepKind,
+    StepReference,
+    Timing,
+    Unit,
+)
+from app.domain.rules import MinGapBetween, MinGapOfKinds, StepSelector
+from app.domain.schedules import AskWaiver, Conflict, Schedule
+from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, problem, step
+
+OPEN = [100, 103, 104]
+
+
+def test_no_open_day_on_is_the_day_itself() -> None:
+    assert OpenDays(0, OPEN).last_not_after(101) == 101
+
+
+def test_open_days_end_where_the_calendar_ends() -> None:
+    assert OpenDays(-1, OPEN).at(100) == LOWEST - 1
+    assert OpenDays(2, OPEN).last_not_after(100) == LOWEST - 1
+    assert OpenDays(-1, OPEN).last_not_after(104) == HIGHEST
+
+
+def test_a_bound_of_open_days_is_told_as_such() -> None:
+    open_days = replace(bounds(2, 2, 2), unit=Unit.WORKING_DAYS)
+    check = step("check", (Timing(StepReference("session"), open_days),))
+    away = Absence("holiday", date(2027, 3, 12), date(2027, 3, 12))
+
+    found = solve(problem(check, absences=(away,)))
+
+    assert isinstance(found, Conflict)
+    assert any("2 open days after session" in element.text for element in found.elements)
+
+
+def test_a_first_planned_day_stays_the_reference_of_what_follows_it() -> None:
+    frozen = replace(after(7, 7, 9)[0], follows=Follows.PLANNED)
+    first = {SESSION: date(2027, 3, 5)}
+
+    found = solve(problem(step("check", (frozen,)), baseline=first))
+
+    assert isinstance(found, Schedule)
+    (check,) = [placed for placed in found.steps if placed.id.step == "check"]
+    assert check.day == date(2027, 3, 12)
+    assert "the first planned day of session" in check.reasons[0].text
+
+
+def test_a_day_that_two_alternatives_have_is_told_once() -> None:
+    options = (("early", after(5, 7, 9)[0]), ("late", after(8, 10, 12)[0]))
+    check = step("check", alternatives=Alternatives(options))
+
+    found = bookable_days(
+        problem(check), OccurrenceId("check"), date(2027, 3, 10), date(2027, 3, 31)
+    )
+
+    assert [day.day.day for day in found] == [15, 16, 17, 18, 19, 20, 21, 22]
+
+
+def test_visits_alike_that_fit_in_no_order_are_a_conflict() -> None:
+    one, two = step("one", after(1, 2, 3)), step("two", after(1, 2, 3))
+    apart = MinGapBetween(
+        id="apart", one=StepSelector("one"), other=StepSelector("two"), offset=Offset.of_days(5)
+    )
+
+    assert isinstance(solve(problem(one, two, rules=(apart,))), Conflict)
+
+
+def test_a_bound_on_the_day_itself_is_not_widened_to_the_other_side() -> None:
+    check = OccurrenceId("check")
+    asked = problem(step("check", after(0, 0, 0)), pinned=(Pinned(check, date(2027, 3, 12)),))
+    found = solve(asked)
+    assert isinstance(found, Conflict)
+    assert "not after the day of session" in found.text
+
+    options = find_options(asked, found)
+
+    assert not any(isinstance(option.remedy, AskWaiver) for option in options)
+
+
+def test_two_targets_without_bounds_are_looked_for_near_the_first() -> None:
+    timings = (*after(None, 7, None), *after(None, 20, None, PlanStart()))
+
+    assert days_of(problem(step("check", timings), plan_start=date(2027, 3, 1))) == {
+        "session": SESSION_DAY,
+        "check": date(2027, 3, 17),
+    }
+
+
+def test_a_rule_that_facts_have_broken_is_no_reason_for_other_steps() -> None:
+    apart = MinGapOfKinds(id="apart", kinds=frozenset({StepKind.VISIT}), offset=Offset.of_days(7))
+    early = (step("one", after(1, 1, 9)), step("two", after(2, 2, 9)))
+    done = (
+        Performed(OccurrenceId("one"), date(2027, 3, 11)),
+        Performed(OccurrenceId("two"), date(2027, 3, 12)),
+    )
+    session = Performed(SESSION, SESSION_DAY)
+    check = step("check", after(5, 7, 20))
+    given = problem(
+        *early, check, rules=(apart,), performed=(session, *done), as_of=date(2027, 3, 13)
+    )
+
+    found = solve(given)
+
+    assert isinstance(found, Schedule)
+    placed = next(placed for placed in found.steps if placed.id.step == "check")
+    assert placed.day == date(2027, 3, 19)
+    assert [reason.rule for reason in placed.reasons if reason.code == "rule"] == ["rule:apart"]
+
+
+def days_of(given: Problem) -> dict[str, date | None]:
+    """The days of a problem's schedule."""
+    found = solve(given)
+    assert isinstance(found, Schedule), found
+    return {str(placed.id): placed.day for placed in found.steps}
