@@ -28,20 +28,9 @@ def meta(version: int, updated_at: datetime, *profiles: str) -> Data:
     return found
 
 
-def reference(type_: str, id_: object, display: str | None = None) -> Data:
-    """A reference to another of our resources."""
-    found: Data = {"reference": f"{type_}/{id_}"}
-    if display is not None:
-        found["display"] = display
-    return found
-
-
-def coding(system: str, code: str, display: str | None = None) -> Data:
+def coding(system: str, code: str) -> Data:
     """A concept of one code."""
-    found: Data = {"system": system, "code": code}
-    if display is not None:
-        found["display"] = display
-    return {"coding": [found]}
+    return {"coding": [{"system": system, "code": code}]}
 
 
 def own_code(kind: str, code: str) -> Data:

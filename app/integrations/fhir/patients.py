@@ -1,6 +1,6 @@
 """Patients as FHIR has them: https://hl7.org/fhir/R4/patient.html"""
 
-from app.integrations.fhir.elements import Data, meta, reference, without_empty
+from app.integrations.fhir.elements import Data, meta, without_empty
 from app.persistence.patients import Identifier, PatientRecord
 
 
@@ -18,7 +18,7 @@ def patient_resource(patient: PatientRecord) -> Data:
             "birthDate": None if patient.birth_date is None else patient.birth_date.isoformat(),
             "link": []
             if merged is None
-            else [{"other": reference("Patient", merged), "type": "replaced-by"}],
+            else [{"other": {"reference": f"Patient/{merged}"}, "type": "replaced-by"}],
         }
     )
 
