@@ -241,20 +241,25 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+def _note_time(connection: Any, record: ConnectionPoolEntry) -> None:
+    """Note since when a connection is idle, which must hold nothing for others to wait for.
+
+    A transaction that is still open was left by an error which the driver did not foresee.
+    """
     record.info[IDLE_SINCE] = time.monotonic()
+    driver = None if connection is None else connection.driver_connection
+    if driver is not None and not driver.is_closed() and driver.is_in_transaction():
+        driver.terminate()
 
 
 def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Ask a connection that was idle whether it still is one; SQLAlchemy then takes another.
 
     SQLAlchemy's own ping asks before every use, with three round trips; a connection that was
-    used a moment ago is known to be alive, or known to be closed without asking. One in which a
-    transaction is still open was left by an error that the driver did not foresee.
+    used a moment ago is known to be alive, or known to be closed without asking.
     """
-    driver = connection.driver_connection
-    if driver.is_closed() or driver.is_in_transaction():
-        raise DisconnectionError("the connection is closed or was left in a transaction")
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the connection is closed")
     idle_since = record.info.get(IDLE_SINCE)
     if idle_since is None or time.monotonic() - idle_since < IDLE_SECONDS:
         return

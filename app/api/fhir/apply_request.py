@@ -1,5 +1,6 @@
 """What ``$apply`` is asked, as a request for a plan by a protocol that is known."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from uuid import UUID
@@ -22,6 +23,7 @@ from app.integrations.fhir.plan_definitions import ReadPlanDefinition
 from app.services import locations, patients
 from app.services.context import Context
 from app.services.listing import SearchPage
+from app.services.locations import LocationNotFound, LocationRecord
 from app.services.patients import PatientSearch
 from app.services.plans.requests import AskedAnchor, Identifier, PlanRequest
 
@@ -77,8 +79,13 @@ async def _place(
     ctx: Context, asked: Asked, findings: Findings
 ) -> tuple[UUID | None, tzinfo | None]:
     """The location, and the zone in which instants are days, as far as they are known."""
-    listed = (await locations.list_locations(ctx, after=None, limit=200)).items
-    named = [one for one in listed if asked.location in {None, one.id}]
+    named: list[LocationRecord] = []
+    if asked.location is None:
+        named += (await locations.list_locations(ctx, after=None, limit=200)).items
+    else:
+        # One that is not there is refused where the plan is made.
+        with suppress(LocationNotFound):
+            named.append(await locations.get_location(ctx, asked.location))
     if asked.time_zone is not None:
         named = [one for one in named if one.time_zone == asked.time_zone]
         if not named:

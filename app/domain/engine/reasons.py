@@ -102,15 +102,24 @@ class Explainer:
         return f"{distance} {direction} {link.label} on {spoken_day(start)}{later}"
 
     def _lifted(self, occurrence: Occurrence, lifted: int) -> Reason | None:
-        for link in occurrence.links[1:]:
-            start = link.start(self._days)
-            for edge, shift in (("earliest", link.earliest), ("latest", link.latest)):
-                if shift is not None and value(shift, start) == lifted:
-                    text = f"not {'before' if edge == 'earliest' else 'after'} {spoken_day(lifted)}"
-                    return Reason(
-                        "timing", f"{text}, counted from {link.label}", f"{link.name}.{edge}"
-                    )
-        return None
+        bounds = (
+            (link, edge, word)
+            for link in occurrence.links[1:]
+            for edge, word, shift in (
+                ("earliest", "before", link.earliest),
+                ("latest", "after", link.latest),
+            )
+            if shift is not None and value(shift, link.start(self._days)) == lifted
+        )
+        reasons = (
+            Reason(
+                "timing",
+                f"not {word} {spoken_day(lifted)}, counted from {link.label}",
+                f"{link.name}.{edge}",
+            )
+            for link, edge, word in bounds
+        )
+        return next(reasons, None)
 
     def _blocked(self, occurrence: Occurrence, day: int) -> Reason:
         """What keeps this occurrence from a day: the calendar, a rule, another step, or a trade."""
@@ -128,9 +137,14 @@ class Explainer:
         for rule in self._compilation.frame.rules:
             if rule.severity is not Severity.BLOCK or self._compilation.omits(f"rule:{rule.id}"):
                 continue
-            for violation in violations(self._compilation, rule, days):
-                if occurrence.index in violation.occurrences:
-                    return Reason("rule", violation.text, f"rule:{rule.id}")
+            broken = (
+                violation.text
+                for violation in violations(self._compilation, rule, days)
+                if occurrence.index in violation.occurrences
+            )
+            text = next(broken, None)
+            if text is not None:
+                return Reason("rule", text, f"rule:{rule.id}")
         return None
 
     def _related(self, occurrence: Occurrence, day: int) -> Reason | None:

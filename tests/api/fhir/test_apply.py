@@ -1,11 +1,15 @@
 """``$apply``: dates for a patient, previewed or stored, of our protocols and of others'."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from app.domain.permissions import Role
+from app.persistence.clinics import DEFAULT_CLINIC_ID
+from app.persistence.locations import LocationRepository
 from tests.api.fhir.given_apply import (
     OURS,
     ROOT,
@@ -269,3 +273,16 @@ async def test_days_outside_the_protocol_are_given_like_the_anchor(desk: Desk) -
     plan = await applied(desk, url, asking(desk, anchor("2027-03-10", "surgery"), side=None))
 
     assert days_of(plan) == {"check": ["2027-03-24"]}
+
+
+async def test_a_location_is_known_however_many_the_clinic_has(own_desk: Desk) -> None:
+    async with own_desk.app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
+        locations = LocationRepository(connection, DEFAULT_CLINIC_ID)
+        usual = await locations.get(UUID(own_desk.location_id))
+        for number in range(200):
+            await locations.add(replace(usual, id=UUID(int=number), time_zone="Asia/Tokyo"))
+    late = anchor("2027-03-11T04:30:00Z", type_="valueDateTime")
+
+    plan = await applied(own_desk, OURS, asking(own_desk, late))
+
+    assert days_of(plan)["session"] == ["2027-03-10"]
