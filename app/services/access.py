@@ -99,9 +99,12 @@ class Account:
             await keeping
 
     async def _keep(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
+        is_last = False
+        while not is_last:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), GROUP_SECONDS - COMMIT_SECONDS)
+            # Told to stop during a commit, what was read meanwhile is left.
+            is_last = stopping.is_set()
             try:
                 await self.commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, later reads are accounted for
