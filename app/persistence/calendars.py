@@ -5,11 +5,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, insert, select, text, union_all
+from sqlalchemy import ColumnElement, and_, delete, insert, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.errors import DomainError
+from app.persistence.plans.statements import with_place_and_version
 from app.persistence.records import columns_of, values_of
 from app.persistence.tables import (
     CALLED_OFF,
@@ -186,7 +187,7 @@ class CalendarRepository:
         if patient_id is not None:
             which = and_(PlanRow.patient_id == patient_id, PlanRow.status != "draft")
         rows = await self._connection.execute(
-            _joined(select(PlanRow.id, *_OF_PLAN)).where(
+            with_place_and_version(select(PlanRow.id, *_OF_PLAN)).where(
                 PlanRow.clinic_id == self._clinic_id, which
             )
         )
@@ -218,8 +219,9 @@ class CalendarRepository:
         of_plan = and_(
             PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
         )
+        steps = select(*_STEP, *_OF_PLAN).join_from(PlanRow, PlannedStepRow, of_plan)
         rows = await self._connection.execute(
-            _joined(select(*_STEP, *_OF_PLAN).join_from(PlanRow, PlannedStepRow, of_plan))
+            with_place_and_version(steps)
             .where(which)
             .order_by(PlannedStepRow.day, PlannedStepRow.id)
             .limit(limit)
@@ -235,18 +237,3 @@ def at_location(location_id: UUID) -> ColumnElement[bool]:
 def of_practitioner(practitioner: str) -> ColumnElement[bool]:
     """Steps of plans for which a practitioner is responsible."""
     return PlannedStepRow.practitioner == practitioner
-
-
-def _joined(wanted: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """With the location and the protocol version of each plan."""
-    return wanted.join(
-        LocationRow,
-        and_(LocationRow.clinic_id == PlanRow.clinic_id, LocationRow.id == PlanRow.location_id),
-    ).join(
-        ProtocolVersionRow,
-        and_(
-            ProtocolVersionRow.clinic_id == PlanRow.clinic_id,
-            ProtocolVersionRow.protocol_key == PlanRow.protocol_key,
-            ProtocolVersionRow.version == PlanRow.protocol_version,
-        ),
-    )

@@ -162,7 +162,7 @@ class PatientRepository:
 
     async def find(self, identifier: Identifier) -> PatientRecord | None:
         """The patient whom another system calls so, if there is one."""
-        rows = await self._patients(_has(identifier), limit=1)
+        rows = await self._patients(is_called(identifier.system, identifier.value), limit=1)
         return rows[0] if rows else None
 
     async def save(self, patient: PatientRecord, *, revision: int) -> PatientRecord:
@@ -211,7 +211,7 @@ class PatientRepository:
         if birth_date is not None:
             which.append(PatientRow.birth_date == birth_date)
         if identifier is not None:
-            which.append(_has(identifier))
+            which.append(is_called(identifier.system, identifier.value))
         return await self._patients(*which, limit=limit)
 
     async def find_all(self, wanted: PatientSearch, page: SearchPage) -> Ids:
@@ -227,7 +227,7 @@ class PatientRepository:
             found = [PatientRow.name_folded.contains(folded(n), autoescape=True) for n in names]
             which.append(or_(*found))
         for named in wanted.identifiers:
-            which.append(or_(*(_named(system, value) for system, value in named)))
+            which.append(or_(*(is_called(system, value) for system, value in named)))
         by = {"_lastUpdated": PatientRow.updated_at}.get(page.sort or "")
         return await page_of_ids(self._connection, PatientRow.id, which, page, by=by)
 
@@ -292,17 +292,8 @@ def _after(patient_id: UUID | None) -> list[ColumnElement[bool]]:
     return [] if patient_id is None else [PatientRow.id > patient_id]
 
 
-def _has(identifier: Identifier) -> ColumnElement[bool]:
-    return exists().where(
-        PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
-        PatientIdentifierRow.patient_id == PatientRow.id,
-        PatientIdentifierRow.system == identifier.system,
-        PatientIdentifierRow.value == identifier.value,
-    )
-
-
-def _named(system: str | None, value: str) -> ColumnElement[bool]:
-    """Whether any system, or this one, calls the patient so."""
+def is_called(system: object, value: object) -> ColumnElement[bool]:
+    """Whether a system, any where none is given, calls the patient so; both may be parameters."""
     of_system = [] if system is None else [PatientIdentifierRow.system == system]
     return exists().where(
         PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
@@ -321,12 +312,8 @@ def _held(dialect: str, given: frozenset[str]) -> Prepared:
     if "id" in given:
         which: ColumnElement[bool] = PatientRow.id == parameter(PatientRow.id)
     else:
-        which = exists().where(
-            PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
-            PatientIdentifierRow.patient_id == PatientRow.id,
-            PatientIdentifierRow.system == parameter(PatientIdentifierRow.system),
-            PatientIdentifierRow.value == parameter(PatientIdentifierRow.value),
-        )
+        system, value = PatientIdentifierRow.system, PatientIdentifierRow.value
+        which = is_called(parameter(system), parameter(value))
     mine = PatientRow.clinic_id == parameter(PatientRow.clinic_id)
     held = select(PatientRow.id).where(mine, which).with_for_update(key_share=True, of=PatientRow)
     return prepare(held, dialect)

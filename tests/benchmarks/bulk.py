@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import http.client
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -28,10 +27,10 @@ from app.persistence.plans.bulk import BulkRepository, ReadyPlans
 from app.persistence.plans.statements import PLAN_TABLES
 from app.persistence.tables import EventRow, PlannedStepRow, PlanRow, Row
 from tests.benchmarks import given
-from tests.benchmarks.figures import Figure, table
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.preparing import prepare
+from tests.benchmarks.servers import report
 from tests.benchmarks.serving import execute, new_database, served
-from tests.postgres import PostgresUnavailable, running_postgres
 
 PLANS, CHUNK, ROUNDS = 1000, 500, 5
 WEEKS = 40
@@ -208,14 +207,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bulk")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is run")
     asked = parser.parse_args(arguments)
-    try:
-        with running_postgres(os.environ) as server:
-            found = list(figures(server, asked.rounds))
-    except PostgresUnavailable as error:
-        print(f"NOT MEASURED: {error}", file=sys.stderr)
-        return 1
-    print(table(found))
-    return 1 if any(figure.mark == "MISSED" for figure in found) else 0
+    return report(lambda server: figures(server, asked.rounds))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.benchmarks.figures import Figure, table
+from tests.postgres import PostgresUnavailable, running_postgres
 
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -92,3 +95,15 @@ def _answers(port: int, path: str) -> bool:
             return asked.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False
+
+
+def report(measure: Callable[[str], Iterable[Figure]]) -> int:
+    """Print what is measured on a PostgreSQL; 1 when something that must be reached is not."""
+    try:
+        with running_postgres(os.environ) as server:
+            found = list(measure(server))
+    except PostgresUnavailable as error:
+        print(f"NOT MEASURED: {error}", file=sys.stderr)
+        return 1
+    print(table(found))
+    return 1 if any(figure.mark == "MISSED" for figure in found) else 0

@@ -6,7 +6,6 @@ asyncpg with other cursors, locations and practitioners; every step waits in a l
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +25,8 @@ from app.persistence.migrate import upgrade
 from app.persistence.worklist.records import Place, Todays, WorklistFilter
 from app.persistence.worklist.repository import WorklistRepository
 from tests.benchmarks.capturing import Capture, Statement, captured
-from tests.benchmarks.figures import Figure, table
-from tests.postgres import PostgresUnavailable, running_postgres
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.servers import report
 
 MOST = 10_000_000
 STEPS_OF_A_PLAN = 8
@@ -225,14 +224,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.worklist")
     parser.add_argument("--most", type=int, default=MOST, help="how many steps at most")
     asked = parser.parse_args(arguments)
-    try:
-        with running_postgres(os.environ) as server:
-            found = list(figures(server, asked.most))
-    except PostgresUnavailable as error:
-        print(f"NOT MEASURED: {error}", file=sys.stderr)
-        return 1
-    print(table(found))
-    return 1 if any(figure.mark == "MISSED" for figure in found) else 0
+    return report(lambda server: figures(server, asked.most))
 
 
 if __name__ == "__main__":

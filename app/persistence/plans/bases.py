@@ -21,7 +21,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    exists,
     literal_column,
     select,
     type_coerce,
@@ -33,7 +32,7 @@ from sqlalchemy.types import TypeEngine
 from app.persistence.columns import Instant
 from app.persistence.locations import LocationRecord
 from app.persistence.patient_reports import AbsenceRecord, PatientEventRecord
-from app.persistence.patients import Identifier, PatientRecord
+from app.persistence.patients import Identifier, PatientRecord, is_called
 from app.persistence.plans.arrays import array, collected
 from app.persistence.plans.records import PatientStep
 from app.persistence.prepared import Prepared, prepare
@@ -266,12 +265,8 @@ def _patient(given: frozenset[str]) -> CTE:
     if "patient_id" in given:
         is_named: ColumnElement[bool] = PatientRow.id == bindparam("patient_id", type_=Uuid())
     else:
-        is_named = exists().where(
-            PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
-            PatientIdentifierRow.patient_id == PatientRow.id,
-            PatientIdentifierRow.system == _named(PatientIdentifierRow.system),
-            PatientIdentifierRow.value == _named(PatientIdentifierRow.value),
-        )
+        system, value = PatientIdentifierRow.system, PatientIdentifierRow.value
+        is_named = is_called(_named(system), _named(value))
     mine = PatientRow.clinic_id == _CLINIC_ID
     return select(*PATIENT.columns).where(mine, is_named).cte("patient")
 

@@ -16,16 +16,18 @@ from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.plans.arrays import array, collected
 from app.persistence.plans.records import PlanView, RevisionRecord
 from app.persistence.plans.rows import view_from_data, view_of
-from app.persistence.plans.statements import SHOWN_OF_PLAN, SHOWN_OF_STEP
+from app.persistence.plans.statements import (
+    SHOWN_OF_PLAN,
+    SHOWN_OF_STEP,
+    with_place_and_version,
+)
 from app.persistence.records import columns_of
 from app.persistence.searches import Ids, Key, SearchPage, page_of_ids
 from app.persistence.tables import (
-    LocationRow,
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
     PlanRow,
-    ProtocolVersionRow,
 )
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
@@ -188,7 +190,7 @@ class PlanSearches:
 
 
 @cache
-def _views(dialect: str) -> Select[str]:
+def _views(dialect: str) -> Select[*tuple[Any, ...]]:
     """Plans as ``read_plan`` has one, each with all that is shown of it."""
     steps = select(collected(dialect, SHOWN_OF_STEP)).where(*_STEP_OF_PLAN)
     named = select(collected(dialect, (PlanIdentifierRow.system, PlanIdentifierRow.value))).where(
@@ -197,20 +199,8 @@ def _views(dialect: str) -> Select[str]:
     parts = [
         type_coerce(part.correlate(PlanRow).scalar_subquery(), JSON) for part in (steps, named)
     ]
-    return (
-        select(cast(array(dialect, (*SHOWN_OF_PLAN, *parts)), Text))
-        .select_from(PlanRow)
-        .join(
-            LocationRow,
-            (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == PlanRow.location_id),
-        )
-        .join(
-            ProtocolVersionRow,
-            (ProtocolVersionRow.clinic_id == PlanRow.clinic_id)
-            & (ProtocolVersionRow.protocol_key == PlanRow.protocol_key)
-            & (ProtocolVersionRow.version == PlanRow.protocol_version),
-        )
-    )
+    whole = array(dialect, (*SHOWN_OF_PLAN, *parts))
+    return with_place_and_version(select(cast(whole, Text)).select_from(PlanRow))
 
 
 def _one_of(pairs: Sequence[tuple[Any, tuple[Any, ...] | None]]) -> list[ColumnElement[bool]]:

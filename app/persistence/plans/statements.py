@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ColumnExpressionArgument,
+    Select,
     Text,
     Uuid,
     and_,
@@ -171,22 +172,21 @@ def read_plan(dialect: str) -> Prepared:
     ).where(PlanIdentifierRow.clinic_id == clinic_id, PlanIdentifierRow.plan_id == plan_id)
     parts = [type_coerce(part.scalar_subquery(), JSON) for part in (steps, identifiers)]
     whole = array(dialect, (*SHOWN_OF_PLAN, *parts))
-    statement = (
-        select(cast(whole, Text))
-        .select_from(PlanRow)
-        .join(
-            LocationRow,
-            (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == PlanRow.location_id),
-        )
-        .join(
-            ProtocolVersionRow,
-            (ProtocolVersionRow.clinic_id == PlanRow.clinic_id)
-            & (ProtocolVersionRow.protocol_key == PlanRow.protocol_key)
-            & (ProtocolVersionRow.version == PlanRow.protocol_version),
-        )
-        .where(PlanRow.clinic_id == clinic_id, PlanRow.id == plan_id)
+    plans = with_place_and_version(select(cast(whole, Text)).select_from(PlanRow))
+    return prepare(plans.where(PlanRow.clinic_id == clinic_id, PlanRow.id == plan_id), dialect)
+
+
+def with_place_and_version(plans: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Plans joined with the location and the protocol version of each."""
+    return plans.join(
+        LocationRow,
+        (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == PlanRow.location_id),
+    ).join(
+        ProtocolVersionRow,
+        (ProtocolVersionRow.clinic_id == PlanRow.clinic_id)
+        & (ProtocolVersionRow.protocol_key == PlanRow.protocol_key)
+        & (ProtocolVersionRow.version == PlanRow.protocol_version),
     )
-    return prepare(statement, dialect)
 
 
 @cache
