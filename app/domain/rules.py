@@ -64,11 +64,16 @@ class MinGap(_Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinGapBetween(_Rule):
-    """Two steps lie at least ``offset`` apart, in either order."""
+    """Two steps lie at least ``offset`` apart, in either order.
+
+    ``one_visit`` says that both may instead be done in one visit, where a person wants that: it is
+    offered, never chosen.
+    """
 
     one: StepSelector
     other: StepSelector
     offset: Offset
+    one_visit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

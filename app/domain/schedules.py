@@ -72,11 +72,16 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A better day for a step which was kept where it is."""
+    """A better day for a step.
+
+    With ``breach`` it is one that resolves this breach; where it is the day the step has anyway, a
+    person has but to say so.
+    """
 
     id: OccurrenceId
     day: date
     text: str
+    breach: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

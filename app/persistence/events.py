@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Uuid, bindparam, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Select, Uuid, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.prepared import Prepared, insert_row, prepare
@@ -135,12 +135,18 @@ def _fitting(which: EventFilter) -> Iterator[ColumnElement[bool]]:
         yield EventRow.patient_id == which.patient_id
 
 
-def numbering(dialect: str) -> Upsert:
-    """Take ``count`` numbers. Whoever else of the clinic wants some waits until commit."""
-    counter = upsert(dialect, EventCounterRow).values(
-        clinic_id=bindparam("clinic_id", type_=Uuid()),
-        last_number=bindparam("count", type_=BigInteger()),
-    )
+def numbering(dialect: str, wanted: Select[UUID, int] | None = None) -> Upsert:
+    """Take ``count`` numbers. Whoever else of the clinic wants some waits until commit.
+
+    ``wanted`` may give the clinic and the count, or nothing where none are wanted after all.
+    """
+    counter = upsert(dialect, EventCounterRow)
+    if wanted is None:
+        clinic_id = bindparam("clinic_id", type_=Uuid())
+        count = bindparam("count", type_=BigInteger())
+        counter = counter.values(clinic_id=clinic_id, last_number=count)
+    else:
+        counter = counter.from_select(["clinic_id", "last_number"], wanted)
     return counter.on_conflict_do_update(
         index_elements=["clinic_id"],
         set_={"last_number": EventCounterRow.last_number + counter.excluded.last_number},

@@ -133,11 +133,15 @@ async def test_a_kept_step_is_offered_the_better_day(desk: Desk) -> None:
             "step_id": plan.id_of("primer/1"),
             "date": "2027-02-26",
             "text": "Fri 2027-02-26 is the target of primer 2",
+            "breach": None,
+            "request": {
+                "reason": "Fri 2027-02-26 is the target of primer 2",
+                "changes": [{"type": "move", "step": "primer/1", "to": "2027-02-26"}],
+            },
         }
     ]
     assert plan.days["primer/1"] == "2027-02-23"
-    offer = answer["offers"][0]
-    await plan.change({"type": "move", "step_id": offer["step_id"], "to": offer["date"]})
+    await plan.change(**answer["offers"][0]["request"])
     assert plan.days["primer/1"] == "2027-02-26"
 
 

@@ -290,6 +290,7 @@ def _counted() -> Iterator[list[str]]:
     [
         # One of them notes who created it, in the account of access.
         pytest.param("create", {"sqlite": 11, "postgresql": 8}, id="creating"),
+        pytest.param("change", {"sqlite": 12, "postgresql": 8}, id="changing"),
         pytest.param("preview", {"sqlite": 3, "postgresql": 3}, id="previewing"),
         pytest.param("read", {"sqlite": 2, "postgresql": 2}, id="reading"),
         pytest.param("list", {"sqlite": 2, "postgresql": 2}, id="a page of a list"),
@@ -298,8 +299,12 @@ def _counted() -> Iterator[list[str]]:
 async def test_plans_need_few_statements(desk: Desk, what: str, most: dict[str, int]) -> None:
     plan = await desk.plan()
     body = desk.body(laterality="left")
+    later = {"changes": [{"type": "move_anchor", "to": "2027-03-19"}]}
     answering: dict[str, Callable[[], Awaitable[Answer]]] = {
         "create": lambda: desk.post(body, headers=key_of(desk)),
+        "change": lambda: desk.api.post(
+            f"/v1/plans/{plan['id']}/changes", json=later, headers={"if-match": '"1"'}
+        ),
         "preview": lambda: desk.preview(body),
         "read": lambda: desk.api.get(f"/v1/plans/{plan['id']}"),
         "list": lambda: desk.api.get("/v1/plans", params={"limit": 200}),

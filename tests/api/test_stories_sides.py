@@ -2,6 +2,8 @@
 
 from importlib.resources import files
 
+import pytest
+
 from app.api.documents import read_yaml
 from tests.api.given_changes import Living, did, moved
 from tests.api.given_plans import Data, Desk, good
@@ -111,6 +113,51 @@ async def test_story_13_delayed_it_meets_the_first_sides_booster_and_other_days_
     assert await days_without_warning(plan) == "2027-05-25"
     await plan.change({"type": "move", "step": "side_b_session", "to": "2027-05-25"})
     assert plan.plan["breaches"] == []
+
+
+@pytest.mark.parametrize("number, day", [(0, "2027-05-18"), (1, "2027-05-25")])
+async def test_story_13_one_visit_for_both_or_a_later_day_is_offered_and_works_as_it_is(
+    desk: Desk, number: int, day: str
+) -> None:
+    plan = await until_the_gate(desk)
+
+    answer = await plan.change({**GATE, "choice": "delay"})
+
+    offers = [offer for offer in answer["offers"] if offer["breach"] is not None]
+    assert [(o["step_id"], o["date"], o["text"]) for o in offers] == [
+        (
+            plan.id_of("side_b_session"),
+            "2027-05-18",
+            "side a booster and side b session in one visit on Tue 2027-05-18",
+        ),
+        (
+            plan.id_of("side_b_session"),
+            "2027-05-25",
+            "side b session on Tue 2027-05-25, far enough from side a booster",
+        ),
+    ]
+    await plan.change(**offers[number]["request"])
+    assert (plan.days["side_a_booster"], plan.days["side_b_session"]) == ("2027-05-18", day)
+    assert [breach["acknowledged"] for breach in plan.plan["breaches"]] == [True] * (1 - number)
+    assert plan.plan["needs_attention"] == []
+
+
+async def test_story_13_in_the_same_week_one_of_the_two_comes_to_the_others_day(
+    desk: Desk,
+) -> None:
+    plan = await until_the_gate(desk)
+    await plan.change({**GATE, "choice": "delay"})
+
+    answer = await plan.change({"type": "move", "step": "side_b_session", "to": "2027-05-20"})
+
+    (visit, later) = [offer for offer in answer["offers"] if offer["breach"] is not None]
+    assert (visit["step_id"], visit["date"]) == (plan.id_of("side_b_session"), "2027-05-18")
+    assert later["date"] == "2027-05-25"
+    again = await plan.change(**visit["request"])
+    (accepted, _) = [offer for offer in again["offers"] if offer["breach"] is not None]
+    await plan.change(**accepted["request"])
+    assert plan.days["side_b_session"] == plan.days["side_a_booster"] == "2027-05-18"
+    assert [breach["acknowledged"] for breach in plan.plan["breaches"]] == [True]
 
 
 async def days_without_warning(plan: Living) -> str:

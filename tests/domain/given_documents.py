@@ -189,7 +189,7 @@ def _rules(draw: st.DrawFn, number: int, keys: list[str]) -> Data:
     offset = f"P{draw(_days)}D"
     rules: list[Data] = [
         {"type": "min_gap", "from": one, "to": other, "offset": offset},
-        {"type": "min_gap", "between": [one, other], "offset": offset},
+        {"type": "min_gap", "between": [one, other], "offset": offset, "one_visit": True},
         {"type": "min_gap", "kinds": ["visit", "call"], "offset": offset, "exempt": [[one, other]]},
         {"type": "max_gap", "from": one, "to": other, "offset": offset},
         {"type": "order", "before": one, "after": other},

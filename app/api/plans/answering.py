@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.etags import etag
 from app.domain.plans.steps import DECIDED
 from app.domain.protocols import StepKind
-from app.domain.schedules import BookableDay, Conflict, Move, Reason, Schedule, Window
+from app.domain.schedules import BookableDay, Conflict, Move, Offer, Reason, Schedule, Window
 from app.domain.states import PlanStatus, StepStatus, allowed_changes, planned_state
 from app.services.plans import (
     ChangedPlan,
@@ -59,10 +59,7 @@ def changed_response(
     body = {
         "plan": plan_data(view, today, starts=starts),
         "moves": [move_data(move, ids) for move in changed.moves],
-        "offers": [
-            {"step_id": ids[str(o.id)], "date": o.day.isoformat(), "text": o.text}
-            for o in changed.offers
-        ],
+        "offers": [_offer(offer, changed, ids) for offer in changed.offers],
         "breaches": view.breaches,
         "added": [str(step.id) for step in changed.added],
         "removed": [
@@ -72,6 +69,22 @@ def changed_response(
     }
     headers = {"etag": etag(view.revision if stored else view.revision - 1, today)}
     return Response(to_json(body), headers=headers, media_type="application/json")
+
+
+def _offer(offer: Offer, changed: ChangedPlan, ids: dict[str, str]) -> Data:
+    """A better day, with what to post to the plan once it is as it is shown."""
+    day = offer.day.isoformat()
+    change: Data = {"type": "move", "step": str(offer.id), "to": day}
+    days = {step.occurrence: step.day for step in changed.record.steps}
+    if days[offer.id] == offer.day:
+        change = {"type": "acknowledge", "breach": offer.breach}
+    return {
+        "step_id": ids[str(offer.id)],
+        "date": day,
+        "text": offer.text,
+        "breach": offer.breach,
+        "request": {"reason": offer.text, "changes": [change]},
+    }
 
 
 def plan_data(

@@ -246,6 +246,11 @@ _CHANGED: dict[str, Any] = {
             "step_id": _STEP_ID,
             "date": "2027-02-05",
             "text": "Fri 2027-02-05 is the target of primer 1",
+            "breach": None,
+            "request": {
+                "reason": "Fri 2027-02-05 is the target of primer 1",
+                "changes": [{"type": "move", "step": "primer/2", "to": "2027-02-05"}],
+            },
         }
     ],
     "breaches": [],
@@ -255,11 +260,15 @@ _CHANGED: dict[str, Any] = {
 
 
 class OfferOut(Out):
-    """A better day for a step that was kept where it is."""
+    """A better day for a step, or a way to resolve what is flagged."""
 
     step_id: UUID = Field(description="The planned step.")
     date: Day = Field(description="The better day.")
     text: str = Field(description="Why it is better.")
+    breach: str | None = Field(description="The breach which it resolves, if it is for one.")
+    request: dict[str, Any] = Field(
+        description="What to post to the plan's changes, once it is as it is shown here."
+    )
 
 
 class RemovedStepOut(Out):
@@ -277,7 +286,9 @@ class ChangedPlanOut(Out):
 
     plan: PlanOut
     moves: list[MoveOut] = Field(description="Days given out before that are no longer the day.")
-    offers: list[OfferOut] = Field(description="Better days for steps that were kept.")
+    offers: list[OfferOut] = Field(
+        description="Better days for steps that were kept, or are flagged."
+    )
     breaches: list[BreachOut] = Field(description="Rules flagged for a person.")
     added: list[UUID] = Field(description="Planned steps it did not have before.")
     removed: list[RemovedStepOut] = Field(description="Planned steps it no longer has.")

@@ -87,6 +87,7 @@ MIN_GAP_BETWEEN = _rule(
     "min_gap",
     _selectors("between", "The two steps.", least=2, most=2),
     SHORTEST,
+    Field("one_visit", Flag(), "Whether both may be done in one visit instead: it is offered."),
 )
 MIN_GAP_OF_KINDS = _rule(
     "MinGapOfKinds",

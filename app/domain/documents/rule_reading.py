@@ -84,7 +84,8 @@ def _min_gap_between(data: Data, at: str, reading: Reading, common: dict[str, An
     steps = _selectors(data, "between", at, reading)
     if len(steps) != 2:
         return None
-    return MinGapBetween(one=steps[0], other=steps[1], offset=offset, **common)
+    one_visit = data.get("one_visit", False)
+    return MinGapBetween(one=steps[0], other=steps[1], offset=offset, one_visit=one_visit, **common)
 
 
 def read_gap_of_kinds(

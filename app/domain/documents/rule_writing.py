@@ -48,7 +48,8 @@ def _own(rule: Rule) -> Written:
             }
         case MinGapBetween():
             between = [_selector(rule.one), _selector(rule.other)]
-            return {"type": "min_gap", "between": between, "offset": str(rule.offset)}
+            own = written(between=between, offset=str(rule.offset), one_visit=rule.one_visit)
+            return {"type": "min_gap", **own}
         case MinGapOfKinds():
             return {"type": "min_gap", **gap_of_kinds_data(rule)}
         case OrderRule():

@@ -13,6 +13,7 @@ from app.domain.engine.queries import (
 from app.domain.engine.remedies import apply_remedy
 from app.domain.engine.scheduling import solve
 from app.domain.engine.standing import standing_breaches
+from app.domain.engine.too_close import ways_apart
 
 __all__ = [
     "PlanTooLarge",
@@ -26,5 +27,6 @@ __all__ = [
     "standing_breaches",
     "waivable_elements",
     "waiver_role",
+    "ways_apart",
     "why_not",
 ]

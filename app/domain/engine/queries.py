@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from itertools import islice
 
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.feasibility import Orders
@@ -31,6 +32,18 @@ def possible_days(
     for compilation in _freed(problem, occurrence, first, last):
         days.update(_walk(compilation, occurrence, first, last))
     return tuple(date.fromordinal(day) for day in sorted(days))
+
+
+def first_possible_day(
+    problem: Problem, occurrence: OccurrenceId, first: date, last: date
+) -> date | None:
+    """The first of these days, if there is any."""
+    walks = (
+        _walk(compilation, occurrence, first, last)
+        for compilation in _freed(problem, occurrence, first, last)
+    )
+    days = [day for walk in walks for day in islice(walk, 1)]
+    return date.fromordinal(min(days)) if days else None
 
 
 def bookable_days(

@@ -1,13 +1,13 @@
 """The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.persistence.columns import encode_json
 from app.persistence.events import EventRepository, NewEvent
 from app.persistence.patients import Identifier
 from app.persistence.plans.records import (
@@ -21,10 +21,11 @@ from app.persistence.plans.records import (
     PlanView,
     RevisionNotFound,
     RevisionRecord,
+    Values,
 )
 from app.persistence.plans.rows import (
     Rows,
-    check_lines,
+    as_documents,
     event_rows,
     plan_row,
     record_of,
@@ -38,6 +39,7 @@ from app.persistence.plans.statements import (
     keep_plan,
     list_plans,
     read_plan,
+    replace_plan,
     save_plan,
     save_step,
     steps_of_patient,
@@ -51,9 +53,21 @@ from app.persistence.tables import (
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
+    PlanRow,
 )
 
 _REVISION = columns_of(PlanRevisionRow, RevisionRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """A plan's next revision, and the plan as it was read and shown before."""
+
+    before: PlanRecord
+    plan: PlanRecord
+    revision: RevisionRecord
+    events: Sequence[NewEvent]
+    superseded: JsonObject
 
 
 class PlanRepository:
@@ -97,22 +111,13 @@ class PlanRepository:
         their ids; those no longer in the plan go. It is the last thing a transaction does, where
         there are events. Raises PlanNotFound or PlanChangedMeanwhile.
         """
-        dialect = self._connection.dialect.name
-        of_before = {
-            "of_clinic": self._clinic_id,
-            "of_plan": before.id,
-            "of_revision": before.revision,
-        }
-        values = plan_row(self._clinic_id, plan, without=FIXED)
-        if not await save_plan(dialect).run(self._connection, {**values, **of_before}):
+        saving = _Saving(before, plan, revision, events, superseded)
+        # Positions are unique, also in the midst of a statement.
+        is_simple = not _gone(saving) and not _changes_places(saving)
+        at_once = is_simple and self._connection.dialect.name == "postgresql"
+        if not await (self._save_at_once(saving) if at_once else self._save(saving)):
             await self.view(plan.id)
             raise PlanChangedMeanwhile("the plan was changed meanwhile")
-        await self._save_steps(before, plan)
-        await keep_plan(dialect).run(self._connection, {**of_before, "snapshot": superseded})
-        row = revision_row(self._clinic_id, plan.id, revision)
-        await insert_row(PlanRevisionRow, dialect).run(self._connection, row)
-        if events:
-            await EventRepository(self._connection, self._clinic_id).append(events)
 
     async def view(self, plan_id: UUID) -> PlanView:
         """A plan as it is shown, all of one revision. Raises PlanNotFound."""
@@ -215,13 +220,9 @@ class PlanRepository:
         return [PatientStep(*row) for row in rows]
 
     async def _store_at_once(self, rows: Rows, events: Sequence[NewEvent]) -> None:
-        rows = {**rows, EventRow: event_rows(self._clinic_id, events)}
-        for row, values in rows.items():
-            check_lines(row, values)
-        given = {row.__tablename__: encode_json(values) for row, values in rows.items()}
-        await store_plan().run(
-            self._connection, {"clinic_id": self._clinic_id, "count": len(events), **given}
-        )
+        given = as_documents({**rows, EventRow: event_rows(self._clinic_id, events)})
+        values = {"clinic_id": self._clinic_id, "count": len(events)}
+        await store_plan().run(self._connection, {**values, **given})
 
     async def _store(self, rows: Rows, events: Sequence[NewEvent]) -> None:
         for row, values in rows.items():
@@ -229,22 +230,68 @@ class PlanRepository:
             await statement.run_for_each(self._connection, values)
         await EventRepository(self._connection, self._clinic_id).append(events)
 
-    async def _save_steps(self, before: PlanRecord, plan: PlanRecord) -> None:
+    async def _save_at_once(self, saving: _Saving) -> bool:
+        """Whether the plan still was of the revision that was read."""
+        rows: Rows = {
+            PlanRow: [plan_row(self._clinic_id, saving.plan)],
+            PlannedStepRow: self._changed_steps(saving),
+            PlanRevisionRow: [revision_row(self._clinic_id, saving.plan.id, saving.revision)],
+            EventRow: event_rows(self._clinic_id, saving.events),
+        }
+        values = {"clinic_id": self._clinic_id, "count": len(saving.events)}
+        given = {**values, **self._superseded(saving), **as_documents(rows)}
+        return bool(await replace_plan().read(self._connection, given))
+
+    async def _save(self, saving: _Saving) -> bool:
+        """The same in several statements."""
+        dialect, plan = self._connection.dialect.name, saving.plan
+        superseded = self._superseded(saving)
+        values = plan_row(self._clinic_id, plan, without=FIXED)
+        if not await save_plan(dialect).run(self._connection, {**values, **superseded}):
+            return False
+        await self._save_steps(saving)
+        await keep_plan(dialect).run(self._connection, superseded)
+        row = revision_row(self._clinic_id, plan.id, saving.revision)
+        await insert_row(PlanRevisionRow, dialect).run(self._connection, row)
+        if saving.events:
+            await EventRepository(self._connection, self._clinic_id).append(saving.events)
+        return True
+
+    async def _save_steps(self, saving: _Saving) -> None:
         """Write what is not the same as before; nobody else can have changed it since then."""
-        mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan.id)
-        places = {step.id: step.position for step in before.steps}
-        gone = places.keys() - {step.id for step in plan.steps}
+        plan_id, gone = saving.plan.id, _gone(saving)
+        mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan_id)
         if gone:
             await self._connection.execute(
                 delete(PlannedStepRow).where(*mine, PlannedStepRow.id.in_(gone))
             )
-        rows = step_rows(self._clinic_id, plan)
-        if any(places.get(step.id, step.position) != step.position for step in plan.steps):
+        if _changes_places(saving):
             # Positions are unique: out of the way first, whatever the order of the rows.
             await self._connection.execute(
                 update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
             )
+            rows = step_rows(self._clinic_id, saving.plan)
         else:
-            known = {row["id"]: row for row in step_rows(self._clinic_id, before)}
-            rows = [row for row in rows if row != known.get(row["id"])]
+            rows = self._changed_steps(saving)
         await save_step(self._connection.dialect.name).run_for_each(self._connection, rows)
+
+    def _superseded(self, saving: _Saving) -> Values:
+        """Which revision is replaced, and how it was shown."""
+        before = {"of_plan": saving.before.id, "of_revision": saving.before.revision}
+        return {"of_clinic": self._clinic_id, **before, "snapshot": saving.superseded}
+
+    def _changed_steps(self, saving: _Saving) -> list[Values]:
+        known = {row["id"]: row for row in step_rows(self._clinic_id, saving.before)}
+        rows = step_rows(self._clinic_id, saving.plan)
+        return [row for row in rows if row != known.get(row["id"])]
+
+
+def _gone(saving: _Saving) -> set[UUID]:
+    """The steps which the plan no longer has."""
+    return {step.id for step in saving.before.steps} - {step.id for step in saving.plan.steps}
+
+
+def _changes_places(saving: _Saving) -> bool:
+    """Whether a step that stays comes to stand elsewhere."""
+    places = {step.id: step.position for step in saving.before.steps}
+    return any(places.get(step.id, step.position) != step.position for step in saving.plan.steps)

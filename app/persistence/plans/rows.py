@@ -13,7 +13,7 @@ from app.domain.plans.steps import PlannedStep
 from app.domain.protocols import StepKind
 from app.domain.schedules import Window
 from app.domain.states import PlanStatus, StepStatus, due_window
-from app.persistence.columns import Line
+from app.persistence.columns import Line, encode_json
 from app.persistence.events import NewEvent
 from app.persistence.patients import Identifier
 from app.persistence.plans.records import (
@@ -170,12 +170,16 @@ def _step_values(step: PlannedStep) -> Values:
     }
 
 
-def check_lines(row: type[Row], values: Sequence[Values]) -> None:
-    """Refuse text that the columns' types would refuse, where a statement passes them by."""
-    lines = _lines(row)
-    for given in values:
-        for name, check in lines:
-            check(given[name])
+def as_documents(rows: Rows) -> dict[str, str]:
+    """The rows of each table as one JSON document under the table's name.
+
+    Text is refused that the columns' types would refuse: a document passes them by.
+    """
+    for row, values in rows.items():
+        for given in values:
+            for name, check in _lines(row):
+                check(given[name])
+    return {row.__tablename__: encode_json(values) for row, values in rows.items()}
 
 
 @cache

@@ -2,12 +2,16 @@
 
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     JSON,
     BigInteger,
+    BindParameter,
     ColumnElement,
     ColumnExpressionArgument,
+    Insert,
     Select,
     Text,
     Uuid,
@@ -42,7 +46,7 @@ from app.persistence.tables import (
     ProtocolVersionRow,
     Row,
 )
-from app.persistence.upserts import upsert
+from app.persistence.upserts import Upsert, upsert
 
 # What a plan's row keeps from its making.
 FIXED = frozenset({"id", "created_at", "created_by"})
@@ -146,13 +150,7 @@ def store_plan() -> Prepared:
     counts from 1 to ``count``.
     """
     numbers = numbering("postgresql").returning(EventCounterRow.last_number).cte("numbers")
-    count = bindparam("count", type_=BigInteger())
-    events = _given(EventRow)
-    names = [name for name in events.c.keys() if name != "number"]  # noqa: SIM118 # no dict
-    number = numbers.c.last_number - count + events.c.number
-    statement = insert(EventRow).from_select(
-        [*names, "number"], select(*(events.c[name] for name in names), number)
-    )
+    statement = _store_events(numbers)
     for row in PLAN_TABLES:
         given = _given(row)
         stored = insert(row).from_select(given.c.keys(), select(*given.c))
@@ -248,22 +246,49 @@ def save_plan(dialect: str) -> Prepared:
         for c in PlanRow.__table__.columns
         if c.name not in FIXED
     }
-    which = (
-        PlanRow.clinic_id == parameter(PlanRow.clinic_id, "of_clinic"),
-        PlanRow.id == parameter(PlanRow.id, "of_plan"),
-        PlanRow.revision == parameter(PlanRow.revision, "of_revision"),
-    )
+    which = _of_revision(PlanRow, PlanRow.id)
     return prepare(update(PlanRow).where(*which).values(values), dialect)
+
+
+@cache
+def replace_plan() -> Prepared:
+    """Replace a plan by its next revision and number its events, at once: PostgreSQL's only.
+
+    Gives a row where the plan still was of the revision that was read, and does nothing where it
+    was not. Each table's rows come as one JSON parameter of the table's name; of the steps those
+    that changed, none of which takes another's position. ``number`` of a given event counts from
+    1 to ``count``.
+    """
+    mine, clinic_id, count = _given(PlanRow), bindparam("clinic_id", type_=Uuid()), _count()
+    values = {c.name: mine.c[c.name] for c in PlanRow.__table__.columns if c.name not in FIXED}
+    of_plan = update(PlanRow).where(*_of_revision(PlanRow, PlanRow.id)).values(values)
+    replaced = of_plan.returning(PlanRow.id).cte("replaced")
+    there = select(replaced.c.id).exists()
+    before = update(PlanRevisionRow).where(
+        *_of_revision(PlanRevisionRow, PlanRevisionRow.plan_id), there
+    )
+    steps, revision = _given(PlannedStepRow), _given(PlanRevisionRow)
+    stored = upsert("postgresql", PlannedStepRow)
+    stored = stored.from_select(steps.c.keys(), select(*steps.c).where(there))
+    stored_steps = _replacing(stored).returning(PlannedStepRow.id).cte("stored_steps")
+    last = insert(PlanRevisionRow)
+    last = last.from_select(revision.c.keys(), select(*revision.c).where(there))
+    # Numbers are taken last, after all that others may hold, and only where there are events.
+    after = select(func.count(stored_steps.c.id)).scalar_subquery() >= literal_column("0")
+    wanted = select(clinic_id, count).where(there, count > literal_column("0"), after)
+    numbers = numbering("postgresql", wanted).returning(EventCounterRow.last_number).cte("numbers")
+    statement = select(replaced.c.id).add_cte(
+        before.values(snapshot=parameter(PlanRevisionRow.snapshot)).cte("kept"),
+        last.cte("stored_revision"),
+        _store_events(numbers).cte("stored_events"),
+    )
+    return prepare(statement, "postgresql")
 
 
 @cache
 def keep_plan(dialect: str) -> Prepared:
     """Put a plan as it was into the revision that is no longer the last."""
-    which = (
-        PlanRevisionRow.clinic_id == parameter(PlanRevisionRow.clinic_id, "of_clinic"),
-        PlanRevisionRow.plan_id == parameter(PlanRevisionRow.plan_id, "of_plan"),
-        PlanRevisionRow.revision == parameter(PlanRevisionRow.revision, "of_revision"),
-    )
+    which = _of_revision(PlanRevisionRow, PlanRevisionRow.plan_id)
     snapshot = parameter(PlanRevisionRow.snapshot)
     return prepare(update(PlanRevisionRow).where(*which).values(snapshot=snapshot), dialect)
 
@@ -273,16 +298,45 @@ def save_step(dialect: str) -> Prepared:
     """Store a step, or replace it; what was announced of its day is kept with the day."""
     columns = PlannedStepRow.__table__.columns
     values = {c.name: bindparam(c.name, type_=c.type) for c in columns}
-    statement = upsert(dialect, PlannedStepRow).values(values)
+    return prepare(_replacing(upsert(dialect, PlannedStepRow).values(values)), dialect)
+
+
+def _replacing(statement: Upsert) -> Upsert:
+    """The same for steps that are there already; what was announced is kept with the day."""
     replaced: dict[str, Any] = {
-        name: statement.excluded[name]
-        for name in values
-        if name not in {"clinic_id", "id", "plan_id"}
+        c.name: statement.excluded[c.name]
+        for c in PlannedStepRow.__table__.columns
+        if c.name not in {"clinic_id", "id", "plan_id"}
     }
     same_day = PlannedStepRow.day.is_not_distinct_from(statement.excluded.day)
     replaced["announced"] = case((same_day, PlannedStepRow.announced), else_=null())
-    keys = ["clinic_id", "id"]
-    return prepare(statement.on_conflict_do_update(index_elements=keys, set_=replaced), dialect)
+    return statement.on_conflict_do_update(index_elements=["clinic_id", "id"], set_=replaced)
+
+
+def _of_revision(
+    row: type[PlanRow | PlanRevisionRow], plan_id: InstrumentedAttribute[UUID]
+) -> tuple[ColumnElement[bool], ...]:
+    """Rows of the revision of a plan that was read."""
+    return (
+        row.clinic_id == parameter(row.clinic_id, "of_clinic"),
+        plan_id == parameter(plan_id, "of_plan"),
+        row.revision == parameter(row.revision, "of_revision"),
+    )
+
+
+def _store_events(numbers: CTE) -> Insert:
+    """Insert the given events, with the numbers that were taken for them."""
+    events = _given(EventRow)
+    names = [name for name in events.c.keys() if name != "number"]  # noqa: SIM118 # no dict
+    number = numbers.c.last_number - _count() + events.c.number
+    return insert(EventRow).from_select(
+        [*names, "number"], select(*(events.c[name] for name in names), number)
+    )
+
+
+def _count() -> BindParameter[int]:
+    """How many events there are."""
+    return bindparam("count", type_=BigInteger())
 
 
 def _equal(name: str) -> ColumnElement[bool]:

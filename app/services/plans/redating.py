@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
-from app.domain.engine import solve
+from app.domain.engine import solve, ways_apart
 from app.domain.facts import Commitment, Kept, OccurrenceId
 from app.domain.plans.changes import Resume, SetStatus
 from app.domain.plans.records import anchor_to_data, reason_to_data, state_to_data
@@ -39,7 +39,7 @@ STARTING = frozenset(PlanStatus) - {PlanStatus.REVOKED, PlanStatus.ENTERED_IN_ER
 
 @dataclass(frozen=True, slots=True)
 class ChangedPlan:
-    """A plan after a change, what moved and why, and better days for steps that were kept.
+    """A plan after a change, what moved and why, and better days for some steps.
 
     ``added`` are steps it did not have before, ``removed`` those it no longer has.
     """
@@ -83,7 +83,7 @@ async def redated(plan: Redating) -> ChangedPlan:
     except ScheduleConflict as error:
         name_steps(error, plan.before, plan.state)
         raise
-    return _changed(plan, schedule)
+    return _changed(plan, schedule, _ways_apart(plan, problem, schedule))
 
 
 def name_steps(conflict: ScheduleConflict, plan: PlanRecord, state: PlanState) -> None:
@@ -162,7 +162,15 @@ def moves_from(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
     )
 
 
-def _changed(plan: Redating, schedule: Schedule) -> ChangedPlan:
+def _ways_apart(plan: Redating, problem: Problem, schedule: Schedule) -> tuple[Offer, ...]:
+    """Offers for steps that lie too close to each other, as far as nobody has accepted that."""
+    moved = {move.id for move in moves_from(plan.before, schedule)}
+    unseen = (b for b in schedule.breaches if b.text not in plan.state.acknowledged)
+    with engine_time.measured():
+        return ways_apart(problem, replace(schedule, breaches=tuple(unseen)), moved)
+
+
+def _changed(plan: Redating, schedule: Schedule, offers: tuple[Offer, ...]) -> ChangedPlan:
     before, state = plan.before, plan.state
     known = {step.occurrence: step for step in before.steps}
     bound = {**known, **{step.occurrence: step for step in plan.promised}}
@@ -186,7 +194,7 @@ def _changed(plan: Redating, schedule: Schedule) -> ChangedPlan:
         record,
         plan.basis,
         moves_from(before, schedule),
-        schedule.offers,
+        (*schedule.offers, *offers),
         ids,
         added=tuple(step for step in steps if step.occurrence not in known),
         removed=tuple(step for step in before.steps if step.occurrence not in ids),

@@ -1,0 +1,94 @@
+"""What a person can do about two steps which lie closer than a rule would rather have them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from app.domain.engine.judging import spoken_day
+from app.domain.engine.occurrences import spoken
+from app.domain.engine.queries import first_possible_day, forced
+from app.domain.facts import OccurrenceId
+from app.domain.problem import Problem
+from app.domain.rules import MinGapBetween, Severity
+from app.domain.schedules import Breach, Offer, Schedule
+
+# So far beyond the day that is too close another one is looked for.
+NEAR, ONE_DAY = timedelta(days=60), timedelta(days=1)
+
+
+def ways_apart(
+    problem: Problem, schedule: Schedule, moved: Collection[OccurrenceId]
+) -> tuple[Offer, ...]:
+    """Offers for steps of a schedule that are flagged because they lie too close to each other.
+
+    One visit for both, where the rule has that; and a later day which keeps the rule, of the step
+    that has ``moved``, else of either.
+    """
+    rules = {rule.id: rule for rule in problem.protocol.rules if isinstance(rule, MinGapBetween)}
+    days = {step.id: step.day for step in schedule.steps if step.day is not None}
+    done = {step.id for step in schedule.steps if step.performed}
+    found: list[Offer] = []
+    for breach in schedule.breaches:
+        rule = rules.get(breach.rule)
+        if rule is not None:
+            one, other = breach.occurrences
+            pairs = [
+                (step, stays) for step, stays in ((other, one), (one, other)) if step not in done
+            ]
+            if rule.one_visit and len(pairs) > 1:
+                found += _TooClose(problem, breach, days).one_visit(pairs)
+            chosen = [pair for pair in pairs if pair[0] in moved] or pairs
+            found += _TooClose(_strictly(problem, rule), breach, days).later(chosen)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _TooClose:
+    """Two steps, each of which may come to lie elsewhere while the other one stays."""
+
+    problem: Problem
+    breach: Breach
+    days: Mapping[OccurrenceId, date]
+
+    def one_visit(self, pairs: list[tuple[OccurrenceId, OccurrenceId]]) -> Iterator[Offer]:
+        """Both on the day which one of them has."""
+        for step, stays in pairs:
+            day = self.days[stays]
+            if self._first_day(step, stays, day, day) is not None:
+                text = f"{_named(stays)} and {_named(step)} in one visit on {_spoken(day)}"
+                yield Offer(step, day, text, self.breach.id)
+                return
+
+    def later(self, pairs: list[tuple[OccurrenceId, OccurrenceId]]) -> Iterator[Offer]:
+        """The first later day of each that is far enough from the other one's."""
+        for step, stays in pairs:
+            now = self.days[step]
+            day = self._first_day(step, stays, now + ONE_DAY, now + NEAR)
+            if day is not None:
+                text = f"{_named(step)} on {_spoken(day)}, far enough from {_named(stays)}"
+                yield Offer(step, day, text, self.breach.id)
+
+    def _first_day(
+        self, step: OccurrenceId, stays: OccurrenceId, first: date, last: date
+    ) -> date | None:
+        problem = self.problem
+        if all(fact.occurrence != stays for fact in problem.performed):
+            problem = forced(problem, stays, self.days[stays])
+        return first_possible_day(problem, step, first, last)
+
+
+def _strictly(problem: Problem, rule: MinGapBetween) -> Problem:
+    """The same problem with the rule as a hard one."""
+    rules = (
+        replace(one, severity=Severity.BLOCK) if one.id == rule.id else one
+        for one in problem.protocol.rules
+    )
+    return replace(problem, protocol=replace(problem.protocol, rules=tuple(rules)))
+
+
+def _named(step: OccurrenceId) -> str:
+    return spoken(str(step))
+
+
+def _spoken(day: date) -> str:
+    return spoken_day(day.toordinal())
