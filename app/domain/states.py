@@ -31,6 +31,17 @@ class StepStatus(StrEnum):
     ENTERED_IN_ERROR = "entered_in_error"
 
 
+class VisitStatus(StrEnum):
+    """What became of a booked visit of a step; one that was kept is the step's own fact."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    CHECKED_IN = "checked_in"
+    """The patient has arrived, and all that comes before the treatment is done."""
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+
+
 class PlanStatus(StrEnum):
     """The status of a plan, in the words of FHIR CarePlan."""
 
@@ -165,10 +176,14 @@ def due_window(window: Window | None, day: date, plan: PlanStatus) -> Window:
 # Which changes a step's status allows, in the order in which people usually want them.
 _CHANGES: dict[StepStatus, tuple[str, ...]] = {
     StepStatus.PROPOSED: ("perform", "move", "pin", "skip", "cancel"),
-    StepStatus.PLANNED: ("perform", "miss", "move", "pin", "book", "skip", "cancel"),
-    StepStatus.BOOKED: ("perform", "miss", "move", "pin", "book", "unbook", "skip", "cancel"),
+    StepStatus.PLANNED: ("perform", "miss", "move", "pin", "book", "unbook", "skip", "cancel"),
+    StepStatus.BOOKED: (
+        *("arrive", "perform", "miss", "move", "pin", "book", "unbook", "skip", "cancel"),
+    ),
     StepStatus.PERFORMED: ("correct",),
-    StepStatus.MISSED: ("perform", "miss", "move", "pin", "book", "skip", "cancel", "correct"),
+    StepStatus.MISSED: (
+        *("perform", "miss", "move", "pin", "book", "unbook", "skip", "cancel", "correct"),
+    ),
     StepStatus.SKIPPED: ("restore",),
     StepStatus.CANCELLED: ("restore",),
     StepStatus.ENTERED_IN_ERROR: (),
@@ -177,17 +192,25 @@ _LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 
 
 def allowed_changes(
-    plan: PlanStatus, step: StepStatus, *, is_decision: bool, has_come: bool, is_pinned: bool
+    plan: PlanStatus,
+    step: StepStatus,
+    *,
+    is_decision: bool,
+    has_come: bool,
+    is_pinned: bool,
+    has_visit: bool,
 ) -> tuple[str, ...]:
     """The types of change that may be posted for a step, as things stand.
 
-    Nobody has missed a step before its day has come.
+    Nobody has missed a step, or arrived for it, before its day has come.
     """
     if plan not in _LIVING:
         return ()
     instead = {
         "perform": ("decide",) if is_decision else ("perform",),
+        "arrive": ("arrive",) if has_come else (),
         "miss": ("miss",) if has_come else (),
+        "unbook": ("unbook",) if has_visit else (),
         "pin": ("pin", "unpin") if is_pinned else ("pin",),
     }
     return tuple(type_ for change in _CHANGES[step] for type_ in instead.get(change, (change,)))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.calendars import local_date
 from app.domain.protocols import StepKind
-from app.domain.states import PlanStatus, StepStatus
+from app.domain.states import PlanStatus, StepStatus, VisitStatus
 from app.integrations.icalendar import Entry, EntryStatus, Times, written
 from app.persistence.calendars import FeedStep
 
@@ -30,6 +30,7 @@ _NOT_HAPPENING = {
     StepStatus.CANCELLED,
     StepStatus.ENTERED_IN_ERROR,
 }
+_ENDED = {VisitStatus.MISSED, VisitStatus.CANCELLED}
 # While a plan is on hold nothing is announced as firm.
 _NOT_FIRM = {PlanStatus.DRAFT, PlanStatus.ON_HOLD}
 
@@ -85,8 +86,8 @@ def _details(step: FeedStep, status: EntryStatus) -> str:
 
 
 def _times(step: FeedStep) -> Times | None:
-    """The booked times, unless the step has another day by now."""
-    if step.appointment is None:
+    """The booked times, unless the visit is off or the step has another day by now."""
+    if step.appointment is None or step.appointment.get("status") in _ENDED:
         return None
     starts_at = datetime.fromisoformat(step.appointment["starts_at"])
     if local_date(starts_at, ZoneInfo(step.time_zone)) != step.day:

@@ -199,6 +199,7 @@ async def test_a_booking_gives_the_step_its_day_and_is_shown(desk: Desk) -> None
         "ends_at": "2027-02-24T18:00:00Z",
         "identifier": "appointment-7",
         "mode": "in_person",
+        "status": "booked",
     }
     await plan.change({"type": "unbook", "step": "primer/1"})
     primer = plan.steps["primer/1"]

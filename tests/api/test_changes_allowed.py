@@ -12,6 +12,7 @@ OF_STEPS = (
     "pin",
     "unpin",
     "book",
+    "arrive",
     "unbook",
     "skip",
     "cancel",

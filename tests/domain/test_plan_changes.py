@@ -1,5 +1,6 @@
 """Changes to a plan's facts and choices, without days: what each does, refuses and is kept as."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from app.domain.plans.changes import (
 from app.domain.plans.records import state_from_data, state_to_data
 from app.domain.plans.state import Booking, PlanState, status_of
 from app.domain.plans.step_changes import (
+    Arrive,
     Book,
     Cancel,
     CloseStart,
@@ -41,26 +43,30 @@ from app.domain.plans.step_changes import (
     Unbook,
     Unpin,
 )
-from app.domain.states import PlanStatus, StepStatus, may
+from app.domain.states import PlanStatus, StepStatus, VisitStatus, may
 
 TODAY = date(2027, 3, 1)
 SESSION, VISIT, CALL = OccurrenceId("session"), OccurrenceId("visit", 1), OccurrenceId("call")
 NINE = datetime(2027, 3, 10, 9, tzinfo=UTC)
+SOON = date(2027, 3, 10)
 BOOKING = Booking(NINE, NINE + timedelta(hours=1), "appointment-7", "in_person")
 STATE = PlanState(anchor=Anchor(SESSION, date(2027, 3, 10)), version="1.0.0")
 
+ARRIVED = [VisitStatus.ARRIVED, VisitStatus.CHECKED_IN]
 occurrences = st.sampled_from([SESSION, VISIT, CALL])
 days = st.dates(date(2027, 2, 20), date(2027, 3, 12))
 keys = st.sampled_from(["primers", "side"])
+visits = st.none() | st.just(BOOKING)
 values = st.integers(0, 3) | st.sampled_from(["left", "right"])
 changes: st.SearchStrategy[Change] = st.one_of(
-    st.builds(Perform, occurrences, days),
-    st.builds(Miss, occurrences, days),
+    st.builds(Perform, occurrences, days, visits),
+    st.builds(Miss, occurrences, days, visits),
     st.builds(Move, occurrences, days),
     st.builds(Pin, occurrences, days),
     st.builds(Unpin, occurrences),
     st.builds(Book, occurrences, days, st.just(BOOKING)),
-    st.builds(Unbook, occurrences),
+    st.builds(Arrive, occurrences, st.sampled_from(ARRIVED)),
+    st.builds(Unbook, occurrences, st.booleans()),
     st.builds(Skip, occurrences),
     st.builds(Cancel, occurrences),
     st.builds(Restore, occurrences),
@@ -178,6 +184,11 @@ REFUSED: list[Any] = [
     pytest.param([Restore(VISIT)], "not skipped or cancelled", id="nothing to restore"),
     pytest.param([Unpin(VISIT)], "not pinned", id="nothing pinned"),
     pytest.param([Unbook(VISIT)], "not booked", id="nothing booked"),
+    pytest.param([Arrive(VISIT)], "not booked", id="nobody expected"),
+    pytest.param([Book(VISIT, SOON, BOOKING), Arrive(VISIT)], "after today", id="came too early"),
+    pytest.param(
+        [Miss(VISIT, TODAY, BOOKING), Unbook(VISIT, cancelled=True)], "not booked", id="over"
+    ),
     pytest.param(
         [Pin(VISIT, TODAY), Move(VISIT, TODAY), Unpin(VISIT)], "not pinned", id="unpinned"
     ),
@@ -249,6 +260,32 @@ def test_what_is_booked_is_kept_with_what_was_done_and_lost_with_another_day() -
     for change in (Pin(VISIT, TODAY + timedelta(1)), Move(VISIT, TODAY), Skip(VISIT)):
         assert after(change, state=booked).booked == {}
     assert after(Unbook(VISIT), state=booked).moved == {VISIT: TODAY}
+
+
+@pytest.mark.parametrize(
+    "change, status",
+    [
+        (Miss(VISIT, TODAY), VisitStatus.MISSED),
+        (Unbook(VISIT, cancelled=True), VisitStatus.CANCELLED),
+    ],
+)
+def test_a_visit_that_did_not_take_place_is_known_until_there_is_another(
+    change: Change, status: VisitStatus
+) -> None:
+    ended = after(Book(VISIT, TODAY, BOOKING), Arrive(VISIT), change)
+
+    assert ended.booked == {}
+    assert ended.ended == {VISIT: replace(BOOKING, status=status)}
+    for following in (Book(VISIT, TODAY, BOOKING), Move(VISIT, SOON), Skip(VISIT), Unbook(VISIT)):
+        assert after(following, state=ended).ended == {}
+    assert status_of(after(Unbook(VISIT), state=ended), VISIT) is status_of(ended, VISIT)
+
+
+def test_a_visit_that_was_booked_elsewhere_is_known_from_its_end_on() -> None:
+    missed, done = after(Miss(VISIT, TODAY, BOOKING)), after(Perform(VISIT, TODAY, BOOKING))
+
+    assert missed.ended == {VISIT: replace(BOOKING, status=VisitStatus.MISSED)}
+    assert done.booked == {VISIT: BOOKING}
 
 
 def test_days_asked_for_bind_once() -> None:

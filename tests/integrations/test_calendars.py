@@ -231,6 +231,16 @@ def test_every_kind_of_step_has_a_word() -> None:
         assert read(calendar_of("x", [step], with_titles=False, sandbox=False))
 
 
+@pytest.mark.parametrize("status", ["missed", "cancelled"])
+def test_a_visit_that_does_not_take_place_gives_no_times(status: str) -> None:
+    times = {"starts_at": "2027-03-10T16:00:00Z", "ends_at": "2027-03-10T17:00:00Z"}
+    step = a_feed_step(appointment={**times, "status": status})
+
+    (event,) = read(calendar_of("x", [step], with_titles=True, sandbox=False))
+
+    assert event.decoded("DTSTART") == date(2027, 3, 10)
+
+
 def test_a_booking_of_another_day_gives_no_times() -> None:
     appointment = {"starts_at": "2027-03-10T16:00:00Z", "ends_at": "2027-03-10T17:00:00Z"}
     step = a_feed_step(day=date(2027, 3, 11), appointment=appointment)

@@ -10,6 +10,7 @@ from app.api.fhir.queries import Parameter, Query, page_of
 from app.api.fhir.reading import StepReads, built, states_of, step_id
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.domain.protocols import StepKind
+from app.domain.states import VisitStatus
 from app.integrations.fhir.appointment_changes import (
     Visit,
     changes_of,
@@ -28,20 +29,19 @@ from app.services.plans.searching import (
 )
 
 _STATUS = "http://hl7.org/fhir/appointmentstatus"
-_STATUSES = ("proposed", "booked", "fulfilled", "cancelled")
+_STATUSES = (*("proposed", "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled"),)
 _VISITS = tuple(kind for kind in StepKind if kind not in UNATTENDED)
 
 
 def _states(query: Query) -> tuple[StepState, ...]:
     wanted = query.codes("status", _STATUS)
-    found: list[StepState] = []
-    for timed in (False, True):
+    visits: dict[StepState, set[str | None]] = {}
+    for visit in (None, *VisitStatus):
         for dated in (False, True):
-            status = partial(appointment_status, kind="visit", is_timed=timed, is_dated=dated)
-            found += states_of(
-                _STATUSES if wanted is None else wanted, status, timed=timed, dated=dated
-            )
-    return tuple(found)
+            status = partial(appointment_status, kind="visit", visit=visit, is_dated=dated)
+            for state in states_of(_STATUSES if wanted is None else wanted, status, dated=dated):
+                visits.setdefault(state, set()).add(visit)
+    return tuple(replace(state, visits=frozenset(of)) for state, of in visits.items())
 
 
 async def _search(ask: Ask, query: Query) -> Found:

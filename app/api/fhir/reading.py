@@ -132,7 +132,11 @@ def _revision(ask: Ask) -> int:
 
 
 def states_of(
-    wanted: Iterable[str], status_of: Callable[[str, str], str | None], **state: bool
+    wanted: Iterable[str],
+    status_of: Callable[[str, str], str | None],
+    *,
+    tentative: bool | None = None,
+    dated: bool | None = None,
 ) -> list[StepState]:
     """The states of steps whose status in FHIR is one of those wanted.
 
@@ -144,4 +148,7 @@ def states_of(
         statuses = frozenset(one for one in StepStatus if status_of(plan, one) in wanted)
         if statuses:
             found.setdefault(statuses, set()).add(plan)
-    return [StepState(frozenset(of), statuses, **state) for statuses, of in found.items()]
+    return [
+        StepState(frozenset(of), statuses, tentative=tentative, dated=dated)
+        for statuses, of in found.items()
+    ]

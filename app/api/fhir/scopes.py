@@ -27,7 +27,7 @@ _NEEDS: Mapping[str, Mapping[str, Scope]] = {
     "Procedure": {_READ: Scope.PLANS_READ, _CREATE: Scope.PLANS_WRITE},
     "Provenance": {_READ: Scope.PLANS_READ},
     "RequestGroup": {_READ: Scope.PLANS_READ},
-    "ServiceRequest": {_READ: Scope.PLANS_READ},
+    "ServiceRequest": {_READ: Scope.PLANS_READ, _UPDATE: Scope.PLANS_WRITE},
     "Subscription": {_READ + _CREATE + _UPDATE + "d": Scope.WEBHOOKS},
     "Task": {_READ: Scope.PLANS_READ},
 }

@@ -173,7 +173,8 @@ def _allowed(
     if step.reasons and step.reasons[0]["code"] == DECIDED:
         return ()
     has_come = step.day is not None and step.day <= today.isoformat()
-    return _changes(plan, step.status, step.kind, has_come, name_of(step) in pinned)
+    facts = has_come, name_of(step) in pinned, step.appointment is not None
+    return _changes(plan, step.status, step.kind, facts)
 
 
 # Clients read the same plans again and again, and plans of a protocol are alike.
@@ -182,15 +183,16 @@ def _changes(
     plan: PlanStatus,
     status: str,
     kind: str,
-    has_come: bool,  # noqa: FBT001 - what is remembered is found by place
-    is_pinned: bool,  # noqa: FBT001
+    facts: tuple[bool, bool, bool],
 ) -> tuple[str, ...]:
+    has_come, is_pinned, has_visit = facts
     return allowed_changes(
         plan,
         StepStatus(status),
         is_decision=kind == StepKind.DECISION,
         has_come=has_come,
         is_pinned=is_pinned,
+        has_visit=has_visit,
     )
 
 

@@ -11,12 +11,14 @@ from app.api.plans.models import EXAMPLE_PLAN, EXAMPLE_STEP, BreachOut, MoveOut,
 from app.api.plans.step_changing import (
     DecisionTakenIn,
     StartDismissedIn,
+    StepArrivedIn,
     StepBookedIn,
     StepChangedIn,
     StepMissedIn,
     StepMovedIn,
     StepPerformedIn,
     StepPinnedIn,
+    StepUnbookedIn,
     StepUnpinnedIn,
 )
 from app.domain.plans.changes import (
@@ -171,6 +173,8 @@ PostedIn = Annotated[
     | StepPinnedIn
     | StepUnpinnedIn
     | StepBookedIn
+    | StepArrivedIn
+    | StepUnbookedIn
     | StepChangedIn
     | StepAddedIn
     | AnchorMovedIn

@@ -15,7 +15,7 @@ from app.api.plans.answering import instant, plan_response
 from app.api.plans.models import EXAMPLE_MOVE, MoveOut, PlanOut
 from app.api.problems import problems
 from app.api.routing import Route
-from app.domain.states import PlanStatus
+from app.domain.states import PlanStatus, VisitStatus
 from app.services import plans
 from app.services.plans import PlanNotFound, Revision, RevisionNotFound
 
@@ -114,7 +114,7 @@ def _revision(revision: Revision) -> dict[str, Any]:
 
 # What is kept of a change beside its type, and where the body of a request has it.
 _NAMES = {"occurrence": "step", "report": None, "absence": None, "booking": None, "said": None}
-_INNER = frozenset({"id", "type", "shifts", "sets", "text", "day"})
+_INNER = frozenset({"id", "type", "shifts", "sets", "text", "day", "status"})
 _STATUSES = {
     PlanStatus.ACTIVE: "activate",
     PlanStatus.ON_HOLD: "hold",
@@ -131,6 +131,9 @@ def as_posted(change: dict[str, Any]) -> dict[str, Any]:
             return {**shown, "type": _STATUSES[PlanStatus(change["to"])]}
         case "MoveAnchor":
             return {**shown, "to": change["to"]}
+        case "Arrive":
+            checked_in = change["status"] == VisitStatus.CHECKED_IN
+            return {**shown, "step": change["occurrence"], "checked_in": checked_in}
         case "AddStep":
             step = change["step"]
             timing = step["timings"][0]
@@ -142,10 +145,12 @@ def as_posted(change: dict[str, Any]) -> dict[str, Any]:
 def _flat(change: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for key, value in change.items():
-        if key in _INNER or value is None:
+        if key in _INNER or value is None or value is False:
             continue
         if _NAMES.get(key, key) is None:
             shown |= {k: v for k, v in value.items() if k not in _INNER and v is not None}
+        elif key == "visit":
+            shown[key] = _flat(value)
         else:
             shown[_NAMES.get(key) or key] = value
     return shown

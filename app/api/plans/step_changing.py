@@ -15,6 +15,7 @@ from app.domain.offsets import Offset
 from app.domain.plans.changes import Change
 from app.domain.plans.state import Booking
 from app.domain.plans.step_changes import (
+    Arrive,
     Book,
     Cancel,
     CloseStart,
@@ -27,6 +28,7 @@ from app.domain.plans.step_changes import (
     Unbook,
     Unpin,
 )
+from app.domain.states import VisitStatus
 from app.services.plans.posting import DecideChange, Place, Posted, StepChange
 
 
@@ -51,6 +53,23 @@ class OfStepIn(In):
     def named(self) -> UUID | OccurrenceId:
         """The step as it was named."""
         return self.step_id if self.step is None else OccurrenceId.parse(self.step)  # type: ignore[return-value]  # one of both was checked
+
+
+class VisitIn(In):
+    """A visit as the booking system has it."""
+
+    starts_at: Instant = Field(description="When it starts.")
+    ends_at: Instant = Field(description="When it ends.")
+    identifier: Line | None = Field(default=None, description="What the booking system calls it.")
+    mode: Key | None = Field(default=None, description="How it takes place, such as in_person.")
+
+    def to_booking(self) -> Booking:
+        """The booking."""
+        return Booking(self.starts_at, self.ends_at, self.identifier, self.mode)
+
+
+def _booking(visit: VisitIn | None) -> Booking | None:
+    return None if visit is None else visit.to_booking()
 
 
 class HappenedIn(OfStepIn):
@@ -79,12 +98,15 @@ class StepPerformedIn(HappenedIn):
         default_factory=list, max_length=50, description="What was found, as codes."
     )
     note: Paragraphs | None = Field(default=None, description="A note for the team.")
+    visit: VisitIn | None = Field(
+        default=None, description="When it was done, where that was not booked here."
+    )
 
     def to_domain(self) -> Posted:
         """The fact."""
         said = {"findings": self.findings, "note": self.note}
         return self.of_step(
-            lambda place, step: Perform(step, self.day_in(place.zone)),
+            lambda place, step: Perform(step, self.day_in(place.zone), _booking(self.visit)),
             {name: value for name, value in said.items() if value},
         )
 
@@ -94,16 +116,37 @@ class StepMissedIn(OfStepIn):
 
     type: Literal["miss"]
     on: Day | None = Field(
-        default=None, description="The local day; absent, the day it was planned for."
+        default=None,
+        description="The local day; absent, that of the visit, or the day it was planned for.",
+    )
+    visit: VisitIn | None = Field(
+        default=None, description="The visit to which nobody came, where it was not booked here."
     )
 
     def to_domain(self) -> Posted:
         """The fact."""
-        return self.of_step(lambda place, step: Miss(step, self.on or _planned(place)))
+        return self.of_step(lambda place, step: Miss(step, self._day(place), _booking(self.visit)))
+
+    def _day(self, place: Place) -> Day:
+        if self.on is not None:
+            return self.on
+        if self.visit is not None:
+            return local_date(self.visit.starts_at, place.zone)
+        return min(place.day or place.today, place.today)
 
 
-def _planned(place: Place) -> Day:
-    return min(place.day or place.today, place.today)
+class StepArrivedIn(OfStepIn):
+    """The patient has come to the booked visit."""
+
+    type: Literal["arrive"]
+    checked_in: bool = Field(
+        default=False, description="Whether all is done that comes before the treatment."
+    )
+
+    def to_domain(self) -> Posted:
+        """The fact."""
+        status = VisitStatus.CHECKED_IN if self.checked_in else VisitStatus.ARRIVED
+        return self.of_step(lambda _, step: Arrive(step, status))
 
 
 class StepMovedIn(OfStepIn):
@@ -138,21 +181,30 @@ class StepUnpinnedIn(OfStepIn):
         return self.of_step(lambda _, step: Unpin(step))
 
 
-class StepBookedIn(OfStepIn):
+class StepBookedIn(OfStepIn, VisitIn):
     """A visit is booked; its local day becomes the step's day."""
 
     type: Literal["book"]
-    starts_at: Instant = Field(description="When it starts.")
-    ends_at: Instant = Field(description="When it ends.")
-    identifier: Line | None = Field(default=None, description="What the booking system calls it.")
-    mode: Key | None = Field(default=None, description="How it takes place, such as in_person.")
 
     def to_domain(self) -> Posted:
         """The choice."""
-        booking = Booking(self.starts_at, self.ends_at, self.identifier, self.mode)
+        booking = self.to_booking()
         return self.of_step(
             lambda place, step: Book(step, local_date(self.starts_at, place.zone), booking)
         )
+
+
+class StepUnbookedIn(OfStepIn):
+    """The booking is gone; the day stays planned."""
+
+    type: Literal["unbook"]
+    cancelled: bool = Field(
+        default=False, description="Whether the visit is shown as cancelled until there is another."
+    )
+
+    def to_domain(self) -> Posted:
+        """The choice."""
+        return self.of_step(lambda _, step: Unbook(step, self.cancelled))
 
 
 class StartDismissedIn(OfStepIn):
@@ -171,17 +223,16 @@ class StartDismissedIn(OfStepIn):
 class StepChangedIn(OfStepIn):
     """A change of one step that needs nothing more said."""
 
-    type: Literal["unbook", "skip", "cancel", "restore"] = Field(
+    type: Literal["skip", "cancel", "restore"] = Field(
         description=(
-            "unbook: the booking is gone, the day stays planned; skip: it is left out; cancel: it "
-            "is called off; restore: a skipped or cancelled step is wanted after all."
+            "skip: it is left out; cancel: it is called off; restore: a skipped or cancelled step "
+            "is wanted after all."
         )
     )
 
     def to_domain(self) -> Posted:
         """The choice."""
         kinds: dict[str, Callable[[OccurrenceId], Change]] = {
-            "unbook": Unbook,
             "skip": Skip,
             "cancel": Cancel,
             "restore": Restore,

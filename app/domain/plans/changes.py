@@ -9,6 +9,7 @@ from app.domain.calendars import Absence
 from app.domain.facts import OccurrenceId, Reported
 from app.domain.plans.state import Given, PlanState, status_of
 from app.domain.plans.step_changes import (
+    Arrive,
     Book,
     Cancel,
     CloseStart,
@@ -220,6 +221,7 @@ Change = (
     | Pin
     | Unpin
     | Book
+    | Arrive
     | Unbook
     | Skip
     | Cancel

@@ -9,7 +9,7 @@ from app.domain.calendars import Absence
 from app.domain.facts import Anchor, Missed, OccurrenceId, Performed, Pinned, Reported, Skipped
 from app.domain.plans.state import Booking, Given, PlanState
 from app.domain.schedules import Breach, Move, Reason
-from app.domain.states import PlanStatus
+from app.domain.states import PlanStatus, VisitStatus
 
 Data = dict[str, Any]
 
@@ -38,6 +38,7 @@ def state_to_data(state: PlanState) -> Data:
         ],
         "moved": {str(id_): day.isoformat() for id_, day in state.moved.items()},
         "booked": {str(id_): booking_to_data(b) for id_, b in state.booked.items()},
+        "ended": {str(id_): booking_to_data(b) for id_, b in state.ended.items()},
         "added": [dict(step) for step in state.added],
         "shifts": dict(state.shifts),
         "decided": dict(state.decided),
@@ -73,12 +74,8 @@ def state_from_data(
         absences=tuple(absence_from_data(absence) for absence in data.get("absences", ())),
         waivers=tuple(Given(w["element"], w["days"], w["reason"]) for w in data.get("waivers", ())),
         moved=_days_by_occurrence(data.get("moved", {})),
-        booked=MappingProxyType(
-            {
-                OccurrenceId.parse(name): booking_from_data(booking)
-                for name, booking in data.get("booked", {}).items()
-            }
-        ),
+        booked=_bookings(data.get("booked", {})),
+        ended=_bookings(data.get("ended", {})),
         added=tuple(data.get("added", ())),
         shifts=MappingProxyType(dict(data.get("shifts", {}))),
         decided=MappingProxyType(dict(data.get("decided", {}))),
@@ -95,6 +92,7 @@ def booking_to_data(booking: Booking) -> Data:
         "ends_at": _instant(booking.ends_at),
         "identifier": booking.identifier,
         "mode": booking.mode,
+        "status": booking.status.value,
     }
 
 
@@ -105,6 +103,7 @@ def booking_from_data(data: Mapping[str, Any]) -> Booking:
         datetime.fromisoformat(data["ends_at"]),
         data["identifier"],
         data["mode"],
+        VisitStatus(data.get("status", VisitStatus.BOOKED)),
     )
 
 
@@ -238,6 +237,12 @@ def _instant(moment: datetime) -> str:
 def _days_by_occurrence(data: Mapping[str, str]) -> Mapping[OccurrenceId, date]:
     return MappingProxyType(
         {OccurrenceId.parse(name): date.fromisoformat(day) for name, day in data.items()}
+    )
+
+
+def _bookings(data: Mapping[str, Any]) -> Mapping[OccurrenceId, Booking]:
+    return MappingProxyType(
+        {OccurrenceId.parse(name): booking_from_data(one) for name, one in data.items()}
     )
 
 

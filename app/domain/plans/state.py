@@ -22,7 +22,7 @@ from app.domain.facts import (
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.domain.states import PlanStatus, StepStatus
+from app.domain.states import PlanStatus, StepStatus, VisitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Booking:
     ends_at: datetime
     identifier: str | None = None
     mode: str | None = None
+    status: VisitStatus = VisitStatus.BOOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ class PlanState:
 
     ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
     being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
-    of this plan alone, as a protocol document writes them. ``starts`` are decisions with the
-    protocol each starts, while no plan is made by that and nobody has dismissed it. ``status`` and
-    ``version`` (of the protocol) are stored beside the state. ``acknowledged`` are breaches as they
-    read when a person saw them: another day, or another report, is not what was seen.
+    of this plan alone, as a protocol document writes them. ``ended`` are visits to which nobody
+    came, or that were called off: the last of each step, until there is another or a chosen day.
+    ``starts`` are decisions with the protocol each starts, while no plan is made by that and nobody
+    has dismissed it. ``status`` and ``version`` (of the protocol) are stored beside the state.
+    ``acknowledged`` are breaches as they read when a person saw them: another day, or another
+    report, is not what was seen.
     """
 
     status: PlanStatus = PlanStatus.ACTIVE
@@ -72,6 +75,7 @@ class PlanState:
     asked: tuple[Pinned, ...] = ()
     moved: Mapping[OccurrenceId, date] = field(default_factory=lambda: MappingProxyType({}))
     booked: Mapping[OccurrenceId, Booking] = field(default_factory=lambda: MappingProxyType({}))
+    ended: Mapping[OccurrenceId, Booking] = field(default_factory=lambda: MappingProxyType({}))
     added: tuple[Mapping[str, Any], ...] = ()
     shifts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     reported: tuple[Reported, ...] = ()

@@ -16,6 +16,7 @@ from app.domain.facts import (
     Skipped,
 )
 from app.domain.plans.state import Booking, PlanState
+from app.domain.states import VisitStatus
 
 LONGEST_VISIT = timedelta(hours=24)
 
@@ -34,10 +35,11 @@ class ContradictoryChange(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """A step was done on a local day."""
+    """A step was done on a local day, at its booked ``visit`` or at one that was not known."""
 
     occurrence: OccurrenceId
     on: date
+    visit: Booking | None = None
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step is performed; a day asked for it is forgotten, its booking is what was kept."""
@@ -45,15 +47,23 @@ class Perform:
         refuse_gone(state, self.occurrence)
         refuse_future(self.on, as_of)
         performed = (*state.performed, Performed(self.occurrence, self.on))
-        return replace(released(state, self.occurrence), performed=performed, booked=state.booked)
+        booked = state.booked
+        if self.visit is not None:
+            refuse_odd(self.visit)
+            booked = having(booked, self.occurrence, self.visit)
+        return replace(released(state, self.occurrence), performed=performed, booked=booked)
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Nobody came: the step is placed again, on a later day."""
+    """Nobody came, to its booked ``visit`` or to one that was not known.
+
+    The step is placed again, on a later day.
+    """
 
     occurrence: OccurrenceId
     on: date
+    visit: Booking | None = None
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step needs a later day, an anchor too; every miss is kept on record and counts."""
@@ -62,7 +72,11 @@ class Miss:
         refuse_future(self.on, as_of)
         if any(fact.occurrence == self.occurrence and fact.on >= self.on for fact in state.missed):
             raise ContradictoryChange(f"step '{self.occurrence}' is missed already")
+        visit = self.visit or state.booked.get(self.occurrence)
         state = released(state, self.occurrence)
+        if visit is not None:
+            refuse_odd(visit)
+            state = ended(state, self.occurrence, visit, VisitStatus.MISSED)
         if is_anchor(state, self.occurrence):
             soonest = Anchor(self.occurrence, earliest_from=self.on + timedelta(days=1))
             state = replace(state, anchor=soonest)
@@ -125,10 +139,7 @@ class Book:
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step has the booking's day, which is kept before planned ones."""
-        if self.booking.ends_at <= self.booking.starts_at:
-            raise ContradictoryChange("the booking ends before it begins")
-        if self.booking.ends_at - self.booking.starts_at > LONGEST_VISIT:
-            raise ContradictoryChange("the booking lasts longer than a day")
+        refuse_odd(self.booking)
         if self.day < as_of:
             raise ContradictoryChange("a booking cannot lie before today")
         state = asked_for(state, self.occurrence, self.day)
@@ -136,18 +147,49 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Unbook:
-    """The booking is gone; the day stays planned."""
+class Arrive:
+    """The patient has come to the booked visit, and is perhaps checked in."""
 
     occurrence: OccurrenceId
+    status: VisitStatus = VisitStatus.ARRIVED
+
+    def applied_to(self, state: PlanState, as_of: date) -> PlanState:
+        """The booking says so; whether the step is done is not said by that."""
+        refuse_performed(state, self.occurrence)
+        booking = state.booked.get(self.occurrence)
+        if booking is None:
+            raise ContradictoryChange(f"step '{self.occurrence}' is not booked")
+        refuse_future(state.moved[self.occurrence], as_of)
+        arrived = replace(booking, status=self.status)
+        return replace(state, booked=having(state.booked, self.occurrence, arrived))
+
+
+@dataclass(frozen=True, slots=True)
+class Unbook:
+    """The booking is gone; the day stays planned.
+
+    A visit that was ``cancelled`` is shown so until there is another one. A visit that has ended
+    already is forgotten.
+    """
+
+    occurrence: OccurrenceId
+    cancelled: bool = False
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step has no booking."""
         del as_of
         refuse_performed(state, self.occurrence)
-        if self.occurrence not in state.booked:
+        booking = state.booked.get(self.occurrence)
+        if booking is None and (self.cancelled or self.occurrence not in state.ended):
             raise ContradictoryChange(f"step '{self.occurrence}' is not booked")
-        return replace(state, booked=lacking(state.booked, self.occurrence))
+        state = replace(
+            state,
+            booked=lacking(state.booked, self.occurrence),
+            ended=lacking(state.ended, self.occurrence),
+        )
+        if booking is None or not self.cancelled:
+            return state
+        return ended(state, self.occurrence, booking, VisitStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +286,16 @@ def released(state: PlanState, occurrence: OccurrenceId) -> PlanState:
         pinned=unpinned(state, occurrence),
         moved=lacking(state.moved, occurrence),
         booked=lacking(state.booked, occurrence),
+        ended=lacking(state.ended, occurrence),
     )
+
+
+def ended(
+    state: PlanState, occurrence: OccurrenceId, visit: Booking, status: VisitStatus
+) -> PlanState:
+    """The visit of an occurrence is over without having taken place."""
+    visits = having(state.ended, occurrence, replace(visit, status=status))
+    return replace(state, ended=visits)
 
 
 def unpinned(state: PlanState, occurrence: OccurrenceId) -> tuple[Pinned, ...]:
@@ -270,6 +321,14 @@ def refuse_future(on: date, as_of: date) -> None:
     """Raise ContradictoryChange for a fact after today."""
     if on > as_of:
         raise ContradictoryChange("a fact cannot lie after today")
+
+
+def refuse_odd(visit: Booking) -> None:
+    """Raise ContradictoryChange for times that no visit has."""
+    if visit.ends_at <= visit.starts_at:
+        raise ContradictoryChange("the booking ends before it begins")
+    if visit.ends_at - visit.starts_at > LONGEST_VISIT:
+        raise ContradictoryChange("the booking lasts longer than a day")
 
 
 def having(mapping: Mapping[K, T], key: K, value: T) -> Mapping[K, T]:

@@ -6,6 +6,7 @@ nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.domain.errors import Fault
@@ -30,7 +31,9 @@ READ = frozenset(
     }
 )
 _ARRIVED = frozenset({"arrived", "checked-in"})
-SUPPORTED = frozenset({"proposed", "booked", "fulfilled", "noshow", "cancelled"}) | _ARRIVED
+_HELD = frozenset({"booked", *_ARRIVED})
+_TIMELESS = frozenset({"proposed", "cancelled"})
+SUPPORTED = frozenset({"fulfilled", "noshow"}) | _HELD | _TIMELESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +52,51 @@ class Visit:
         """The planned step."""
         return str(self.known["id"])
 
+    @property
+    def was(self) -> str:
+        """What became of it so far."""
+        return str(self.known["status"])
+
+    @property
+    def is_as_known(self) -> bool:
+        """Whether it has the times, and the name, which the plan knows of."""
+        named = [_names(one) for one in (self.sent, self.known)]
+        return _times(self.sent) == _times(self.known) and (not named[0] or named[0] == named[1])
+
 
 def faults_in(visit: Visit) -> list[Fault]:
     """What cannot be taken of a visit that was sent."""
-    sent, known = visit.sent, visit.known
+    sent, known, status = visit.sent, visit.known, visit.sent.get("status")
     faults = []
     if sent.get("id", known["id"]) != known["id"]:
         faults.append(Fault("Appointment.id", "value", "must be that of the address"))
-    if sent.get("status") not in SUPPORTED:
+    if status not in SUPPORTED:
         text = f"must be one of {', '.join(sorted(SUPPORTED))}"
         faults.append(Fault("Appointment.status", "not-allowed", text))
     if ("start" in sent) != ("end" in sent):
         faults.append(Fault("Appointment.end", "missing", "start and end come together"))
-    if sent.get("status") in {"booked", *_ARRIVED} and "start" not in sent:
-        faults.append(Fault("Appointment.start", "missing", "is required of what is booked"))
+    if status in SUPPORTED - _TIMELESS and "start" not in sent:
+        text = "is required unless it is proposed or cancelled"
+        faults.append(Fault("Appointment.start", "missing", text))
+    if status == "cancelled" and visit.was in {"proposed", "noshow"}:
+        text = "nothing is booked; a step is called off by its ServiceRequest: status revoked"
+        faults.append(Fault("Appointment.status", "business-rule", text))
     return [*faults, *_of_another(visit)]
 
 
 def changes_of(visit: Visit) -> list[Data]:
     """The changes that make of the plan's visit the one that was sent."""
-    restored = [{"type": "restore", "step_id": visit.step_id}] if visit.is_gone else []
     status = str(visit.sent["status"])
-    if status == "cancelled":
-        return [] if visit.is_gone else [{"type": "cancel", "step_id": visit.step_id}]
-    made = _BY_STATUS.get(status, _booked)(visit)
-    return [*restored, *made]
+    if status == visit.was != "proposed" and (status == "cancelled" or visit.is_as_known):
+        return []
+    restored = [{"type": "restore", "step_id": visit.step_id}] if visit.is_gone else []
+    return [*restored, *_BY_STATUS[status](visit)]
 
 
 def said_beside(visit: Visit) -> list[str]:
     """What was sent and is not kept, in words."""
-    said = [f"'{name}' is not kept" for name in sorted(visit.sent.keys() - READ)]
-    if visit.sent["status"] in _ARRIVED:
-        said.append("that the patient has arrived is not kept: the visit stays booked")
-    return said
+    known = READ - {"start", "end"} if visit.sent["status"] == "proposed" else READ
+    return [f"'{name}' is not kept" for name in sorted(visit.sent.keys() - known)]
 
 
 def _of_another(visit: Visit) -> list[Fault]:
@@ -108,48 +123,76 @@ def _proposed(visit: Visit) -> list[Data]:
     """Not booked any more, and wanted on another day where one is asked for."""
     periods = visit.sent.get("requestedPeriod", ())
     wanted = str(periods[0].get("start", ""))[: len("2027-03-10")] if periods else visit.day
-    if visit.known["status"] == "booked":
-        made: list[Data] = [{"type": "unbook", "step_id": visit.step_id}]
-    else:
-        made = []
+    made: list[Data] = []
+    if visit.was != "proposed" and not visit.is_gone:
+        made.append({"type": "unbook", "step_id": visit.step_id})
     if wanted and wanted != visit.day:
         made.append({"type": "move", "step_id": visit.step_id, "to": wanted})
     return made
 
 
 def _booked(visit: Visit) -> list[Data]:
-    """Booked at these times, unless it is so already."""
-    sent, known = visit.sent, visit.known
-    if known["status"] == "booked" and _times(sent) == _times(known):
-        return []
-    booking = {"starts_at": sent["start"], "ends_at": sent["end"]}
-    named = [one["value"] for one in sent.get("identifier", ()) if "value" in one]
-    named += [one["value"] for one in known.get("identifier", ()) if not named]
-    identified = {"identifier": named[0]} if named else {}
-    return [{"type": "book", "step_id": visit.step_id, **booking, **identified}]
+    return [{"type": "book", "step_id": visit.step_id, **_times_of(visit)}]
+
+
+def _arrived(visit: Visit) -> list[Data]:
+    """Booked, if it was not at these times, and the patient is there."""
+    is_booked = visit.was in _HELD and visit.is_as_known
+    checked_in = visit.sent["status"] == "checked-in"
+    arrived = {"type": "arrive", "step_id": visit.step_id, "checked_in": checked_in}
+    return [arrived] if is_booked else [*_booked(visit), arrived]
 
 
 def _fulfilled(visit: Visit) -> list[Data]:
-    """Done when it ended; without times, on the day it was planned for."""
-    if visit.known["status"] == "fulfilled":
-        return []
-    ended = visit.sent.get("end", visit.known.get("end"))
-    when = {"at": ended} if ended is not None else {"on": visit.day}
-    return [{"type": "perform", "step_id": visit.step_id, **when}]
+    """Done when it ended."""
+    done = {"type": "perform", "step_id": visit.step_id, "at": visit.sent["end"]}
+    return [{**done, **_unknown(visit)}]
 
 
 def _missed(visit: Visit) -> list[Data]:
-    """Nobody came on the day it was booked or planned for."""
-    return [{"type": "miss", "step_id": visit.step_id}]
+    """Nobody came."""
+    return [{"type": "miss", "step_id": visit.step_id, **_unknown(visit)}]
 
 
-def _times(appointment: Mapping[str, Any]) -> tuple[Any, ...]:
-    named = tuple(one.get("value") for one in appointment.get("identifier", ()))
-    return appointment.get("start"), appointment.get("end"), named
+def _cancelled(visit: Visit) -> list[Data]:
+    """The visit is off; the step is planned on, for another one."""
+    return [{"type": "unbook", "step_id": visit.step_id, "cancelled": True}]
+
+
+def _unknown(visit: Visit) -> Data:
+    """The visit where the plan has no such booking."""
+    is_booked = visit.was in _HELD and visit.is_as_known
+    return {} if is_booked else {"visit": _times_of(visit)}
+
+
+def _times_of(visit: Visit) -> Data:
+    named = _names(visit.sent) or _names(visit.known)
+    identified = {"identifier": named[0]} if named else {}
+    return {"starts_at": visit.sent["start"], "ends_at": visit.sent["end"], **identified}
+
+
+def _names(appointment: Mapping[str, Any]) -> list[str]:
+    return [one["value"] for one in appointment.get("identifier", ()) if "value" in one]
+
+
+def _times(appointment: Mapping[str, Any]) -> list[datetime | str | None]:
+    """Start and end, whatever clock they are told in."""
+    return [_instant(appointment.get(name)) for name in ("start", "end")]
+
+
+def _instant(text: str | None) -> datetime | str | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 _BY_STATUS: Mapping[str, Callable[[Visit], list[Data]]] = {
     "proposed": _proposed,
+    "booked": _booked,
+    "arrived": _arrived,
+    "checked-in": _arrived,
     "fulfilled": _fulfilled,
     "noshow": _missed,
+    "cancelled": _cancelled,
 }

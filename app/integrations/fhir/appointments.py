@@ -1,5 +1,8 @@
 """Visits of planned steps as FHIR has them: https://hl7.org/fhir/R4/appointment.html"""
 
+from collections.abc import Mapping
+
+from app.domain.states import VisitStatus
 from app.integrations.fhir.care_plans import plan_meta, title_of
 from app.integrations.fhir.elements import Data, own_code, without_empty
 from app.persistence.plans.records import PlanView, StepView
@@ -7,6 +10,15 @@ from app.persistence.plans.records import PlanView, StepView
 # Nobody comes for these.
 UNATTENDED = frozenset({"restriction", "decision"})
 _ENDED = frozenset({"completed", "revoked", "entered_in_error"})
+_OF_VISITS: Mapping[str, str] = {
+    VisitStatus.BOOKED: "booked",
+    VisitStatus.ARRIVED: "arrived",
+    VisitStatus.CHECKED_IN: "checked-in",
+    VisitStatus.MISSED: "noshow",
+    VisitStatus.CANCELLED: "cancelled",
+}
+_COMING = frozenset({"booked", "arrived", "checked-in", "fulfilled", "noshow"})
+_GONE = frozenset({"skipped", "cancelled"})
 
 
 def appointment(view: PlanView, step: StepView) -> Data | None:
@@ -15,12 +27,13 @@ def appointment(view: PlanView, step: StepView) -> Data | None:
         view.status,
         step.status,
         kind=step.kind,
-        is_timed=step.appointment is not None,
+        visit=visit_of(step),
         is_dated=step.day is not None and step.end_day is None,
     )
     if status is None:
         return None
-    booking = step.appointment or {}
+    booking = {} if step.appointment is None else step.appointment
+    is_gone = step.status in _GONE
     reasons = "; ".join(reason["text"] for reason in step.reasons)
     return without_empty(
         {
@@ -29,7 +42,7 @@ def appointment(view: PlanView, step: StepView) -> Data | None:
             "meta": plan_meta(view),
             "identifier": [{"value": booking["identifier"]}] if booking.get("identifier") else [],
             "status": status,
-            "cancelationReason": {"text": reasons} if status == "cancelled" and reasons else None,
+            "cancelationReason": {"text": reasons} if is_gone and reasons else None,
             "serviceType": [own_code("step-kind", step.kind)],
             "description": title_of(step),
             "start": booking.get("starts_at"),
@@ -39,33 +52,50 @@ def appointment(view: PlanView, step: StepView) -> Data | None:
             "basedOn": [{"reference": f"ServiceRequest/{step.id}"}],
             "participant": _participants(view, step, status),
             "requestedPeriod": [{"start": step.day, "end": step.day}]
-            if status == "proposed"
+            if _is_wanted(view, step)
             else [],
         }
     )
 
 
+def visit_of(step: StepView) -> str | None:
+    """What became of a step's visit; None where none was booked."""
+    booking = step.appointment
+    return None if booking is None else booking.get("status", VisitStatus.BOOKED.value)
+
+
 def appointment_status(
-    plan: str, step: str, *, kind: str, is_timed: bool, is_dated: bool
+    plan: str, step: str, *, kind: str, visit: str | None, is_dated: bool
 ) -> str | None:
     """The status of a visit; None where there is no visit.
 
-    A visit that was missed is proposed again on the day which the plan has for it now. What was
-    done without a booking has no visit: FHIR wants times of it that nobody knows.
+    One that was missed or cancelled stays so until there is another. What was done without a
+    booking has no visit: FHIR wants times of it that nobody knows.
     """
-    if kind in UNATTENDED:
+    if kind in UNATTENDED or step == "entered_in_error":
         return None
     if step == "performed":
-        return "fulfilled" if is_timed else None
-    if step in {"skipped", "cancelled"} or plan in _ENDED:
-        return "cancelled" if is_dated or step in {"skipped", "cancelled"} else None
-    if step == "booked":
-        return "booked"
-    return "proposed" if is_dated and step != "entered_in_error" else None
+        return None if visit is None else "fulfilled"
+    if step in _GONE:
+        return "cancelled"
+    if visit == VisitStatus.MISSED:
+        return "noshow"
+    if plan in _ENDED:
+        return "cancelled" if is_dated else None
+    if visit is not None:
+        return _OF_VISITS[visit]
+    return "proposed" if is_dated else None
+
+
+def _is_wanted(view: PlanView, step: StepView) -> bool:
+    """Whether a visit is still to be booked, on the day which the plan has for it."""
+    if step.day is None or view.status in _ENDED:
+        return False
+    return step.status in {"proposed", "planned", "missed"}
 
 
 def _participants(view: PlanView, step: StepView, status: str) -> list[Data]:
-    answered = "accepted" if status in {"booked", "fulfilled"} else "needs-action"
+    answered = "accepted" if status in _COMING else "needs-action"
     found: list[Data] = [
         {
             "actor": {"reference": f"Patient/{view.patient_id}"},

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
 from app.domain.offsets import LAST_DAY
+from app.domain.states import VisitStatus
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.plans.arrays import array, collected
 from app.persistence.plans.records import PlanView, RevisionRecord
@@ -69,7 +70,8 @@ class StepState:
     plan_statuses: frozenset[str]
     statuses: frozenset[str]
     tentative: bool | None = None
-    timed: bool | None = None
+    visits: frozenset[str | None] | None = None
+    """What became of their visits; None among them is a step that has none."""
     dated: bool | None = None
 
 
@@ -263,17 +265,23 @@ def _updated(bounds: Bounds[datetime]) -> list[ColumnElement[bool]]:
 
 
 def _is_in(state: StepState) -> ColumnElement[bool]:
-    timed, dated = PlannedStepRow.appointment.is_not(None), PlannedStepRow.day.is_not(None)
-    conditions = (
-        (state.tentative, PlannedStepRow.tentative),
-        (state.timed, timed),
-        (state.dated, and_(dated, PlannedStepRow.end_day.is_(None))),
-    )
+    dated = and_(PlannedStepRow.day.is_not(None), PlannedStepRow.end_day.is_(None))
+    conditions = ((state.tentative, PlannedStepRow.tentative), (state.dated, dated))
     return and_(
         PlannedStepRow.plan_status.in_(sorted(state.plan_statuses)),
         PlannedStepRow.status.in_(sorted(state.statuses)),
         *(holds if wanted else ~holds for wanted, holds in conditions if wanted is not None),
+        *([] if state.visits is None else [_visited(state.visits)]),
     )
+
+
+def _visited(visits: frozenset[str | None]) -> ColumnElement[bool]:
+    """Whether a step's visit is one of these; bookings of former versions do not say."""
+    visit = PlannedStepRow.appointment
+    status = func.coalesce(visit["status"].as_string(), VisitStatus.BOOKED.value)
+    known = sorted(one for one in visits if one is not None)
+    has_one = and_(visit.is_not(None), status.in_(known))
+    return or_(visit.is_(None), has_one) if None in visits else has_one
 
 
 def _named(system: str | None, value: str) -> ColumnElement[bool]:

@@ -209,7 +209,7 @@ class _Reading:
             case Pin(occurrence, to) if anchor is not None and occurrence == anchor.occurrence:
                 # The anchor's day is one that nothing moves: there is no other way to ask for it.
                 return MoveAnchor(to)
-            case Miss(_, on) if place.day is not None and place.day > on:
+            case Miss(_, on, None) if place.day is not None and place.day > on:
                 text = "the step is planned for a later day"
                 self.faults.append(Fault(self.at, "not-yet", text))
         return made

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.fhir.given_fhir import R4, SENT, Data, get, issue_of, plan_of
+from tests.api.fhir.given_fhir import R4, SENT, Data, get, ids, issue_of, plan_of
 from tests.api.given_changes import Living
 from tests.client import Answer
 
@@ -105,7 +105,7 @@ async def test_a_visit_that_was_kept_is_a_fact(living: Living) -> None:
     arrived = await put(living, {**await visit(living, "primer/1"), "status": "arrived"})
     kept = await put(living, {**await visit(living, "primer/1"), "status": "fulfilled"})
 
-    assert arrived.json()["status"] == "booked"
+    assert arrived.json()["status"] == "arrived"
     assert kept.json()["status"] == "fulfilled"
     await plan_of(living)
     assert living.steps["primer/1"]["status"] == "performed"
@@ -115,53 +115,110 @@ async def test_a_visit_that_was_kept_is_a_fact(living: Living) -> None:
     assert encounter["period"]["start"] == "2027-02-23T16:00:00Z"
 
 
-async def test_an_arrival_is_not_kept_and_that_is_said(living: Living) -> None:
-    answer = await put(
-        living,
-        {**await visit(living, "primer/1"), **TIMES, "status": "arrived"},
-        Prefer="return=OperationOutcome",
+@pytest.mark.parametrize("status", ["arrived", "checked-in", "fulfilled", "noshow"])
+async def test_what_became_of_a_visit_that_was_booked_elsewhere_reads_as_it_was_written(
+    living: Living, status: str
+) -> None:
+    await living.on("2027-02-23")
+    now = {**TIMES, "status": status, "identifier": [{"value": "B-7"}]}
+
+    answer = await put(living, {**await visit(living, "primer/1"), **now})
+
+    told = answer.json()
+    assert (told["status"], told["identifier"]) == (status, [{"value": "B-7"}]), answer.text
+    assert told["start"] == "2027-02-23T16:00:00Z"
+    found = await get(living.desk.api, f"Appointment?_id={told['id']}&status={status}")
+    assert ids(found) == [told["id"]]
+    again = await put(living, told)
+    assert again.headers["etag"] == answer.headers["etag"] == 'W/"2"'
+
+
+async def test_a_booking_that_stays_is_not_booked_again_by_who_arrives(living: Living) -> None:
+    await put(living, {**await visit(living, "primer/1"), **TIMES, "status": "booked"})
+    await living.on("2027-02-23")
+
+    arrived = await patch(
+        living, "primer/1", {"op": "replace", "path": "/status", "value": "arrived"}
     )
+    ready = await put(living, {**arrived.json(), "status": "checked-in"})
+    back = await put(living, {**ready.json(), "status": "booked"})
 
-    assert "that the patient has arrived is not kept" in answer.text
-    assert (await visit(living, "primer/1"))["status"] == "booked"
-
-
-async def test_what_was_done_without_a_booking_has_no_visit(living: Living) -> None:
-    await living.on("2027-02-02")
-    answer = await put(living, {**await visit(living, "primer/2"), "status": "fulfilled"})
-
-    assert answer.json()["resourceType"] == "OperationOutcome"
-    gone = await living.desk.api.get(f"{R4}/Appointment/{living.id_of('primer/2')}")
-    assert gone.status_code == 404
-    await plan_of(living)
-    assert living.steps["primer/2"]["status"] == "performed"
+    assert arrived.json()["status"] == "arrived"
+    assert ready.json()["status"] == "checked-in"
+    assert back.json()["status"] == "booked"
+    changes = [change["type"] for one in await living.history() for change in one["changes"]]
+    assert changes == ["book", "arrive", "arrive", "book"]
 
 
-async def test_a_visit_that_was_missed_is_proposed_again(living: Living) -> None:
-    await living.on("2027-01-27")
+async def test_nobody_arrives_before_the_day(living: Living) -> None:
+    resource = {**await visit(living, "primer/1"), **TIMES, "status": "arrived"}
 
-    answer = await put(living, {**await visit(living, "primer/2"), "status": "noshow"})
+    issue = issue_of(await put(living, resource), 422)
 
-    assert answer.json()["status"] == "proposed"
-    assert "missed on 2027-01-27" in answer.json()["comment"]
-    await plan_of(living)
-    assert living.steps["primer/2"]["status"] == "missed"
+    assert issue["expression"] == ["Appointment"]
+    assert (await visit(living, "primer/1"))["status"] == "proposed"
 
 
-async def test_a_visit_that_is_cancelled_calls_the_step_off_and_can_be_wanted_again(
+async def test_a_visit_to_which_nobody_came_says_so_until_another_is_booked(
     living: Living,
 ) -> None:
-    reason = {"text": "patient moved away"}
-    resource = await visit(living, "primer/2")
-    called_off = await put(living, {**resource, "status": "cancelled", "cancelationReason": reason})
-    again = await put(living, called_off.json())
-    wanted = await put(living, {**called_off.json(), "status": "proposed"})
+    await put(living, {**await visit(living, "primer/1"), **TIMES, "status": "booked"})
+    await living.on("2027-02-23")
 
-    assert called_off.json()["status"] == "cancelled"
-    assert again.headers["etag"] == called_off.headers["etag"]
-    assert wanted.json()["status"] == "proposed"
-    provenance = await get(living.desk.api, f"Provenance/{living.plan['id']}.2")
-    assert provenance["reason"][0] == {"text": "patient moved away"}
+    missed = await put(living, {**await visit(living, "primer/1"), "status": "noshow"})
+    await plan_of(living)
+
+    told, step = missed.json(), living.steps["primer/1"]
+    assert told["status"] == "noshow"
+    assert (told["start"], told["end"]) == ("2027-02-23T16:00:00Z", "2027-02-23T16:45:00Z")
+    assert told["requestedPeriod"] == [{"start": step["date"], "end": step["date"]}]
+    assert (step["status"], step["appointment"]["status"]) == ("missed", "missed")
+    assert step["date"] > "2027-02-23"
+    assert {k: v for k, v in told.items() if k != "extension"} == await visit(living, "primer/1")
+
+    day = step["date"]
+    times = {"start": f"{day}T09:00:00-07:00", "end": f"{day}T09:45:00-07:00"}
+    booked = await put(living, {**told, **times, "status": "booked"})
+    assert (booked.json()["status"], booked.json()["start"]) == ("booked", f"{day}T16:00:00Z")
+    at = f"Appointment/{told['id']}/_history"
+    kept = [one["resource"]["status"] for one in (await get(living.desk.api, at))["entry"]]
+    assert kept == ["booked", "noshow", "booked", "proposed"]
+
+
+async def test_a_visit_that_is_cancelled_leaves_the_step_to_be_booked_again(
+    living: Living,
+) -> None:
+    booked = await put(living, {**await visit(living, "primer/1"), **TIMES, "status": "booked"})
+    reason = {"text": "the room is taken"}
+
+    off = await put(living, {**booked.json(), "status": "cancelled", "cancelationReason": reason})
+    again = await put(living, off.json())
+    await plan_of(living)
+
+    told = off.json()
+    assert (told["status"], told["start"]) == ("cancelled", "2027-02-23T16:00:00Z")
+    assert told["requestedPeriod"] == [{"start": "2027-02-23", "end": "2027-02-23"}]
+    assert again.headers["etag"] == off.headers["etag"]
+    step = living.steps["primer/1"]
+    assert (step["status"], step["date"]) == ("planned", "2027-02-23")
+    assert "unbook" in step["allowed_changes"]
+    request = await get(living.desk.api, f"ServiceRequest/{told['id']}")
+    assert request["status"] == "active"
+    provenance = await get(living.desk.api, f"Provenance/{living.plan['id']}.3")
+    assert provenance["reason"][0] == {"text": "the room is taken"}
+
+    proposed = await put(living, {**told, "status": "proposed"})
+    assert proposed.json()["status"] == "proposed"
+    assert "start" not in proposed.json()
+
+
+async def test_a_visit_that_is_only_proposed_cannot_be_cancelled(living: Living) -> None:
+    resource = await visit(living, "primer/2")
+
+    issue = issue_of(await put(living, {**resource, "status": "cancelled"}), 422)
+
+    assert issue["expression"] == ["Appointment.status"]
+    assert "ServiceRequest" in issue["diagnostics"]
 
 
 async def test_a_booking_that_is_taken_back_leaves_the_day(living: Living) -> None:
@@ -224,6 +281,8 @@ async def test_a_patch_that_does_not_fit_changes_nothing(
         ({"status": "banana"}, "Appointment.status"),
         ({"status": "waitlist"}, "Appointment.status"),
         ({"status": "booked"}, "Appointment.start"),
+        ({"status": "noshow"}, "Appointment.start"),
+        ({"status": "fulfilled"}, "Appointment.start"),
         ({"status": "booked", "start": TIMES["start"]}, "Appointment.end"),
         ({"status": "booked", "start": TIMES["end"], "end": TIMES["start"]}, "Appointment"),
         (
