@@ -51,6 +51,7 @@ from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.services.access import Account
 from app.services.callers import USE_NOTED_EVERY, Callers
+from app.services.health import Readiness
 from app.settings import Environment, Settings
 
 # The most wanted first: routes are looked through in their order.
@@ -114,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
         reader_of(app.state.tokens),
     )
     app.state.account = Account(app.state.database, read_clock)
+    app.state.readiness = Readiness(app.state.database)
     app.state.ordinary_clinics = set()
     # Chunks of many plans are made one at a time, so that single requests find room beside them.
     app.state.bulk_turn = asyncio.Lock()

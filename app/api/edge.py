@@ -134,16 +134,18 @@ def new_request_id() -> bytes:
 def _look_over(scope: Scope, answer: _Answer) -> tuple[bytes, Refusal | None]:
     """The host asked for, and what is wrong with the headers; names the request on the way."""
     hosts: list[bytes] = []
-    size = 0
+    size, encoded = 0, False
     for name, value in scope["headers"]:
         size += len(name) + len(value)
         if name == b"host":
             hosts.append(value)
         elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             answer.request_id = value
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            encoded = True
     answer.request_id = answer.request_id or new_request_id()
-    if len(hosts) != 1:
-        return b"", RequestRefused("exactly one Host header is needed")
+    if len(hosts) != 1 or encoded:
+        return b"", RequestRefused("one Host header is needed, and no encoding but chunked")
     if size > MAX_HEADERS_SIZE or len(scope["headers"]) > MAX_HEADERS:
         return hosts[0], HeadersTooLarge("the headers are too large")
     if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:

@@ -8,8 +8,7 @@ from pydantic import ConfigDict, Field
 from app.api.fields import Out
 from app.api.problems import problems
 from app.api.routing import Route
-from app.services import health
-from app.services.health import NotReady
+from app.services.health import NotReady, Readiness
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Route)
 
@@ -43,7 +42,8 @@ async def read_liveness() -> AliveOut:
 
 
 async def _revision(request: Request) -> str:
-    return await health.check_readiness(request.app.state.database)
+    readiness: Readiness = request.app.state.readiness
+    return await readiness.check()
 
 
 @router.get("/ready", operation_id="check_readiness", responses=problems(NotReady))

@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.api.refusals import BodyTooLarge
-from app.api.routing import media_type_of
+from app.api.refusals import BodyTooLarge, BodyTooSlow, Refusal
+from app.api.routing import media_type_of, require_plain
 
 NDJSON = "application/x-ndjson"
 MAX_LINES = 10_000
@@ -21,12 +21,16 @@ MAX_BODY = 32 * 1024 * 1024
 MAX_LINE = 64 * 1024
 CHUNK_LINES = 500
 CHUNK_SIZE = 1024 * 1024
-# When nothing more comes for so long, what has come is dealt with.
+# When nothing more comes for so long, what has come is dealt with; then no more is waited for.
 PAUSE_SECONDS = 0.05
+SILENCE_SECONDS = 60
 
 _TOO_MANY = f"a body has at most {MAX_LINES} lines: this one and those after it were not read"
 _TOO_LARGE = "a body is at most 32 MiB: this line and those after it were not read"
 _TOO_LONG = "a line is at most 64 KiB"
+_TOO_SLOW = (
+    f"nothing came for {SILENCE_SECONDS} seconds: this line and those after it were not read"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Line:
 
     number: int
     text: bytes
-    refusal: BodyTooLarge | None = None
+    refusal: Refusal | None = None
 
 
 class LineReader:
@@ -44,6 +48,7 @@ class LineReader:
     def __init__(self, request: Request) -> None:
         """Raises MediaTypeRefused or BodyTooLarge, as far as the headers say."""
         media_type_of(request.headers.get("content-type"), (NDJSON,))
+        require_plain(request.headers)
         declared = request.headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared[:20]) > MAX_BODY:
             raise BodyTooLarge("a body is at most 32 MiB")
@@ -63,9 +68,12 @@ class LineReader:
         Empty lines are passed over. Raises ClientDisconnect.
         """
         while not self._ended and not self._has_chunk():
-            with move_on_after(PAUSE_SECONDS if self._ready else None) as waiting:
+            seconds = PAUSE_SECONDS if self._ready else SILENCE_SECONDS
+            with move_on_after(seconds) as waiting:
                 message = await self._receive()
             if waiting.cancelled_caught:
+                if not self._ready:
+                    self._stop(BodyTooSlow(_TOO_SLOW))
                 break
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
@@ -99,7 +107,7 @@ class LineReader:
     def _take(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > MAX_BODY:
-            self._stop(_TOO_LARGE)
+            self._stop(BodyTooLarge(_TOO_LARGE))
             return
         *ends, begin = data.split(b"\n")
         for end in ends:
@@ -121,7 +129,7 @@ class LineReader:
         self._begun.clear()
         self._is_too_long = False
         if self._number > MAX_LINES:
-            self._stop(_TOO_MANY)
+            self._stop(BodyTooLarge(_TOO_MANY))
         elif is_too_long:
             self._add(b"", BodyTooLarge(_TOO_LONG))
         elif text:
@@ -133,12 +141,12 @@ class LineReader:
             self._finish()
         self._ended = True
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, why: Refusal) -> None:
         self._ended, self.complete = True, False
         self._begun.clear()
-        self._add(b"", BodyTooLarge(why))
+        self._add(b"", why)
 
-    def _add(self, text: bytes, refusal: BodyTooLarge | None = None) -> None:
+    def _add(self, text: bytes, refusal: Refusal | None = None) -> None:
         self._ready.append(Line(self._number, text, refusal))
         self._ready_size += len(text)
 

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field
 from app.api.deps import read_clock
 from app.api.fields import Out
 from app.api.problems import problems
-from app.api.refusals import BodyTooLarge, MediaTypeRefused, TokenNotGiven
-from app.api.routing import Route
+from app.api.refusals import BodyTooLarge, BodyTooSlow, MediaTypeRefused, TokenNotGiven
+from app.api.routing import Route, StrictRequest
 
 router = APIRouter(prefix="/oauth", tags=["keys"], route_class=Route)
 
@@ -71,15 +71,14 @@ class TokenOut(Out):
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
-    """The fields of a form, each once. Raises MediaTypeRefused, BodyTooLarge, TokenNotGiven."""
+    """The fields of a form, each once.
+
+    Raises MediaTypeRefused, BodyTooLarge, BodyTooSlow or TokenNotGiven.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM:
         raise MediaTypeRefused(f"the body must be sent as {FORM}")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM:
-            raise BodyTooLarge("a form is at most 16 KiB")
+    body = await StrictRequest(request.scope, request.receive).raw(MAX_FORM)
     try:
         pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=20)
     except ValueError:
@@ -92,7 +91,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
 @router.post(
     "/token",
     operation_id="issue_token",
-    responses=problems(TokenNotGiven, BodyTooLarge, MediaTypeRefused),
+    responses=problems(TokenNotGiven, BodyTooLarge, BodyTooSlow, MediaTypeRefused),
     openapi_extra=_FORM_BODY,
 )
 async def issue_token(

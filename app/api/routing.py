@@ -97,7 +97,10 @@ class StrictRequest(Request):
         self._headers = Headers(raw=[h for h in self.headers.raw if h[0] != b"content-type"])
 
     async def raw(self, most: int = MAX_BODY) -> bytes:
-        """The body of at most so many bytes. Raises BodyTooLarge or BodyTooSlow."""
+        """The body of at most so many bytes.
+
+        Raises BodyTooLarge, BodyTooSlow or MediaTypeRefused.
+        """
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await self._read(most)
@@ -106,17 +109,25 @@ class StrictRequest(Request):
 
     async def _read(self, most: int) -> bytes:
         declared = self.headers.get("content-length", "0")
-        too_large = refusals.BodyTooLarge(f"a body is at most {most // MIB} MiB")
+        size = f"{most // MIB} MiB" if most >= MIB else f"{most // 1024} KiB"
+        too_large = refusals.BodyTooLarge(f"a body is at most {size}")
         if not declared.isdecimal() or int(declared[:20]) > most:
             raise too_large
-        size, chunks = 0, []
+        body = bytearray()
         async for chunk in self.stream():
-            size += len(chunk)
-            if size > most:
+            body += chunk
+            if len(body) > most:
                 raise too_large
-            chunks.append(chunk)
-        self._body = b"".join(chunks)
+        if body:
+            require_plain(self.headers)
+        self._body = bytes(body)
         return self._body
+
+
+def require_plain(headers: Headers) -> None:
+    """Raise MediaTypeRefused for a compressed body: it may be a thousand times what was sent."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise refusals.MediaTypeRefused("the body must not be compressed")
 
 
 def media_type_of(content_type: str | None, allowed: tuple[str, ...]) -> str:

@@ -244,11 +244,14 @@ def _begin_immediate(connection: Connection) -> None:
 def _note_time(connection: Any, record: ConnectionPoolEntry) -> None:
     """Note since when a connection is idle, which must hold nothing for others to wait for.
 
-    A transaction that is still open was left by an error which the driver did not foresee.
+    A transaction that is still open was left by an error which the driver did not foresee. One
+    that did not begin stays with the driver, which then begins no other.
     """
     record.info[IDLE_SINCE] = time.monotonic()
     driver = None if connection is None else connection.driver_connection
-    if driver is not None and not driver.is_closed() and driver.is_in_transaction():
+    if driver is None or driver.is_closed():
+        return
+    if driver.is_in_transaction() or driver._top_xact is not None:  # the driver tells it nowhere
         driver.terminate()
 
 

@@ -116,6 +116,24 @@ async def test_what_is_read_over_fhir_is_accounted_for(own_desk: Desk) -> None:
     ]
 
 
+async def test_a_transaction_that_is_given_again_is_a_read(own_desk: Desk) -> None:
+    sent = {"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "8"}]}
+    made = {"resource": sent, "request": {"method": "POST", "url": "Patient"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [made]}
+    for _ in range(2):
+        answer = await good(
+            own_desk.api.post("/fhir/R4", json=bundle, headers={"Idempotency-Key": "once"})
+        )
+    patient = answer["entry"][0]["resource"]["id"]
+
+    found = await listed(own_desk, patient_id=patient)
+
+    assert [(one["operation"], one["stored"]) for one in found] == [
+        ("Patient.create", False),
+        ("Patient.create", True),
+    ]
+
+
 async def test_what_is_written_over_fhir_is_a_change(own_desk: Desk) -> None:
     sent = {"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "7"}]}
     made = (await good(own_desk.api.post("/fhir/R4/Patient", json=sent)))["id"]

@@ -1,13 +1,16 @@
 """Many plans in one request: each line is stored or refused on its own."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
+from fastapi import Request
 
 from app.api import lines
+from app.api.refusals import BodyTooSlow
 from tests.api.given_bulk import FEW, bodies, body_of, bulk, post, results_of, summary
 from tests.api.given_plans import NOBODY, Data, Desk, faults_of, good
 
@@ -231,6 +234,22 @@ async def test_a_body_that_turns_out_too_large_is_read_no_further(desk: Desk) ->
 
     assert (stored["status"], refused["line"], refused["status"]) == (201, 2, 413)
     assert last == summary(created=1, refused=1, complete=False)
+
+
+async def test_lines_that_do_not_come_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "SILENCE_SECONDS", 0.1)
+    come = [{"type": "http.request", "body": b"{}\n{", "more_body": True}]
+
+    async def receive() -> Any:
+        return come.pop() if come else await asyncio.Event().wait()
+
+    headers = [(b"content-type", b"application/x-ndjson")]
+    reader = lines.LineReader(Request({"type": "http", "headers": headers}, receive))
+
+    assert [line.text for line in await reader.read()] == [b"{}"]
+    (late,) = await reader.read()
+    assert (late.number, type(late.refusal), reader.complete) == (2, BodyTooSlow, False)
+    assert await reader.read() == []
 
 
 async def test_lines_after_the_ten_thousandth_are_not_read(desk: Desk) -> None:

@@ -89,6 +89,10 @@ def test_ordinary_json_is_read_as_ever(text: str) -> None:
         pytest.param(TOO_DEEP, [("", "too-deep")], id="33 levels"),
         pytest.param('{"a":' * 33 + "1" + "}" * 33, [("", "too-deep")], id="33 objects"),
         pytest.param("[" * 200_000, [("", "too-deep")], id="a wall of brackets"),
+        pytest.param(
+            "[" * 33 + '"' + '\\"' * 500_000, [("", "too-deep")], id="a wall of escaped quotes"
+        ),
+        pytest.param('"' + '\\"' * 500_000 + "[" * 33, [("", "invalid-json")], id="an open text"),
         pytest.param("", [("", "invalid-json")], id="nothing"),
         pytest.param("{'a': 1}", [("", "invalid-json")], id="single quotes"),
         pytest.param('{"a": 1} x', [("", "invalid-json")], id="something after the end"),

@@ -166,6 +166,16 @@ async def test_exactly_one_host_is_needed(headers: list[tuple[bytes, bytes]]) ->
     assert (answer.status, answer.problem["type"]) == (400, "bad-request")
 
 
+@pytest.mark.parametrize("encoding", [b"gzip, chunked", b"xchunked", b"identity", b"", b"gzip"])
+async def test_the_only_transfer_encoding_is_chunked(encoding: bytes) -> None:
+    host = (b"host", b"localhost")
+
+    answer = await call(headers=[host, (b"transfer-encoding", encoding)])
+
+    assert (answer.status, answer.problem["type"]) == (400, "bad-request")
+    assert (await call(headers=[host, (b"transfer-encoding", b"Chunked")])).status == 204
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -1,7 +1,10 @@
 """Whether the service lives and is ready."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import text
+from fastapi import FastAPI
+from sqlalchemy import event, text
 
 from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID
@@ -20,6 +23,22 @@ async def test_a_migrated_database_is_ready(api: Client) -> None:
     answer = await api.get("/health/ready")
 
     assert (answer.status_code, answer.json()["revision"]) == (200, revisions()[-1])
+
+
+async def test_whoever_asks_while_it_is_looked_at_is_answered_by_the_same_look(
+    app: FastAPI, api: Client
+) -> None:
+    asked = []
+
+    def note(*_args: object) -> None:
+        asked.append(app.state.database.pool_use().in_use)
+
+    event.listen(app.state.database.read.sync_engine, "before_cursor_execute", note)
+
+    answers = await asyncio.gather(*(api.get("/health/ready") for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert asked == [1]
 
 
 async def test_another_version_of_the_tables_is_not_ready(sqlite_url: str) -> None:

@@ -142,6 +142,25 @@ async def test_the_media_type_decides_how_a_body_is_read(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/v1/patients", "/v1/plans/bulk", "/fhir/R4/Patient"])
+@pytest.mark.parametrize("coding, status", [("gzip", 415), ("gzip, identity", 415), ("br", 415)])
+async def test_a_compressed_body_is_refused(
+    api: Client, path: str, coding: str, status: int
+) -> None:
+    media_type = {"/v1/plans/bulk": "application/x-ndjson"}.get(path, "application/json")
+    headers = {"Content-Type": media_type, "Content-Encoding": coding}
+
+    answer = await api.post(path, content=b'{"resourceType": "Patient"}', headers=headers)
+
+    assert answer.status_code == status
+
+
+async def test_a_body_that_says_it_is_not_compressed_is_read(api: Client) -> None:
+    headers = {**JSON, "Content-Encoding": "Identity"}
+
+    assert (await api.post("/v1/patients", content=b"{}", headers=headers)).status_code == 201
+
+
 @pytest.mark.parametrize(
     "path",
     [

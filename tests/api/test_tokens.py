@@ -1,105 +1,42 @@
 """Clients sign assertions and are given tokens; tokens of an outside issuer are taken."""
 
+import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey
 
+from app.api import routing
 from app.api.deps import read_clock
-from app.api.tokens import ASSERTION_TYPE
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.services import oauth
 from app.services.callers import REMEMBERED
 from app.services.context import Context
-from app.services.oauth import ClientId
 from app.settings import DEFAULT_SECRET, Settings
 from tests.api.given_callers import headers, second_clinic
 from tests.api.given_protocols import refused
-from tests.client import Answer, Client, client_of
-
-AUDIENCE = "http://127.0.0.1:8000/oauth/token"
-ISSUER = "https://login.clinic.example"
-SECRET = "a-secret-of-more-than-thirty-two-characters"
-EC_KEY = ECKey.generate_key("P-384")
-RSA_KEY = RSAKey.generate_key(2048)
-ISSUER_KEY = RSAKey.generate_key(2048, parameters={"kid": "login"})
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A client in the first clinic, and the key with which it signs."""
-
-    api: Client
-    id: str
-    key: Key
-    algorithm: str
-
-    def assertion(self, **changed: Any) -> str:
-        """What it signs, with claims that are changed, or with ... left out."""
-        claims = {
-            "iss": self.id,
-            "sub": self.id,
-            "aud": AUDIENCE,
-            "exp": timedelta(seconds=240),
-            "jti": f"{id(object())}-{read_clock().timestamp()}",
-            **changed,
-        }
-        return signed(settled(claims), self.key, self.algorithm)
-
-    async def ask(self, assertion: str | None = None, **fields: str) -> Answer:
-        """Ask for a token."""
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion or self.assertion(),
-            **fields,
-        }
-        return await self.api.post("/oauth/token", data=form)
-
-
-def settled(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims without those left out, and with times counted from now."""
-    now = int(read_clock().timestamp())
-    return {
-        name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
-        for name, value in claims.items()
-        if value is not ...
-    }
-
-
-def signed(claims: Mapping[str, Any], key: Key, algorithm: str) -> str:
-    """A signed token."""
-    return jwt.encode({"alg": algorithm}, dict(claims), key, algorithms=[algorithm])
-
-
-def bearer(token: str) -> dict[str, str]:
-    """What a caller with a token sends."""
-    return {"Authorization": f"Bearer {token}"}
-
-
-async def client_id(app: FastAPI, jwks: Any = None, **fields: Any) -> ClientId:
-    """A new client of the first clinic."""
-    async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
-        ctx = Context(connection, DEFAULT_CLINIC_ID, "test", read_clock(), grant=UNRESTRICTED)
-        made = await oauth.create_client(
-            ctx, "ehr", fields.pop("role", Role.INTEGRATION), jwks=jwks, **fields
-        )
-    app.state.callers.forget()
-    return ClientId(DEFAULT_CLINIC_ID, made.id)
-
-
-def public(key: Key) -> dict[str, Any]:
-    """Its public half, as a set."""
-    return {"keys": [dict(key.as_dict(private=False))]}
+from tests.api.given_tokens import (
+    EC_KEY,
+    ISSUER,
+    ISSUER_KEY,
+    RSA_KEY,
+    SECRET,
+    System,
+    bearer,
+    client_id,
+    public,
+    settled,
+    signed,
+)
+from tests.client import Client, client_of
 
 
 @pytest.fixture
@@ -242,6 +179,21 @@ async def test_a_body_that_is_no_form_is_refused(
     answer = await api.post("/oauth/token", content=content, headers={"Content-Type": sent_as})
 
     assert refused(answer) == kind
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "BODY_SECONDS", 0.05)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"grant_type="
+        await asyncio.Event().wait()
+
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await api.post("/oauth/token", content=slow(), headers=sent)
+
+    assert refused(answer) == (408, "body-too-slow")
 
 
 async def test_a_revoked_client_has_no_more_tokens(app: FastAPI, system: System) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from app.api.accounting import account_for, account_for_refusal
 from app.api.authentication import CALLER
@@ -83,6 +83,7 @@ class Bundles:
     async def _alone(self, request: StrictRequest, entry: Entry) -> Resource:
         """An entry in a transaction of its own."""
         opened = asynccontextmanager(open_context if entry.stores else open_read_context)
+        _require(request, entry)
         try:
             async with opened(request) as ctx:
                 return await self._entry(request, entry, ctx, entry.body)
@@ -95,6 +96,8 @@ class Bundles:
             bundles.entry_at(place, sent, self._routed, base)
             for place, sent in enumerate(body.get("entry", ()))
         ]
+        for entry in entries:
+            self._require_rights(request, entry)
         stores = any(entry.stores for entry in entries)
         opened = asynccontextmanager(open_context if stores else open_read_context)
         answered: dict[int, Resource] = {}
@@ -109,8 +112,23 @@ class Bundles:
                 if IDEMPOTENCY_KEY in request.scope:
                     await remember_answer(request, response)
         except Replayed as replayed:
+            await self._account_for_replayed(request, entries, replayed.response)
             return replayed.response
         return response
+
+    def _require_rights(self, request: StrictRequest, entry: Entry) -> None:
+        """Before an answer is given again, too. Raises EntryRefused."""
+        try:
+            _require(request, entry)
+        except DomainError as error:
+            raise EntryRefused(*_told(error, entry.place)) from error
+
+    async def _account_for_replayed(
+        self, request: StrictRequest, entries: Sequence[Entry], response: Response
+    ) -> None:
+        for entry, told in zip(entries, from_json(bytes(response.body))["entry"], strict=True):
+            asked = accounted(entry.interaction, request, entry.ids)
+            await account_for(asked, request, to_json(told))
 
     async def _together(
         self, request: StrictRequest, entry: Entry, ctx: Context, made: Made
@@ -131,9 +149,6 @@ class Bundles:
         made: Made | None = None,
     ) -> Resource:
         interaction, prefer = entry.interaction, request.headers.get("prefer", "")
-        require_right(interaction.right, request.scope[CALLER].grant)
-        if entry.stores:
-            require_right(interaction.storing, request.scope[CALLER].grant)
         shape = shape_of(entry.params, self._faces)
         asked = accounted(interaction, request, entry.ids)
         headers = {"prefer": prefer, **entry.headers}
@@ -150,6 +165,14 @@ class Bundles:
             answer = replace(answer, resource=shape(answer.resource))
         minimal = "return=minimal" in prefer
         return bundles.answered_entry(entry, answer, base_of(request), minimal=minimal)
+
+
+def _require(request: StrictRequest, entry: Entry) -> None:
+    """Raise ScopeMissing unless the caller may do what an entry asks for."""
+    grant = request.scope[CALLER].grant
+    require_right(entry.interaction.right, grant)
+    if entry.stores:
+        require_right(entry.interaction.storing, grant)
 
 
 def _told(error: Exception, place: int) -> tuple[int, Resource]:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.permissions import Role
 from tests.api.fhir.given_fhir import R4, SENT, Data, get, ids, issue_of, plan_of
+from tests.api.given_callers import headers
 from tests.api.given_changes import Living
 from tests.api.given_plans import Desk
 from tests.client import Answer
@@ -158,6 +160,16 @@ async def test_a_transaction_that_is_sent_again_is_done_once(desk: Desk) -> None
 
     assert again.content == first.content
     assert issue_of(batch, 400)["code"] == "invalid"
+
+
+async def test_who_may_not_do_it_is_not_told_what_another_was_answered(own_desk: Desk) -> None:
+    key = {"Idempotency-Key": "known-to-both"}
+    body = bundle(entry("POST", "Patient", person(own_desk)))
+    able = await headers(own_desk.app, Role.INTEGRATION)
+    unable = await headers(own_desk.app, Role.READ_ONLY, scopes=frozenset())
+    assert statuses(await post(own_desk, body, **key, **able)) == ["201"]
+
+    assert issue_of(await post(own_desk, body, **key, **unable), 403)["code"] == "forbidden"
 
 
 async def test_references_in_a_circle_are_refused(desk: Desk) -> None:

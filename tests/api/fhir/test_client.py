@@ -18,7 +18,7 @@ from app.api.tokens import ASSERTION_TYPE
 from app.main import create_app
 from app.settings import Settings
 from tests.api.given_plans import a_desk, make_clinic
-from tests.api.test_tokens import client_id, public, settled, signed
+from tests.api.given_tokens import client_id, public, settled, signed
 from tests.client import client_of
 from tests.processes import environ, regimen, running
 

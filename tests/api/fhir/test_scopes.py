@@ -13,7 +13,7 @@ from app.api.fhir.scopes import RIGHTS
 from app.domain.permissions import Role, Scope
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_tokens import (
+from tests.api.given_tokens import (
     EC_KEY,
     ISSUER,
     ISSUER_KEY,
