@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 Point = TypeVar("Point", date, datetime)
@@ -18,16 +18,28 @@ class Bounds(Generic[Point]):
     begins_until: Point | None = None
     ends_from: Point | None = None
     ends_until: Point | None = None
+    not_within: tuple[tuple[Point, Point], ...] = ()
+    """Spans of which none may hold all of it."""
 
     def and_(self, other: "Bounds[Point]") -> "Bounds[Point]":
         """Both hold."""
         both: dict[str, Any] = {}
-        for one in fields(self):
+        for one in fields(self)[:-1]:
             ours, theirs = getattr(self, one.name), getattr(other, one.name)
             narrower = max if one.name.endswith("from") else min
             known = [value for value in (ours, theirs) if value is not None]
             both[one.name] = narrower(known) if known else None
-        return Bounds(**both)
+        return Bounds(**both, not_within=(*self.not_within, *other.not_within))
+
+    def hold(self, moment: Point) -> bool:
+        """Whether something fits that is a point."""
+        first = [bound for bound in (self.begins_from, self.ends_from) if bound is not None]
+        last = [bound for bound in (self.begins_until, self.ends_until) if bound is not None]
+        return (
+            all(bound <= moment for bound in first)
+            and all(moment <= bound for bound in last)
+            and not any(begin <= moment <= end for begin, end in self.not_within)
+        )
 
     def of(
         self,
@@ -44,6 +56,7 @@ class Bounds(Generic[Point]):
             wanted.append(ends >= self.ends_from)
         if self.ends_until is not None:
             wanted.append(ends <= self.ends_until)
+        wanted += [or_(begins < first, ends > last) for first, last in self.not_within]
         return wanted
 
 

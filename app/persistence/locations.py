@@ -23,7 +23,7 @@ from app.domain.errors import DomainError
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.records import columns_of, read_record, values_of
-from app.persistence.searches import Ids, SearchPage, page_of_ids
+from app.persistence.searches import Ids, SearchPage, Text, page_of_ids
 from app.persistence.tables import ClosureRow, JsonObject, LocationRow
 from app.persistence.upserts import insert_unless_there
 
@@ -80,7 +80,7 @@ class LocationSearch:
     """Which locations a search is after; of each group of names one must fit."""
 
     ids: tuple[UUID, ...] | None = None
-    names: tuple[tuple[str, ...], ...] = ()
+    names: tuple[tuple[Text, ...], ...] = ()
     updated: Bounds[datetime] = NO_BOUNDS
 
 
@@ -135,9 +135,8 @@ class LocationRepository:
         if wanted.ids is not None:
             which.append(LocationRow.id.in_(wanted.ids))
         for names in wanted.names:
-            found = [LocationRow.name.icontains(name, autoescape=True) for name in names]
-            which.append(or_(*found))
-        by = {"_lastUpdated": LocationRow.updated_at}.get(page.sort or "")
+            which.append(or_(*map(_has_name, names)))
+        by = {"_lastUpdated": LocationRow.updated_at}
         return await page_of_ids(self._connection, LocationRow.id, which, page, by=by)
 
     async def save(self, location: LocationRecord, *, revision: int) -> LocationRecord:
@@ -266,6 +265,12 @@ def _location(dialect: str) -> Prepared:
         LocationRow.id == parameter(LocationRow.id),
     )
     return prepare(statement, dialect)
+
+
+def _has_name(name: Text) -> ColumnElement[bool]:
+    if name.whole:
+        return LocationRow.name == name.words
+    return LocationRow.name.icontains(name.words, autoescape=True)
 
 
 @cache

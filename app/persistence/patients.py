@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import DomainError
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.prepared import Prepared, parameter, prepare
-from app.persistence.searches import Ids, SearchPage, page_of_ids
+from app.persistence.searches import Ids, SearchPage, Text, page_of_ids
 from app.persistence.tables import PatientIdentifierRow, PatientRow
 from app.persistence.upserts import insert_unless_there
 
@@ -76,7 +76,7 @@ class PatientSearch:
 
     ids: tuple[UUID, ...] | None = None
     identifiers: tuple[tuple[tuple[str | None, str], ...], ...] = ()
-    names: tuple[tuple[str, ...], ...] = ()
+    names: tuple[tuple[Text, ...], ...] = ()
     born: Bounds[date] = NO_BOUNDS
     updated: Bounds[datetime] = NO_BOUNDS
 
@@ -224,11 +224,11 @@ class PatientRepository:
         else:
             which.append(PatientRow.id.in_(wanted.ids))
         for names in wanted.names:
-            found = [PatientRow.name_folded.contains(folded(n), autoescape=True) for n in names]
+            found = [_has_name(name) for name in names]
             which.append(or_(*found))
         for named in wanted.identifiers:
             which.append(or_(*(is_called(system, value) for system, value in named)))
-        by = {"_lastUpdated": PatientRow.updated_at}.get(page.sort or "")
+        by = {"_lastUpdated": PatientRow.updated_at}
         return await page_of_ids(self._connection, PatientRow.id, which, page, by=by)
 
     async def all_of(self, ids: Sequence[UUID]) -> tuple[PatientRecord, ...]:
@@ -280,6 +280,12 @@ class PatientRepository:
             )
             if (await self._connection.execute(statement)).rowcount == 0:
                 raise IdentifierTaken("another patient has this identifier, or it was given twice")
+
+
+def _has_name(name: Text) -> ColumnElement[bool]:
+    if name.whole:
+        return PatientRow.name == name.words
+    return PatientRow.name_folded.contains(folded(name.words), autoescape=True)
 
 
 def folded(name: str) -> str:

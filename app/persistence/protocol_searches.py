@@ -1,16 +1,22 @@
 """Searches over the versions of all protocols, as other systems ask for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.persistence.bounds import NO_BOUNDS, Bounds
-from app.persistence.searches import Key, SearchPage
+from app.persistence.searches import (
+    Key,
+    SearchPage,
+    Text,
+    beyond,
+    in_order,
+    key_of,
+    ordering,
+)
 from app.persistence.tables import ProtocolVersionRow
 
 VersionName = tuple[str, str]
@@ -28,7 +34,7 @@ class VersionSearch:
     canonicals: tuple[tuple[str | None, str], ...] | None = None
     versions: tuple[str, ...] | None = None
     statuses: tuple[str, ...] | None = None
-    titles: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[tuple[Text, ...], ...] = ()
     updated: Bounds[datetime] = NO_BOUNDS
 
 
@@ -52,30 +58,21 @@ async def find_versions(
         total = int((await connection.execute(counted)).scalar_one())
     if not page.limit:
         return VersionNames((), None, total)
-    name = [ProtocolVersionRow.protocol_key, ProtocolVersionRow.version]
-    columns = [ProtocolVersionRow.updated_at, *name] if page.sort == "_lastUpdated" else name
+    by = {"_lastUpdated": ProtocolVersionRow.updated_at}
+    name = (ProtocolVersionRow.protocol_key, ProtocolVersionRow.version)
+    columns = ordering(page.sorts, by, *name)
     if page.after is not None:
-        which.append(_after(columns, page))
-    order = [column.desc() if page.descending else column.asc() for column in columns]
-    statement = select(*columns).where(*which).order_by(*order).limit(page.limit + 1)
+        which.append(beyond(columns, page.after))
+    statement = (
+        select(*(column for column, _ in columns))
+        .where(*which)
+        .order_by(*in_order(columns))
+        .limit(page.limit + 1)
+    )
     rows = (await connection.execute(statement)).all()
     shown = rows[: page.limit]
-    following = None
-    if len(rows) > page.limit:
-        last = shown[-1]
-        following = tuple(v.isoformat() if isinstance(v, datetime) else str(v) for v in last)
+    following = key_of(shown[-1]) if len(rows) > page.limit else None
     return VersionNames(tuple((row[-2], row[-1]) for row in shown), following, total)
-
-
-def _after(columns: Sequence[Any], page: SearchPage) -> ColumnElement[bool]:
-    values: list[Any] = list(page.after or ())
-    if len(values) == 3:
-        values[0] = datetime.fromisoformat(str(values[0]))
-    pairs = zip(columns, values, strict=True)
-    mark = tuple_(*(literal(value, column.type) for column, value in pairs))
-    here: Any = tuple_(*columns)
-    beyond: ColumnElement[bool] = here < mark if page.descending else here > mark
-    return beyond
 
 
 def _fitting(wanted: VersionSearch) -> list[ColumnElement[bool]]:
@@ -89,9 +86,14 @@ def _fitting(wanted: VersionSearch) -> list[ColumnElement[bool]]:
     if wanted.canonicals is not None:
         which.append(or_(false(), *(_named(*one) for one in wanted.canonicals)))
     for titles in wanted.titles:
-        found = [ProtocolVersionRow.title.icontains(title, autoescape=True) for title in titles]
-        which.append(or_(*found))
+        which.append(or_(*map(_titled, titles)))
     return which
+
+
+def _titled(title: Text) -> ColumnElement[bool]:
+    if title.whole:
+        return ProtocolVersionRow.title == title.words
+    return ProtocolVersionRow.title.icontains(title.words, autoescape=True)
 
 
 def _named(key: str | None, url: str) -> ColumnElement[bool]:

@@ -1,18 +1,34 @@
 """Searches with many filters and a chosen order: one page of ids by key, and how many there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, SQLColumnExpression, Uuid, func, or_, select
+from sqlalchemy import ColumnElement, Date, SQLColumnExpression, Uuid, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.persistence.columns import Instant
 
 Key = tuple[str | int, ...]
+Columns = list[tuple[Any, bool]]
+
+
+class Sorting(NamedTuple):
+    """One of the things by which what is found is put in order."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words that are looked for: any part of a text, or the ``whole`` of it as it is written."""
+
+    words: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +37,8 @@ class SearchPage:
 
     limit: int
     after: Key | None = None
-    sort: str | None = None
-    """What it is sorted by before its id; None is the id alone."""
-    descending: bool = False
+    sorts: tuple[Sorting, ...] = ()
+    """What it is sorted by; ``_id`` comes last whether it is named or not."""
     counted: bool = False
     """Whether the number of all that fit is wanted, too."""
 
@@ -43,31 +58,64 @@ async def page_of_ids(
     which: Sequence[ColumnElement[bool]],
     page: SearchPage,
     *,
-    by: SQLColumnExpression[Any] | None = None,
+    by: Mapping[str, SQLColumnExpression[Any]],
 ) -> Ids:
-    """The ids of the rows that fit, ordered by a column that is never null, then by id."""
-    columns: list[Any] = [id_] if by is None else [by, id_]
+    """The ids of the rows that fit, ordered by columns that are never null, the last by id."""
+    columns = ordering(page.sorts, by, id_)
     total = None
     if page.counted:
         counted = await connection.execute(select(func.count(id_)).where(*which))
         total = int(counted.scalar_one())
     if not page.limit:
         return Ids((), None, total)
-    order = [column.desc() if page.descending else column.asc() for column in columns]
-    after = [] if page.after is None else [_after(columns, page.after, descending=page.descending)]
-    statement = select(*columns).where(*which, *after).order_by(*order).limit(page.limit + 1)
+    after = [] if page.after is None else [beyond(columns, page.after)]
+    statement = (
+        select(*(column for column, _ in columns))
+        .where(*which, *after)
+        .order_by(*in_order(columns))
+        .limit(page.limit + 1)
+    )
     rows = (await connection.execute(statement)).all()
     shown = rows[: page.limit]
-    following = tuple(_told(value) for value in shown[-1]) if len(rows) > page.limit else None
+    following = key_of(shown[-1]) if len(rows) > page.limit else None
     return Ids(tuple(row[-1] for row in shown), following, total)
 
 
-def _after(columns: Sequence[Any], key: Key, *, descending: bool) -> Any:
-    values = [_read(column, value) for column, value in zip(columns, key, strict=True)]
-    steps = [c < v if descending else c > v for c, v in zip(columns, values, strict=True)]
-    if len(steps) == 1:
-        return steps[0]
-    return or_(steps[0], (columns[0] == values[0]) & steps[1])
+def ordering(
+    sorts: Sequence[Sorting], by: Mapping[str, SQLColumnExpression[Any]], *id_: Any
+) -> Columns:
+    """The columns by which rows are ordered, each with whether it goes down.
+
+    What follows the id makes no difference; where it is not named, it goes the way of the last.
+    """
+    found: Columns = []
+    descending = False
+    for name, descending in sorts:
+        if name == "_id":
+            break
+        found.append((by[name], descending))
+    return [*found, *((column, descending) for column in id_)]
+
+
+def in_order(columns: Columns) -> list[ColumnElement[Any]]:
+    """What rows are ordered by."""
+    return [column.desc() if descending else column.asc() for column, descending in columns]
+
+
+def beyond(columns: Columns, key: Key) -> ColumnElement[bool]:
+    """What comes after a key in the order of these columns."""
+    found: list[ColumnElement[bool]] = []
+    same: list[ColumnElement[bool]] = []
+    for (column, descending), told in zip(columns, key, strict=True):
+        value = _read(column, told)
+        found.append(and_(*same, column < value if descending else column > value))
+        same.append(column == value)
+    return or_(*found)
+
+
+def key_of(row: Sequence[Any]) -> Key:
+    """The key of a row in a cursor."""
+    return tuple(_told(value) for value in row)
 
 
 def _told(value: Any) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from app.persistence.bounds import Bounds
-from app.persistence.searches import SearchPage
+from app.persistence.searches import SearchPage, Sorting, Text
 
-__all__ = ["Bounds", "Key", "Listed", "SearchPage", "Searched", "page_of"]
+__all__ = ["Bounds", "Key", "Listed", "SearchPage", "Searched", "Sorting", "Text", "page_of"]
 
 Item = TypeVar("Item")
 Key = tuple[str | int, ...]

@@ -13,13 +13,14 @@ from app.api.fhir.queries import Parameter, Query, Token
 from app.api.refusals import ResourceRefused
 from app.domain.errors import Fault
 from app.domain.protocols import Step
+from app.domain.states import VersionStatus
 from app.integrations.fhir.activity_definitions import ACTIVITY, activity_definition, as_protocol
 from app.integrations.fhir.elements import meta
 from app.integrations.fhir.plan_definitions import without_narratives
 from app.integrations.fhir.urls import activity_id, activity_name
 from app.integrations.fhir.validating import places_not_of_r4
 from app.services import protocols
-from app.services.listing import SearchPage
+from app.services.listing import SearchPage, Text
 from app.services.protocol_searches import VersionSearch, find_versions
 from app.services.protocols import StoredVersion, VersionNotFound
 
@@ -170,15 +171,19 @@ async def _versions(ask: Ask, query: Query, last: tuple[str, ...]) -> AsyncItera
 def _fits(query: Query, resource: Resource) -> bool:
     ids: tuple[Token, ...] | None = query.any_of("_id")
     urls: tuple[str, ...] | None = query.any_of("url")
-    title = str(resource.get("title", "")).casefold()
+    title = str(resource.get("title", ""))
     return (
         (ids is None or resource["id"] in {one.code for one in ids})
         and (urls is None or resource.get("url") in urls)
         and all(
-            any(part.casefold() in title for part in group)
+            any(_is_titled(title, part) for part in group)
             for group in query.criteria.get("title", ())
         )
     )
+
+
+def _is_titled(title: str, part: Text) -> bool:
+    return title == part.words if part.whole else part.words.casefold() in title.casefold()
 
 
 FACE = Face(
@@ -193,7 +198,7 @@ FACE = Face(
     parameters=(
         Parameter("url", "uri", "The canonical address, without a version."),
         Parameter("version", "token", "The protocol's version."),
-        Parameter("status", "token", "draft, active or retired."),
+        Parameter("status", "token", "draft, active or retired.", codes=tuple(VersionStatus)),
         Parameter("title", "string", "A part of the title."),
     ),
     read=read,

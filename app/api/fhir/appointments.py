@@ -108,7 +108,7 @@ FACE = Face(
         Parameter("patient", "reference", "Who comes.", ("Patient",), "participant.actor"),
         Parameter("location", "reference", "Where it is.", ("Location",), "participant.actor"),
         Parameter("date", "date", "The local day."),
-        Parameter("status", "token", "Its status."),
+        Parameter("status", "token", "Its status.", codes=_STATUSES),
         Parameter("based-on", "reference", "The step.", ("ServiceRequest",), "basedOn"),
     ),
     sorts=("_id", "_lastUpdated", "date"),

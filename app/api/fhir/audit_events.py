@@ -27,13 +27,15 @@ async def _read(ask: Ask) -> Resource:
 
 
 async def _search(ask: Ask, query: Query) -> Found:
-    patients, names = query.ids("patient"), query.any_of("agent-name")
+    patients, names = query.ids("patient"), query.words("agent-name")
     for name, values in (("patient", patients), ("agent-name", names)):
         if values == ():
             return Found(items=())
         if values is not None and len(values) > 1:
             raise refused(name, "not-supported", f"'{name}' takes one value")
     bounds = query.instants("date").and_(query.instants("_lastUpdated"))
+    if bounds.not_within:
+        raise refused("date", "not-supported", "what was not at a time is not searched")
     since = [one for one in (bounds.begins_from, bounds.ends_from) if one is not None]
     until = [one for one in (bounds.begins_until, bounds.ends_until) if one is not None]
     which = AccessFilter(

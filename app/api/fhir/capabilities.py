@@ -10,7 +10,7 @@ from typing import Any
 from app.api.fhir import scopes
 from app.api.fhir.bundles import BATCH, TRANSACTION
 from app.api.fhir.interactions import Face, Interaction
-from app.api.fhir.queries import COMMON, Parameter
+from app.api.fhir.queries import COMMON, Parameter, modifiers_of
 
 Data = dict[str, Any]
 
@@ -89,7 +89,13 @@ def _resource(face: Face, interactions: Iterable[Interaction]) -> Data:
 
 
 def _parameter(parameter: Parameter) -> Mapping[str, str]:
-    return {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
+    said = [parameter.text]
+    modifiers = modifiers_of(parameter)
+    if parameter.type == "reference" and modifiers:
+        said.append(f"Also by what it points to, as `{parameter.name}.identifier`.")
+    elif modifiers:
+        said.append(f"Also with {' and '.join(f'`:{one}`' for one in modifiers)}.")
+    return {"name": parameter.name, "type": parameter.type, "documentation": " ".join(said)}
 
 
 def _security(public_url: str) -> Data:

@@ -24,7 +24,7 @@ _CATEGORY = Token(CATEGORIES, "assess-plan")
 
 _PATIENT = Parameter("patient", "reference", "Who is treated.", ("Patient",), "subject")
 _SUBJECT = Parameter("subject", "reference", "Who is treated.", ("Patient",), "subject")
-_STATUS_OF = Parameter("status", "token", "The plan's status.")
+_STATUS_OF = Parameter("status", "token", "The plan's status.", codes=tuple(_OURS))
 _IDENTIFIER = Parameter("identifier", "token", "What another system calls the plan.")
 _CANONICAL = Parameter(
     "instantiates-canonical", "reference", "The protocol, with or without its version."
@@ -81,7 +81,7 @@ CARE_PLAN = Face(
     parameters=(
         _PATIENT,
         _SUBJECT,
-        Parameter("category", "token", "`assess-plan`, as US Core has it."),
+        Parameter("category", "token", "`assess-plan`, as US Core has it.", codes=("assess-plan",)),
         _STATUS_OF,
         Parameter("date", "date", "Between which days the plan runs."),
         _IDENTIFIER,

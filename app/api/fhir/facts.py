@@ -73,7 +73,8 @@ async def _create(ask: Ask, *, type_: str, build: OfStep) -> Answer:
 
 _FINAL = {"event": "completed", "encounter": "finished"}
 _BASED_ON = Parameter("based-on", "reference", "The step.", ("ServiceRequest",), "basedOn")
-_STATUS = Parameter("status", "token", "Its status.")
+_COMPLETED = Parameter("status", "token", "Its status.", codes=("completed",))
+_FINISHED = Parameter("status", "token", "Its status.", codes=("finished",))
 _DATE = Parameter("date", "date", "The local day.")
 _PROCEDURES, _ENCOUNTERS = StepReads(procedure), StepReads(encounter)
 
@@ -91,7 +92,7 @@ PROCEDURE = Face(
         PATIENT,
         SUBJECT,
         _BASED_ON,
-        _STATUS,
+        _COMPLETED,
         _DATE,
         Parameter("code", "token", "The key of the step in its protocol."),
     ),
@@ -108,7 +109,7 @@ ENCOUNTER = Face(
     text="The visit at which a step was done; its id is the step's.",
     mandatory=frozenset({"status", "class"}),
     summary=frozenset({"status", "class", "type", "subject", "participant", "appointment"}),
-    parameters=(PATIENT, SUBJECT, _BASED_ON, _STATUS, _DATE),
+    parameters=(PATIENT, SUBJECT, _BASED_ON, _FINISHED, _DATE),
     sorts=("_id", "_lastUpdated", "date"),
     read=_ENCOUNTERS.read,
     vread=_ENCOUNTERS.vread,

@@ -13,6 +13,7 @@ from app.api.fhir.queries import Parameter, Query, Token, page_of
 from app.api.refusals import ResourceRefused
 from app.domain.documents import ProtocolDocument, document_to_data
 from app.domain.errors import Fault
+from app.domain.states import VersionStatus
 from app.integrations.fhir.elements import meta
 from app.integrations.fhir.findings import Finding, Verdict
 from app.integrations.fhir.plan_definitions import (
@@ -202,7 +203,7 @@ FACE = Face(
     parameters=(
         Parameter("url", "uri", "The canonical address, without a version."),
         Parameter("version", "token", "The version, as the protocol has it."),
-        Parameter("status", "token", "draft, active or retired."),
+        Parameter("status", "token", "draft, active or retired.", codes=tuple(VersionStatus)),
         Parameter("title", "string", "A part of the title."),
     ),
     sorts=("_id", "_lastUpdated"),

@@ -64,7 +64,6 @@ FACE = Face(
         Parameter("patient", "reference", "Whose plan it is.", ("Patient",)),
         Parameter("recorded", "date", "When it was made."),
     ),
-    sorts=("_id",),
     read=_read,
     search=_search,
 )

@@ -7,15 +7,15 @@ not asked for.
 import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from app.api.refusals import SearchRefused
 from app.domain.errors import Fault
-from app.services.listing import Bounds, SearchPage
+from app.services.listing import Bounds, SearchPage, Sorting, Text
 
 MOST = 200
 USUAL = 50
@@ -40,6 +40,8 @@ class Parameter:
     """The types that a reference may point to; none for canonicals."""
     path: str = ""
     """Where in the resource the reference stands, for including what it points to."""
+    codes: tuple[str, ...] = ()
+    """All that a code can be, where that is a short list: so others than one are found, too."""
 
 
 COMMON = (
@@ -56,6 +58,17 @@ class Token:
     code: str
 
 
+class Chain(NamedTuple):
+    """What is asked of the resources to which a reference must point."""
+
+    parameter: str
+    types: tuple[str, ...]
+    """Of which types they may be."""
+    name: str
+    """By which parameter of theirs, with its modifier."""
+    value: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a search asks for, understood."""
@@ -64,14 +77,16 @@ class Query:
     """By parameter: all of the groups must hold, of each group any value."""
     count: int = USUAL
     after: tuple[str | int, ...] | None = None
-    sort: str | None = None
-    descending: bool = False
+    sorts: tuple[Sorting, ...] = ()
     total: bool = False
     """Whether the number of all that fit is wanted."""
     includes: tuple[str, ...] = ()
     reverse: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     since: datetime | None = None
+    now: datetime | None = None
+    """Where dates are near to what is asked for is told from how far away they are."""
+    chains: tuple[Chain, ...] = ()
     shown: tuple[tuple[str, str], ...] = field(default=())
     """What was understood, as it is told back."""
 
@@ -93,6 +108,11 @@ class Query:
         known = [dict.fromkeys(filter(None, map(uuid_in, group))) for group in groups]
         return tuple(id_ for id_ in known[0] if all(id_ in other for other in known[1:]))
 
+    def words(self, name: str) -> tuple[str, ...] | None:
+        """Texts of which one must be there, word for word."""
+        found: tuple[Text, ...] | None = self.any_of(name)
+        return None if found is None else tuple(one.words for one in found)
+
     def codes(self, name: str, *systems: str) -> tuple[str, ...] | None:
         """Codes of which one must hold, of these systems where one is named."""
         found = self.any_of(name)
@@ -107,19 +127,18 @@ class Query:
 
     def days(self, name: str) -> Bounds[date]:
         """The days between which a thing must begin and end."""
-        return _bounds(self.criteria.get(name, ()), lambda one: (one.first, one.last), _DAY)
+        whens = [_nearby(when, self.now) for (when,) in self.criteria.get(name, ())]
+        return _bounds(whens, lambda one: (one.first, one.last), _DAY)
 
     def instants(self, name: str) -> Bounds[datetime]:
         """The instants between which a thing must lie."""
-        return _bounds(self.criteria.get(name, ()), lambda one: (one.begins, one.ends), _TICK)
+        whens = [_nearby(when, self.now) for (when,) in self.criteria.get(name, ())]
+        return _bounds(whens, lambda one: (one.begins, one.ends), _TICK)
 
     def is_updated(self, resource: Mapping[str, Any]) -> bool:
         """Whether a resource was last changed when it is asked for."""
-        bounds = self.instants("_lastUpdated")
         at = datetime.fromisoformat(resource["meta"]["lastUpdated"])
-        first = [bound for bound in (bounds.begins_from, bounds.ends_from) if bound is not None]
-        last = [bound for bound in (bounds.begins_until, bounds.ends_until) if bound is not None]
-        return all(bound <= at for bound in first) and all(at <= bound for bound in last)
+        return self.instants("_lastUpdated").hold(at)
 
 
 def page_of(query: Query) -> SearchPage:
@@ -127,8 +146,7 @@ def page_of(query: Query) -> SearchPage:
     return SearchPage(
         limit=query.count,
         after=query.after,
-        sort=None if query.sort == "_id" else query.sort,
-        descending=query.descending,
+        sorts=query.sorts,
         counted=query.total,
     )
 
@@ -180,8 +198,10 @@ def params_in(text: str) -> tuple[tuple[str, str], ...]:
 def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
     """The values of a parameter, of which one must hold. Raises SearchRefused."""
     name = parameter.name
-    if modifier and not (parameter.type == "reference" and modifier in parameter.targets):
-        raise refused(name, "not-supported", f"'{name}' is searched without that modifier")
+    known = modifiers_of(parameter)
+    if modifier and modifier not in known:
+        others = f" but {', '.join(known)}" if known else ""
+        raise refused(name, "not-supported", f"'{name}' is searched without modifiers{others}")
     if _CONTROLS.search(values):
         raise refused(name, "invalid-character", "must not hold control characters")
     read = _READERS[parameter.type]
@@ -190,7 +210,24 @@ def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
         raise refused(name, "missing", f"'{name}' needs a value")
     if parameter.type == "date" and len(found) > 1:
         raise refused(name, "not-supported", f"'{name}' takes one date, and may be repeated")
+    if modifier == "not":
+        named = {one.code for one in found}
+        return tuple(Token(None, code) for code in parameter.codes if code not in named)
+    if modifier == "exact":
+        return tuple(replace(one, whole=True) for one in found)
     return found
+
+
+def modifiers_of(parameter: Parameter) -> tuple[str, ...]:
+    """What may be said of a parameter after a colon; of what a reference points to elsewhere."""
+    match parameter.type:
+        case "reference":
+            return parameter.targets
+        case "string":
+            return ("exact", "contains")
+        case "token" if parameter.codes:
+            return ("not",)
+    return ()
 
 
 def _split(values: str) -> Iterable[str]:
@@ -232,8 +269,6 @@ def _when(
     prefix: str | None, year: str, month: str | None, day: str | None, clock: str | None
 ) -> When:
     prefix = prefix or "eq"
-    if prefix in {"ne", "ap"}:
-        raise refused("", "not-supported", "dates are compared by eq, gt, lt, ge, le, sa and eb")
     first = date(int(year), int(month or 1), int(day or 1))
     last_month = int(month or 12)
     last = date(int(year), last_month, int(day or monthrange(int(year), last_month)[1]))
@@ -254,19 +289,35 @@ _READERS: Mapping[str, Any] = {
     "token": _token,
     "reference": _reference,
     "date": _date,
-    "string": lambda _, text: text,
+    "string": lambda _, text: Text(text),
     "uri": lambda _, text: text,
 }
 
 
-def _bounds(groups: Iterable[tuple[When, ...]], ends: Any, step: timedelta) -> Bounds[Any]:
+def _nearby(when: When, now: datetime | None) -> When:
+    """What is near to a date: by a tenth of the time from it until now, at least by a day."""
+    if when.prefix != "ap" or now is None:
+        return when
+    away = max(when.begins - now, now - when.ends, _DAY * 10) / 10
+    return replace(
+        when,
+        first=when.first - away,
+        last=when.last + away,
+        begins=when.begins - away,
+        ends=when.ends + away,
+    )
+
+
+def _bounds(whens: Iterable[When], ends: Any, step: timedelta) -> Bounds[Any]:
     """All dates of a parameter together: between which bounds a thing begins, and ends."""
     bounds: Bounds[Any] = Bounds()
-    for (when,) in groups:
+    for when in whens:
         first, last = ends(when)
         bounds = bounds.and_(
             {
                 "eq": Bounds(begins_from=first, ends_until=last),
+                "ne": Bounds(not_within=((first, last),)),
+                "ap": Bounds(begins_until=last, ends_from=first),
                 "lt": Bounds(begins_until=first - step),
                 "gt": Bounds(ends_from=last + step),
                 "ge": Bounds(ends_from=first),

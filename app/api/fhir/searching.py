@@ -9,11 +9,13 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from app.api.fhir import cursors
+from app.api.fhir.chaining import chain_of
 from app.api.fhir.cursors import CURSOR
 from app.api.fhir.interactions import Ask, Face, Found, Key, Resource
 from app.api.fhir.outcomes import informing
 from app.api.fhir.queries import COMMON, MOST, Query, parsed, refused, since
 from app.api.refusals import CursorRefused
+from app.services.listing import Sorting
 
 # What says how to answer, not what to look for.
 SHAPING = frozenset({"_format", "_pretty", "_elements", "_summary"})
@@ -26,10 +28,13 @@ def read_query(ask: Ask, face: Face) -> Query:
     """What a search of this type of resource asks for. Raises SearchRefused or CursorRefused."""
     params, after = _unsealed(ask, face.type)
     known = {one.name: one for one in (*COMMON, *face.parameters)}
-    query = Query(criteria={}, after=after, shown=tuple(params))
+    query = Query(criteria={}, after=after, now=ask.ctx.now, shown=tuple(params))
     for name, value in params:
         plain, _, modifier = name.partition(":")
-        if plain in known:
+        chain = chain_of(name, value, known)
+        if chain is not None:
+            query = replace(query, chains=(*query.chains, chain))
+        elif plain in known:
             group = parsed(known[plain], modifier, value)
             groups = (*query.criteria.get(plain, ()), group)
             query = replace(query, criteria={**query.criteria, plain: groups})
@@ -157,10 +162,11 @@ def _count(query: Query, face: Face, value: str) -> Query:
 
 
 def _sort(query: Query, face: Face, value: str) -> Query:
-    name = value.removeprefix("-")
-    if name not in face.sorts:
-        raise refused("_sort", "not-supported", f"may be one of {', '.join(face.sorts)}")
-    return replace(query, sort=name, descending=value.startswith("-"))
+    sorts = [Sorting(name.removeprefix("-"), name.startswith("-")) for name in value.split(",")]
+    names = [one.name for one in sorts]
+    if not set(names) <= set(face.sorts) or len(set(names)) < len(names) or query.sorts:
+        raise refused("_sort", "not-supported", f"may be by {', '.join(face.sorts)}, each once")
+    return replace(query, sorts=tuple(sorts))
 
 
 def _total(query: Query, face: Face, value: str) -> Query:

@@ -9,6 +9,7 @@ from app.api.fhir.patching import patched
 from app.api.fhir.queries import Parameter, Query, page_of
 from app.api.fhir.reading import StepReads, built, states_of, step_id
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
+from app.domain.protocols import StepKind
 from app.integrations.fhir.elements import OWN
 from app.integrations.fhir.request_changes import changes_of, faults_in
 from app.integrations.fhir.service_requests import request_status, service_request
@@ -22,6 +23,7 @@ from app.services.plans.searching import (
     read_step,
 )
 
+_STATUSES = ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error")
 _STATUS = "http://hl7.org/fhir/request-status"
 PATIENT = Parameter("patient", "reference", "Who is treated.", ("Patient",), "subject")
 SUBJECT = Parameter("subject", "reference", "Who is treated.", ("Patient",), "subject")
@@ -100,10 +102,10 @@ FACE = Face(
         PATIENT,
         SUBJECT,
         Parameter("based-on", "reference", "The plan it belongs to.", ("CarePlan",), "basedOn"),
-        Parameter("status", "token", "Its status."),
+        Parameter("status", "token", "Its status.", codes=_STATUSES),
         Parameter("occurrence", "date", "Between which days it may happen."),
         Parameter("code", "token", "The key of the step in its protocol."),
-        Parameter("category", "token", "The kind of step."),
+        Parameter("category", "token", "The kind of step.", codes=tuple(StepKind)),
     ),
     sorts=("_id", "_lastUpdated", "date"),
     reverse=("Appointment:based-on", "Procedure:based-on"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from app.api.fhir.chaining import followed
 from app.api.fhir.including import included
 from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, operations_of
 from app.api.fhir.queries import params_in, refused
@@ -26,7 +27,9 @@ def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interacti
         yield made(code=code, method="POST", path=form, right=right, run=run, reads_form=True)
     if face.create is not None:
         right = f"{face.type}.c"
-        create = partial(_create, face=face) if face.conditional_create else face.create
+        create = face.create
+        if face.conditional_create:
+            create = partial(_create, face=face, faces=faces)
         yield made(code="create", method="POST", path=of_type, right=right, run=create, writes=True)
     for code, method, write in (("update", "PUT", face.update), ("patch", "PATCH", face.patch)):
         if write is not None:
@@ -58,7 +61,7 @@ async def _read(ask: Ask, *, read: Read) -> Answer:
     return Answer(resource=await read(ask))
 
 
-async def _create(ask: Ask, *, face: Face) -> Answer:
+async def _create(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:
     """Create a resource, unless one fits which the client describes; that one is given then.
 
     https://hl7.org/fhir/R4/http.html#ccreate. Raises SeveralFit.
@@ -71,6 +74,7 @@ async def _create(ask: Ask, *, face: Face) -> Answer:
     ask.require(f"{face.type}.s")
     params = params_in(wanted)
     query = read_query(replace(ask, params=params, headers={}), face)
+    query = await followed(ask, faces, query)
     if not query.criteria:
         raise refused("If-None-Exist", "missing", "needs a search parameter")
     found = await face.search(ask, replace(query, count=2))
@@ -81,7 +85,7 @@ async def _create(ask: Ask, *, face: Face) -> Answer:
 
 async def _search(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:
     assert face.search is not None  # noqa: S101 # such a face has no address for it
-    query = read_query(ask, face)
+    query = await followed(ask, faces, read_query(ask, face))
     found = await face.search(ask, query)
     others = await included(ask, faces, face, query, found.items)
     return Answer(resource=search_bundle(ask, face, query, found, others))

@@ -18,12 +18,14 @@ Shape = Callable[[Resource], Resource]
 
 def shape_of(params: Sequence[tuple[str, str]], faces: Mapping[str, Face]) -> Shape:
     """How resources are to be shown. Raises SearchRefused."""
-    given = dict(params)
-    summary, elements = given.get("_summary", "false"), given.get("_elements")
+    summary = dict(params).get("_summary", "false")
+    elements = [part for name, value in params if name == "_elements" for part in value.split(",")]
     if summary not in _SUMMARIES:
         raise refused("_summary", "not-allowed", f"must be one of {', '.join(_SUMMARIES)}")
-    if elements is not None:
-        names = frozenset(name.rpartition(".")[2] for name in elements.split(","))
+    if elements and summary not in {"false", "count"}:
+        raise refused("_elements", "not-supported", "is shown instead of a summary, not with it")
+    if elements:
+        names = frozenset(name.rpartition(".")[2] for name in elements)
         return partial(_shown, faces=faces, keep=lambda face: names | face.mandatory)
     if summary == "true":
         return partial(_shown, faces=faces, keep=lambda face: face.summary | face.mandatory)

@@ -44,7 +44,7 @@ def _fits(query: Query, one: Resource) -> bool:
         "_id": (query.codes("_id"), one["id"]),
         "status": (query.codes("status", _STATUS), one["status"]),
         "url": (query.any_of("url"), one["channel"]["endpoint"]),
-        "criteria": (query.any_of("criteria"), one["criteria"]),
+        "criteria": (query.words("criteria"), one["criteria"]),
     }
     return query.is_updated(one) and all(
         values is None or value in values for values, value in wanted.values()
@@ -116,11 +116,12 @@ FACE = Face(
     mandatory=frozenset({"status", "reason", "criteria", "channel"}),
     summary=frozenset({"status", "reason", "criteria", "error", "channel"}),
     parameters=(
-        Parameter("status", "token", "`active`, `off` or `error`."),
+        Parameter(
+            "status", "token", "`active`, `off` or `error`.", codes=("active", "off", "error")
+        ),
         Parameter("url", "uri", "Where messages are sent to."),
         Parameter("criteria", "string", "The type of resource."),
     ),
-    sorts=("_id",),
     read=_read,
     search=_search,
     create=_create,

@@ -14,6 +14,7 @@ from app.services.plans import PlanNotFound
 from app.services.plans.searching import PlanSearch, find_plans
 
 _STATUS = "http://hl7.org/fhir/task-status"
+_CODES = ("decision", "breach", "undated", "missed", "start")
 _CHUNK = 50
 
 
@@ -103,10 +104,9 @@ FACE = Face(
         Parameter("patient", "reference", "Whose plan it is.", ("Patient",), "for"),
         Parameter("subject", "reference", "Whose plan it is.", ("Patient",), "for"),
         Parameter("based-on", "reference", "The plan.", ("CarePlan",), "basedOn"),
-        Parameter("status", "token", "`requested`: nothing else is kept."),
-        Parameter("code", "token", "`decision`, `breach`, `undated`, `missed` or `start`."),
+        Parameter("status", "token", "`requested`: nothing else is kept.", codes=("requested",)),
+        Parameter("code", "token", f"One of {', '.join(_CODES)}.", codes=_CODES),
     ),
-    sorts=("_id",),
     read=_read,
     search=_search,
 )

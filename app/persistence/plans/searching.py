@@ -111,17 +111,16 @@ class PlanSearches:
     async def plans(self, wanted: PlanSearch, page: SearchPage) -> Ids:
         """The ids of one page of the plans that fit."""
         which = [PlanRow.clinic_id == self._clinic_id, *_of_plans(wanted)]
-        by = {"_lastUpdated": PlanRow.updated_at}.get(page.sort or "")
+        by = {"_lastUpdated": PlanRow.updated_at}
         return await page_of_ids(self._connection, PlanRow.id, which, page, by=by)
 
     async def steps(self, wanted: StepSearch, page: SearchPage) -> Ids:
         """The ids of one page of the steps that fit."""
         which = [PlanRow.clinic_id == self._clinic_id, *_STEP_OF_PLAN, *_of_steps(wanted)]
-        orders = {
+        by = {
             "_lastUpdated": PlanRow.updated_at,
             "date": func.coalesce(PlannedStepRow.day, LAST_DAY, type_=PlannedStepRow.day.type),
         }
-        by = orders.get(page.sort or "")
         return await page_of_ids(self._connection, PlannedStepRow.id, which, page, by=by)
 
     async def plans_of(self, step_ids: Sequence[UUID]) -> tuple[UUID, ...]:

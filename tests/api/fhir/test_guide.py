@@ -70,7 +70,7 @@ async def test_every_request_that_is_shown_is_answered(desk: Desk) -> None:
             await desk.at("2027-01-27T18:00:00-07:00")
         answer = await send(desk, words)
         assert answer.is_success, (words, answer.text)
-    assert len(shown) == 16
+    assert len(shown) == 17
 
 
 def test_the_figures_and_tables_are_the_real_ones() -> None:
@@ -79,7 +79,7 @@ def test_the_figures_and_tables_are_the_real_ones() -> None:
 
     assert named - {"status"} == SUPPORTED
     assert f"at most {MOST_BYTES // MIB} MiB and {MOST_ENTRIES} entries" in PAGE
-    assert f"`_count` (at most {MOST})" in PAGE
+    assert f"`_count`\n  (at most {MOST})" in PAGE
     for type_ in FACES:
         assert f"`{type_}`" in PAGE, type_
     assert BASE.endswith(R4)

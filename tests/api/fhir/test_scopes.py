@@ -91,6 +91,18 @@ async def test_a_token_opens_what_its_scopes_name(
     assert await statuses(api, given["access_token"]) == {**closed, **opened}
 
 
+async def test_a_chain_needs_the_right_to_search_at_its_end(api: Client, app: FastAPI) -> None:
+    ehr = await system(api, app)
+    asked = "/fhir/R4/CarePlan?patient.identifier=urn:x|1"
+
+    for scopes, status in (
+        ("system/CarePlan.rs", 403),
+        ("system/CarePlan.rs system/Patient.s", 200),
+    ):
+        given = (await ehr.ask(scope=scopes)).json()
+        assert (await api.get(asked, headers=bearer(given["access_token"]))).status_code == status
+
+
 async def test_a_scope_for_every_resource_opens_what_the_role_has(
     api: Client, app: FastAPI
 ) -> None:
