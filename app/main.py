@@ -1,7 +1,6 @@
 """Joins settings, database and routes into the application; nothing happens when it is imported."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -47,6 +46,7 @@ from app.api.protocols import routes as protocols
 from app.api.spans import Spans
 from app.api.watching import Watch
 from app.bearers import reader_of, tokens_of
+from app.garbage import collect_seldom
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.services.access import Account
@@ -84,9 +84,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     metrics.router,
     docs.router,
 )
-
-# A full collection stops everything for tens of milliseconds; most of what lives, lives for ever.
-GC_THRESHOLD = 50_000
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -170,9 +167,7 @@ async def _fhir(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What there is now stays. Looking for garbage in it first would cost a tenth of the start.
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
-    gc.enable()
+    collect_seldom()
     database, settings = app.state.database, app.state.settings
     try:
         async with AsyncExitStack() as beside:

@@ -29,6 +29,9 @@ from app.settings import Settings
 IDLE_SECONDS = 0.5
 # So long the plans of one batch are done one after another before other work has its turn.
 TURN_SECONDS = 0.5
+# So many plans of a batch at a time, where several may write: one is worked out while the database
+# stores another.
+LANES = 2
 FORGETS_EVERY = timedelta(hours=1)
 ACCESS_KEPT_FOR = timedelta(days=2190)
 
@@ -75,6 +78,7 @@ class Worker:
     database: Database
     access_kept_for: timedelta = ACCESS_KEPT_FOR
     turn_seconds: float = TURN_SECONDS
+    lanes: int = LANES
     ordinary_clinics: set[UUID] = field(default_factory=set)
     _forgot_at: datetime | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,8 +112,19 @@ class Worker:
         return done
 
     async def _take_turn(self, clinic_id: UUID, batch_id: UUID) -> bool:
+        until = asyncio.get_running_loop().time() + self.turn_seconds
+        lanes = 1 if self.database.is_one_file else self.lanes
+        done = await asyncio.gather(
+            *(self._do_plans(clinic_id, batch_id, until=until) for _ in range(lanes)),
+            return_exceptions=True,
+        )
+        for error in done:
+            if isinstance(error, BaseException):
+                raise error
+        return any(done)
+
+    async def _do_plans(self, clinic_id: UUID, batch_id: UUID, *, until: float) -> bool:
         clock = asyncio.get_running_loop()
-        until = clock.time() + self.turn_seconds
         done = False
         while await self._do_next(clinic_id, batch_id):
             done = True

@@ -4,8 +4,11 @@ import asyncio
 import signal
 import sys
 
+import uvloop
+
 from app.databases import described, require_service, sqlite_file
 from app.failures import CommandFailed
+from app.garbage import collect_seldom
 from app.logs import configure_logs
 from app.persistence.database import open_database
 from app.settings import Settings
@@ -23,13 +26,15 @@ def work(settings: Settings) -> None:
     configure_logs(settings)
     sys.stdout.write(f"Regimen works on {described(settings.database_url)}\nCtrl-C stops it.\n")
     sys.stdout.flush()
-    asyncio.run(_work(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    collect_seldom()
     database = open_database(settings.database_url, pool_size=settings.pool_size)
     try:
         async with working(database, settings):

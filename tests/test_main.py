@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from fastapi import FastAPI
 
-from app.main import GC_THRESHOLD, create_app
+from app.garbage import THRESHOLD
+from app.main import create_app
 from app.settings import Settings
 from tests.client import client_of
 
@@ -75,4 +76,4 @@ async def test_what_lives_for_ever_is_kept_from_the_collector(sqlite_url: str) -
 
     async with app.router.lifespan_context(app):
         assert gc.get_freeze_count() > 0
-        assert gc.get_threshold()[0] == GC_THRESHOLD
+        assert gc.get_threshold()[0] == THRESHOLD

@@ -3,6 +3,7 @@
 Building, hashing and compiling such a statement anew costs more than the database needs for it.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,8 @@ from app.persistence.tables import Row
 # The drivers' names, by what SQLAlchemy calls the kinds of databases.
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
-_BY_DRIVER = (PostgresError, InterfaceError, InternalClientError, OSError)
+_BY_DRIVER = (PostgresError, InterfaceError, InternalClientError, OSError, sqlite3.Error)
+_BY_CONSTRAINT = (IntegrityConstraintViolationError, sqlite3.IntegrityError)
 
 # How many rows statements ask for, at most a few more than are wanted.
 PAGES = (26, 51, 101, 201)
@@ -105,16 +107,19 @@ class Prepared:
 
 
 def _driver_of(connection: AsyncConnection) -> Any:
-    """PostgreSQL's driver, to be asked directly at a third of the cost.
+    """The driver, to be asked directly at a third of the cost.
 
     None inside a transaction that SQLAlchemy has not begun yet, which it does with the first
-    statement, and where somebody listens for statements.
+    statement on PostgreSQL, and where somebody listens for statements.
     """
     inner = connection.sync_connection
-    if inner is None or inner.dialect.name == "sqlite" or inner.dispatch.before_cursor_execute:
+    if inner is None or inner.dispatch.before_cursor_execute:
         return None
     driver: Any = inner.connection.driver_connection
-    alone = inner.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    # On SQLite whoever writes has begun to, and whoever reads has no transaction.
+    alone = inner.dialect.name == "sqlite" or (
+        inner.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    )
     return driver if alone or driver.is_in_transaction() else None
 
 
@@ -128,7 +133,7 @@ async def _named(
     lost = isinstance(error, InternalClientError) or bool(driver.is_closed())
     if lost:
         await connection.invalidate()
-    kind = IntegrityError if isinstance(error, IntegrityConstraintViolationError) else DBAPIError
+    kind = IntegrityError if isinstance(error, _BY_CONSTRAINT) else DBAPIError
     return kind(sql, None, error, connection_invalidated=lost)
 
 

@@ -2,7 +2,7 @@
 
 aiosqlite sends every single call to a thread and back, which costs several times what SQLite needs
 for it, and more when the loop is busy. SQLite waits for two things only: at BEGIN for another
-process that writes, and at COMMIT for the disk. Those go to a thread; what lies between works on
+process, if one writes, and at COMMIT for the disk. Then a thread waits; what lies between works on
 pages in memory and is done at once.
 """
 
@@ -18,10 +18,14 @@ CACHED_STATEMENTS = 256
 
 
 class SqliteConnection:
-    """A connection with the methods which SQLAlchemy's adapter for aiosqlite calls."""
+    """A connection with the methods which SQLAlchemy's adapter for aiosqlite calls.
+
+    What is asked often is asked beside SQLAlchemy, by the names that asyncpg has for it.
+    """
 
     def __init__(self, path: str, *, timeout: float) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._timeout_milliseconds = int(timeout * 1000)
         # Used by the loop's thread and the other one in turn, never by both at once. Without an
         # isolation level the driver opens no transactions by itself.
         self._connection: sqlite3.Connection | None = sqlite3.connect(
@@ -44,6 +48,22 @@ class SqliteConnection:
     async def create_function(self, *args: Any, **options: Any) -> None:
         """Let SQL call a function."""
         self.open().create_function(*args, **options)
+
+    async def begin(self, statement: str) -> None:
+        """Begin a transaction: at once, or where another process writes as soon as it is done."""
+        if not self._begins_at_once(statement):
+            await self.wait_for(lambda: self.open().execute(statement))
+
+    def _begins_at_once(self, statement: str) -> bool:
+        connection = self.open()
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={self._timeout_milliseconds}")
+        return True
 
     async def commit(self) -> None:
         """End the transaction and wait for the disk."""
@@ -69,6 +89,26 @@ class SqliteConnection:
         if self._connection is None:
             raise sqlite3.ProgrammingError("the connection is closed")
         return self._connection
+
+    def is_closed(self) -> bool:
+        """Whether it can be asked nothing any more."""
+        return self._connection is None
+
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction was begun and not ended."""
+        return self.open().in_transaction
+
+    async def fetch(self, statement: str, *parameters: Any) -> list[Any]:
+        """Every row of a query, asked without SQLAlchemy: as asyncpg is asked."""
+        return self.open().execute(statement, parameters).fetchall()
+
+    async def execute(self, statement: str, *parameters: Any) -> str:
+        """Run a statement; how many rows it touched is the last word of what is given."""
+        return f"rows {self.open().execute(statement, parameters).rowcount}"
+
+    async def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for every row."""
+        self.open().executemany(statement, rows)
 
     async def wait_for(self, work: Callable[[], T]) -> T:
         """Do in the thread what may wait. Whoever is cancelled meanwhile waits for its end:
@@ -106,7 +146,7 @@ class SqliteCursor:
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement; the beginning of a transaction may wait for another process."""
         if statement.startswith("BEGIN"):
-            await self._owner.wait_for(lambda: self._cursor.execute(statement))
+            await self._owner.begin(statement)
         else:
             self._cursor.execute(statement, parameters)
 

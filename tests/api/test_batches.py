@@ -205,7 +205,7 @@ async def test_plans_of_other_places_and_ended_ones_are_left_alone(desk: Desk) -
 async def test_a_batch_can_be_stopped(desk: Desk) -> None:
     plans = await plans_of(desk, 3)
     batch = (await close(desk)).json()["batch"]
-    worker = Worker(desk.app.state.database, turn_seconds=0)
+    worker = Worker(desk.app.state.database, turn_seconds=0, lanes=1)
     await worker.work()
 
     stopped = await good(desk.api.delete(f"/v1/batches/{batch['id']}"))

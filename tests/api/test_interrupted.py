@@ -33,6 +33,9 @@ POSTED_OFTEN = ("create_plan", "upsert_patient", *(MORE if DEEP else ()))
 ASKED = (
     (SqliteCursor, "execute"),
     (SqliteConnection, "commit"),
+    (SqliteConnection, "execute"),
+    (SqliteConnection, "fetch"),
+    (SqliteConnection, "executemany"),
     (Connection, "execute"),
     (Connection, "fetch"),
     (PreparedStatement, "fetch"),
@@ -202,18 +205,17 @@ class Left:
 def failing_at(patched: pytest.MonkeyPatch, at: int) -> Left:
     """Let a statement, or the commit, fail as a disk does."""
     left = Left(at)
-    execute, commit = SqliteCursor.execute, SqliteConnection.commit
 
-    async def failing_execute(self: SqliteCursor, *args: Any) -> None:
-        left.take()
-        await execute(self, *args)
+    def failing(asked: Callable[..., Any]) -> Callable[..., Any]:
+        async def ask(*args: Any) -> Any:
+            left.take()
+            return await asked(*args)
 
-    async def failing_commit(self: SqliteConnection) -> None:
-        left.take()
-        await commit(self)
+        return ask
 
-    patched.setattr(SqliteCursor, "execute", failing_execute)
-    patched.setattr(SqliteConnection, "commit", failing_commit)
+    for owner, name in ASKED:
+        if owner in {SqliteCursor, SqliteConnection}:
+            patched.setattr(owner, name, failing(getattr(owner, name)))
     return left
 
 

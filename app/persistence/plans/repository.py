@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -259,21 +259,19 @@ class PlanRepository:
 
     async def _save_steps(self, saving: _Saving) -> None:
         """Write what is not the same as before; nobody else can have changed it since then."""
-        plan_id, gone = saving.plan.id, _gone(saving)
-        mine = (PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan_id)
-        if gone:
-            await self._connection.execute(
-                delete(PlannedStepRow).where(*mine, PlannedStepRow.id.in_(gone))
-            )
+        if gone := _gone(saving):
+            statement = delete(PlannedStepRow).where(PlannedStepRow.id.in_(gone))
+            await self._connection.execute(statement.where(*self._steps_of(saving.plan.id)))
+        rows = self._changed_steps(saving)
         if _changes_places(saving):
             # Positions are unique: out of the way first, whatever the order of the rows.
-            await self._connection.execute(
-                update(PlannedStepRow).where(*mine).values(position=-1 - PlannedStepRow.position)
-            )
+            aside = update(PlannedStepRow).values(position=-1 - PlannedStepRow.position)
+            await self._connection.execute(aside.where(*self._steps_of(saving.plan.id)))
             rows = step_rows(self._clinic_id, saving.plan)
-        else:
-            rows = self._changed_steps(saving)
         await save_step(self._connection.dialect.name).run_for_each(self._connection, rows)
+
+    def _steps_of(self, plan_id: UUID) -> tuple[ColumnElement[bool], ...]:
+        return PlannedStepRow.clinic_id == self._clinic_id, PlannedStepRow.plan_id == plan_id
 
     def _superseded(self, saving: _Saving) -> Values:
         """Which revision is replaced, and how it was shown."""
