@@ -12,7 +12,8 @@ from starlette.responses import Response
 from app.api.refusals import IfMatchRefused, PreconditionMissing
 
 # A proxy that compresses makes tags weak; the revision in them is as good.
-_IF_MATCH = re.compile(r'(?:W/)?"(0|[1-9][0-9]{0,8})(?:\.[0-9]{4}-[0-9]{2}-[0-9]{2})?"')
+IF_MATCH = r'(?:W/)?"(0|[1-9][0-9]{0,8})(?:\.[0-9]{4}-[0-9]{2}-[0-9]{2})?"'
+_IF_MATCH = re.compile(IF_MATCH)
 
 
 def etag(revision: int, day: date | None = None) -> str:

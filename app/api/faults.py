@@ -19,7 +19,7 @@ def _with(template: str) -> _Words:
 
 
 # Of an error's context only what our own schema says is used: bounds, patterns, allowed values.
-_WORDS: dict[str, tuple[str, _Words]] = {
+WORDS: dict[str, tuple[str, _Words]] = {
     "missing": ("missing", _fixed("is required")),
     "extra_forbidden": ("unknown-field", _fixed("is not a known field")),
     "string_type": ("not-text", _fixed("must be text")),
@@ -92,7 +92,7 @@ def _fault_of(error: Mapping[str, Any], body: Any) -> Fault:
     place = _place_of(error, body)
     if kind.startswith(OWN):
         return Fault(place, kind.removeprefix(OWN), str(error["msg"]))
-    code, words = _WORDS.get(kind, ("not-valid", _fixed("is not valid")))
+    code, words = WORDS.get(kind, ("not-valid", _fixed("is not valid")))
     return Fault(place, code, words(error.get("ctx", {})))
 
 

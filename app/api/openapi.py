@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
 from app.api import problems
+from app.api.etags import IF_MATCH
+from app.api.links import add_links
 from app.api.plans.bulk import PlanLineIn
 from app.api.scopes import scope_of
 from app.domain.documents import clinic_rules_schema, protocol_schema
@@ -141,6 +143,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _refer_to_documents(operation.get("requestBody", {}))
+            _require_tags(operation.get("parameters", []))
             operation["security"] = _security(scope_of(operation["operationId"]))
             for response in operation["responses"].values():
                 _simplify(response)
@@ -148,6 +151,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     document["components"]["examples"] = dict(sorted(examples.items()))
     document["paths"] = dict(sorted(document["paths"].items()))
+    add_links(document["paths"])
     return document
 
 
@@ -181,6 +185,14 @@ def _refer_to_documents(body: dict[str, Any]) -> None:
     for content in body.get("content", {}).values():
         if "additionalProperties" in content["schema"] and "$ref" in content["schema"]:
             content["schema"] = {"$ref": content["schema"]["$ref"]}
+
+
+def _require_tags(parameters: list[dict[str, Any]]) -> None:
+    """What is answered 428 without is required; the framework would answer 422, and sooner."""
+    for parameter in parameters:
+        if parameter["name"] == "If-Match":
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string", "pattern": f"^{IF_MATCH}$"}
 
 
 def _simplify(response: dict[str, Any]) -> None:

@@ -66,6 +66,28 @@ async def a_patched_booking(desk: Desk) -> Request:
     return Request(desk.app, at, sent, {"if-match": 'W/"1"'}, "PATCH", form)
 
 
+async def _request(desk: Desk) -> Data:
+    found = await living(desk, patient={"id": await desk.patient()})
+    return await good(desk.api.get(f"{R4}/ServiceRequest/{found.id_of('primer/1')}"))
+
+
+@storing("ServiceRequest.update")
+async def a_revoked_request(desk: Desk) -> Request:
+    """A step that an EHR calls off."""
+    sent = {**await _request(desk), "status": "revoked"}
+    at = f"{R4}/ServiceRequest/{sent['id']}"
+    return Request(desk.app, at, sent, {"if-match": 'W/"1"'}, "PUT")
+
+
+@storing("ServiceRequest.patch")
+async def a_patched_request(desk: Desk) -> Request:
+    """The same, of which only the difference is sent."""
+    at = f"{R4}/ServiceRequest/{(await _request(desk))['id']}"
+    sent = json.dumps([{"op": "replace", "path": "/status", "value": "revoked"}]).encode()
+    form = "application/json-patch+json"
+    return Request(desk.app, at, sent, {"if-match": 'W/"1"'}, "PATCH", form)
+
+
 @storing("Procedure.create", "Encounter.create")
 async def a_fact(desk: Desk) -> Request:
     """What was done at a step, as a procedure: an encounter takes the same way."""
@@ -161,7 +183,8 @@ async def another_time(desk: Desk) -> Request:
 @storing("save_clinic_rules")
 async def rules(desk: Desk) -> Request:
     """Rules that hold for every plan."""
-    body = {"format": 1, "rules": []}
+    washout = {"id": "nsaid", "agent": "nsaid", "before": "P14D", "severity": "review"}
+    body: Data = {"format": 1, "title": "Ours", "washouts": [washout]}
     sent = {"if-match": '"0"'}
     return await _apart(desk, "/v1/clinic/rules", body, method="PUT", headers=sent)
 

@@ -93,12 +93,12 @@ async def interrupted(request: Request, before: dict[str, int], whole: dict[str,
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_cancelled_at_any_await_it_is_whole_or_not_at_all(desk: Desk, name: str) -> None:
+async def test_cancelled_at_any_await_it_is_whole_or_not_at_all(own_desk: Desk, name: str) -> None:
     make = STORING[name]
-    _, whole = await once(desk, make)
+    _, whole = await once(own_desk, make)
 
     for at in count(1):
-        request = await make(desk)
+        request = await make(own_desk)
         before = await request.rows()
         status = await request.send(interrupted_at=at)
 
@@ -108,15 +108,15 @@ async def test_cancelled_at_any_await_it_is_whole_or_not_at_all(desk: Desk, name
     assert at > 2
 
 
-@pytest.mark.parametrize("plans_url", ["sqlite"], indirect=True, scope="session")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", ALL)
 async def test_failing_as_a_disk_does_nothing_is_stored(
-    desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
+    own_desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, whole = await once(desk, STORING[name])
+    _, whole = await once(own_desk, STORING[name])
 
     for at in count(1):
-        request = await STORING[name](desk)
+        request = await STORING[name](own_desk)
         before = await request.rows()
         with monkeypatch.context() as patched:
             left = failing_at(patched, at)
@@ -134,12 +134,12 @@ async def test_failing_as_a_disk_does_nothing_is_stored(
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", FAILING)
 async def test_failing_beside_any_statement_it_is_whole_or_not_at_all(
-    desk: Desk, name: str, moment: str, monkeypatch: pytest.MonkeyPatch
+    own_desk: Desk, name: str, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, whole = await once(desk, STORING[name])
+    _, whole = await once(own_desk, STORING[name])
 
     for at in count(1):
-        request = await STORING[name](desk)
+        request = await STORING[name](own_desk)
         before = await request.rows()
         with monkeypatch.context() as patched:
             asked = failing_beside(patched, at, moment)
@@ -220,13 +220,13 @@ def failing_at(patched: pytest.MonkeyPatch, at: int) -> Left:
 
 
 @pytest.mark.parametrize("name", POSTED_OFTEN)
-async def test_fifty_equal_posts_are_one(desk: Desk, name: str) -> None:
-    _, whole = await once(desk, STORING[name])
-    request = await STORING[name](desk)
+async def test_fifty_equal_posts_are_one(own_desk: Desk, name: str) -> None:
+    _, whole = await once(own_desk, STORING[name])
+    request = await STORING[name](own_desk)
     before = await request.rows()
 
     async def post() -> Any:
-        return await desk.api.post(request.path, json=request.body, headers=request.headers)
+        return await own_desk.api.post(request.path, json=request.body, headers=request.headers)
 
     answers = await asyncio.gather(*(post() for _ in range(50)))
     while any(answer.status_code in {409, 503} for answer in answers):

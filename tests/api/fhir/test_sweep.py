@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,12 +10,15 @@ from fastapi import FastAPI
 
 from app.api.fhir.application import interactions
 from app.api.fhir.interactions import Interaction
-from app.domain.permissions import Role
-from tests.api.fhir.given_fhir import R4, SENT, issue_of, living_plan
-from tests.api.given_callers import headers, second_clinic
-from tests.api.given_plans import Desk
-from tests.client import Answer, Client
+from app.api.fhir.scopes import RIGHTS
+from app.domain.permissions import Role, Scope
+from tests.api.fhir.given_apply import anchor, asking
+from tests.api.fhir.given_fhir import R4, SENT, SUBSCRIPTION, Data, issue_of, living_plan
+from tests.api.given_callers import headers, headers_of_all, issued, second_clinic
+from tests.api.given_plans import Desk, good
+from tests.client import Answer, Client, client_of
 
+EVENTS = Scope.EVENTS_READ
 NOTHING = "00000000-0000-7000-8000-000000000000"
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 DATABASES = ("sqlite", "postgresql") if DEEP else ("postgresql",)
@@ -30,6 +34,10 @@ RUBBISH: list[Any] = [
     {"resourceType": "Parameters", "parameter": {"name": []}},
     {"resourceType": "Patient", "contained": [{}], "extension": [{"url": 5}]},
 ]
+# What refers to nothing they may make in their own clinic.
+THEIR_OWN = {
+    (face, "create") for face in ("Patient", "PlanDefinition", "ActivityDefinition", "Subscription")
+}
 IDS = ["x", NOTHING, "%00", "%F0%9F%98%80", "..%2F..", "9" * 64, "1.1", f"{NOTHING}.1", "-"]
 VALUES = ["", "x", "%00", "%ED%A0%80", "9" * 40, "2027-02-30", "ge", "|", "a|b|c", ",", "\\", "%"]
 
@@ -52,52 +60,78 @@ async def send(
     return await api.request(one.method, f"{R4}{path}", content=json.dumps(body), headers=given)
 
 
-@pytest.fixture
-async def api_of_two(own_desk: Desk) -> tuple[Desk, dict[str, dict[str, str]]]:
-    """A clinic with a plan, and callers: one who may do nothing, and one of another clinic."""
-    await living_plan(own_desk)
+async def test_nobody_does_anything_without_the_right(own_desk: Desk) -> None:
     app: FastAPI = own_desk.app
-    other = await second_clinic(app)
-    callers = {
-        "nobody": await headers(app, Role.READ_ONLY, scopes=frozenset()),
-        "able": await headers(app, Role.APPROVER, clinic_id=other),
-        "admin": await headers(app, Role.ADMIN, clinic_id=other),
-        "ours": await headers(app, Role.APPROVER),
-    }
-    return own_desk, callers
+    admin = await headers(app, Role.ADMIN)
+    ended = await issued(app, Role.APPROVER, name="ended", expired=True)
+    revoked = await issued(app, Role.APPROVER, name="revoked")
+    await good(own_desk.api.post(f"/v1/keys/{revoked.record.id}/revoke", headers=admin))
+    events = await headers(app, Role.APPROVER, name="events", scopes=frozenset({EVENTS}))
+    plans = await headers(app, Role.APPROVER, name="plans", scopes=frozenset({Scope.PLANS_READ}))
 
+    for number, one in enumerate(interactions()):
+        assert one.right is not None
+        wrong = plans if RIGHTS[one.right] is EVENTS else events
+        # From one address so many wrong credentials are not looked at.
+        async with client_of(app, came_from=f"203.0.113.{number}") as api:
+            anonymous = await send(api, one)
+            unable = await send(api, one, **wrong)
+            late = await send(api, one, Authorization=f"Bearer {ended.key}")
+            gone = await send(api, one, **{"X-API-Key": revoked.key})
 
-async def test_nobody_does_anything_without_the_right(
-    api_of_two: tuple[Desk, dict[str, dict[str, str]]],
-) -> None:
-    desk, callers = api_of_two
-    for one in interactions():
-        anonymous = await send(desk.api, one)
-        unable = await send(desk.api, one, **callers["nobody"])
-
-        assert issue_of(anonymous, 401)["code"] == "login", one.path
+        for answer in (anonymous, late, gone):
+            assert issue_of(answer, 401)["code"] == "login", one.path
+            assert answer.headers["www-authenticate"].startswith("Bearer")
         assert issue_of(unable, 403)["code"] == "forbidden", one.path
 
 
-async def test_another_clinic_finds_and_reads_nothing(
-    api_of_two: tuple[Desk, dict[str, dict[str, str]]],
-) -> None:
-    desk, callers = api_of_two
-    for one in interactions():
-        assert one.face is not None
-        if one.code != "search-type" or one.reads_form:
-            continue
-        right = "admin" if one.face.type in {"AuditEvent", "Subscription"} else "able"
-        mine = callers["ours" if right == "able" else "admin"]
-        ours = await send(desk.api, one, **mine)
-        theirs = await send(desk.api, one, **callers[right])
-        found = [entry["resource"]["id"] for entry in ours.json().get("entry", ())]
-        if right == "able":
-            assert found, one.path
-            assert "entry" not in theirs.json(), one.path
-            known = f"{R4}{one.path}/{found[0]}"
-            assert (await desk.api.get(known, headers=mine)).status_code == 200, known
-            assert (await desk.api.get(known, headers=callers[right])).status_code == 404, known
+async def test_no_bundle_is_answered_for_whom_its_entries_are_not(own_desk: Desk) -> None:
+    app: FastAPI = own_desk.app
+    ended = await issued(app, Role.APPROVER, name="ended", expired=True)
+    events = await headers(app, Role.APPROVER, name="events", scopes=frozenset({EVENTS}))
+    asked = {"request": {"method": "GET", "url": f"Patient/{own_desk.patient_id}"}}
+    body = {"resourceType": "Bundle", "type": "transaction", "entry": [asked]}
+    late = {"Authorization": f"Bearer {ended.key}"}
+
+    for sent, status in (({}, 401), (late, 401), (events, 403)):
+        issue_of(await own_desk.api.post(R4, json=body, headers={**SENT, **sent}), status)
+
+
+async def test_another_clinic_finds_reads_and_changes_nothing(own_desk: Desk) -> None:
+    await living_plan(own_desk)
+    app: FastAPI = own_desk.app
+    ours = await headers_of_all(app, app.state.clinic_id)
+    theirs = await headers_of_all(app, await second_clinic(app))
+    made = own_desk.api.post(f"{R4}/Subscription", json=SUBSCRIPTION, headers=ours[Scope.WEBHOOKS])
+    await good(made)
+    await app.state.account.commit()
+
+    for face in {one.face.type for one in interactions() if one.face is not None}:
+        found = await known_of(own_desk.api, face, ours)
+        for one in interactions():
+            if one.face is None or one.face.type != face or (face, one.code) in THEIR_OWN:
+                continue
+            assert one.right is not None
+            right = RIGHTS[one.storing or one.right]
+            body = asking(own_desk, anchor()) if one.code == "$apply" else found
+            answer = await send(own_desk.api, one, body, id_=found["id"], **theirs[right])
+
+            assert found["id"] not in answer.text, (one.method, one.path)
+            if "{id}" in one.path:
+                assert answer.status_code == 404, (one.method, one.path, answer.text)
+            elif one.code == "search-type":
+                assert "entry" not in answer.json() or face == "AuditEvent", one.path
+        assert await known_of(own_desk.api, face, ours, id_=found["id"]) == found
+
+
+async def known_of(
+    api: Client, face: str, sent: Mapping[Scope, dict[str, str]], id_: str | None = None
+) -> Data:
+    """The first resource of a type that its clinic has, or one of them."""
+    query = f"{R4}/{face}" + (f"?_id={id_}" if id_ else "")
+    found = await good(api.get(query, headers=sent[RIGHTS[f"{face}.s"]]))
+    resource: Data = found["entry"][-1]["resource"]
+    return resource
 
 
 @of_one_kind
