@@ -67,7 +67,9 @@ def fhir_router() -> Router:
     routes: list[BaseRoute] = [*_public(routed)]
     bundles = Bundles(routed, FACES)
     routes.append(Route("/", bundles.answer, methods=["POST"]))
-    routes += [route_of(path, methods, FACES) for path, methods in by_path.items()]
+    # What has a name of its own is no id: operations come before what they look like.
+    named_first = sorted(by_path.items(), key=lambda one: one[0].endswith("}"))
+    routes += [route_of(path, methods, FACES) for path, methods in named_first]
     return Router(routes, redirect_slashes=False)
 
 

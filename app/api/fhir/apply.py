@@ -1,6 +1,7 @@
 """Applies a protocol to a patient: https://hl7.org/fhir/R4/plandefinition-operation-apply.html
 
-A preview unless ``persist`` is true; then the plan is stored as ``POST /v1/plans`` stores it.
+A preview unless ``persist`` is true; then the plan is stored as ``POST /v1/plans`` stores it, and
+has to be posted. A preview may be asked for by GET where its parameters have no parts.
 """
 
 from dataclasses import dataclass, replace
@@ -9,19 +10,24 @@ from anyio import to_thread
 
 from app.api.fhir.apply_request import refuse, request_of
 from app.api.fhir.interactions import Answer, Ask, Operation
+from app.api.fhir.outcomes import ROOT
 from app.api.fhir.plan_definitions import name_of, read_body
+from app.api.fhir.searching import SHAPING
+from app.api.fhir.ways_out import of_applying
 from app.api.refusals import ResourceRefused
 from app.domain.documents import ProtocolDocument
 from app.domain.errors import Fault
 from app.domain.states import PlanStatus
 from app.integrations.fhir.applied import applied_care_plan
-from app.integrations.fhir.apply_parameters import Asked, read_parameters
+from app.integrations.fhir.apply_parameters import Asked, parameters_of, read_parameters
 from app.integrations.fhir.care_plans import care_plan
 from app.integrations.fhir.findings import Findings, Verdict
 from app.integrations.fhir.plan_definitions import ReadPlanDefinition, read_protocol
 from app.integrations.fhir.urls import PROTOCOLS
 from app.services import plans, protocols
 from app.services.listing import SearchPage
+from app.services.plans import ScheduleConflict
+from app.services.plans.requests import PlanRequest
 from app.services.protocol_searches import VersionName, VersionSearch, find_versions
 
 DEFINITION = "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply"
@@ -40,12 +46,30 @@ class Applied:
 async def apply(ask: Ask) -> Answer:
     """The plan which a protocol makes for a patient, every step with its day."""
     findings = Findings()
-    asked = read_parameters(ask.body, findings)
+    in_address = [(name, value) for name, value in ask.params if name not in SHAPING]
+    body = parameters_of(in_address) if ask.body is None else ask.body
+    asked = read_parameters(body, findings)
+    if asked.persist and ask.body is None:
+        findings.refuse(_AT, "not-supported", "nothing is stored by GET: post it")
     refuse(findings)
     applied = await _applied(ask, asked)
     _refuse_unevaluated(applied)
     request = await request_of(ask.ctx, asked, applied.document, applied.read)
-    if not asked.persist:
+    try:
+        return await _planned(ask, request, applied, persist=asked.persist)
+    except ScheduleConflict as error:
+        error.told = of_applying(
+            error,
+            parameters=body,
+            address=f"{ROOT}/PlanDefinition/{ask.id}/$apply".replace("//", "/"),
+            document=applied.document,
+            request=request if applied.stored else None,
+        )
+        raise
+
+
+async def _planned(ask: Ask, request: PlanRequest, applied: Applied, *, persist: bool) -> Answer:
+    if not persist:
         request = replace(request, status=PlanStatus.DRAFT)
         if applied.stored:
             planned = await plans.preview_plan(ask.ctx, request)
@@ -121,6 +145,7 @@ APPLY = Operation(
     run=apply,
     of_type=True,
     of_instance=True,
+    methods=("GET", "POST"),
     writes=is_kept,
     storing="CarePlan.c",
 )

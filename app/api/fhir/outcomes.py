@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pydantic_core import to_json
+
+from app.integrations.fhir.elements import own_extension
+from app.integrations.fhir.provenances import move_text
+
 ROOT = "/fhir/R4"
 MEDIA_TYPE = "application/fhir+json"
 PROBLEMS = "urn:regimen:problem"
@@ -73,10 +78,7 @@ def outcome_of(problem: Mapping[str, Any]) -> dict[str, Any]:
         issues = [_whole(problem)]
     conflict = problem.get("conflict", {})
     issues += [_said("error", "business-rule", one["text"]) for one in conflict.get("elements", ())]
-    issues += [
-        _said("information", "informational", f"possible instead: {option['text']}")
-        for option in problem.get("options", ())
-    ]
+    issues += [_option(option) for option in problem.get("options", ())]
     return {"resourceType": "OperationOutcome", "issue": issues}
 
 
@@ -91,6 +93,35 @@ def expression_of(pointer: str) -> str | None:
     if pointer.startswith("/"):
         return _INDEX.sub(r"[\1]", pointer.replace("/", ".")).removeprefix(".")
     return pointer if pointer[:1].isupper() else None
+
+
+def move_extension(move: Mapping[str, Any]) -> dict[str, Any]:
+    """A day that moves, in the shape of the API, as an extension."""
+    id_ = move["step_id"]
+    request = {"url": "request", "valueReference": {"reference": f"ServiceRequest/{id_}"}}
+    parts = [
+        *([] if id_ is None else [request]),
+        {"url": "from", "valueDate": move["from"]},
+        *([{"url": "to", "valueDate": move["to"]}] if move["to"] else []),
+        {"url": "text", "valueString": move_text(dict(move))},
+    ]
+    return own_extension("move", extension=parts)
+
+
+def _option(option: Mapping[str, Any]) -> dict[str, Any]:
+    """A way out: what would be posted for it, where to, who may, and what moves then."""
+    issue = _said("information", "informational", f"possible instead: {option['text']}")
+    parts: list[dict[str, Any]] = []
+    if "address" in option:
+        body = to_json(option["request"]).decode()
+        parts.append({"url": "address", "valueUrl": option["address"]})
+        parts.append({"url": "request", "valueString": body})
+    if option.get("needs_role") is not None:
+        parts.append({"url": "needs-role", "valueCode": option["needs_role"]})
+    parts += [move_extension(move) for move in option.get("moves", ())]
+    if parts:
+        issue["extension"] = [own_extension("option", extension=parts)]
+    return issue
 
 
 def _whole(problem: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,16 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.faults import faults_of
 from app.api.fhir.interactions import Ask, Resource
-from app.api.fhir.outcomes import informing
+from app.api.fhir.outcomes import informing, move_extension
+from app.api.fhir.ways_out import of_changes
 from app.api.plans.changing import ChangesIn
 from app.api.refusals import ResourceRefused
 from app.domain.errors import Fault, Faults
 from app.domain.plans.records import move_to_data
-from app.integrations.fhir.elements import own_extension
 from app.integrations.fhir.provenances import move_text
 from app.integrations.fhir.validating import places_not_of_r4
 from app.services import plans
-from app.services.plans import ChangedPlan, InvalidChange
+from app.services.plans import ChangedPlan, InvalidChange, ScheduleConflict
 
 # Where a resource has what a field of a native body is made from.
 _ELEMENTS: Mapping[str, str] = {
@@ -81,29 +81,22 @@ async def change(
 
     Raises what ``change_plan`` raises, InvalidChange as ResourceRefused.
     """
-    posted = native(ChangesIn, {"reason": reason, "changes": changes}, type_)
+    body = {"reason": reason, "changes": changes}
+    posted = native(ChangesIn, body, type_)
     try:
         return await plans.change_plan(
             ask.ctx, UUID(plan_id), posted.to_domain(), revision=revision
         )
     except InvalidChange as error:
         raise _told(type_, error.faults) from error
+    except ScheduleConflict as error:
+        error.told = of_changes(error, body, plan_id)
+        raise
 
 
 def with_moves(resource: Resource, changed: ChangedPlan) -> Resource:
     """A resource with what moved in its plan, and why."""
-    moves = [
-        own_extension(
-            "move",
-            extension=[
-                {"url": "request", "valueReference": {"reference": f"ServiceRequest/{id_}"}},
-                {"url": "from", "valueDate": move["from"]},
-                *([{"url": "to", "valueDate": move["to"]}] if move["to"] else []),
-                {"url": "text", "valueString": move_text(move)},
-            ],
-        )
-        for id_, move in _moves(changed)
-    ]
+    moves = [move_extension(move) for move in _moves(changed)]
     if not moves:
         return resource
     return {**resource, "extension": [*resource.get("extension", ()), *moves]}
@@ -111,13 +104,12 @@ def with_moves(resource: Resource, changed: ChangedPlan) -> Resource:
 
 def outcome_of_change(changed: ChangedPlan | None, beside: Iterable[str]) -> Resource:
     """What became of a change, for who prefers to be told."""
-    moved = [] if changed is None else [move_text(move) for _, move in _moves(changed)]
+    moved = [] if changed is None else [move_text(move) for move in _moves(changed)]
     return informing(*(*moved, *beside) or ("nothing else moved",))
 
 
-def _moves(changed: ChangedPlan) -> list[tuple[str, Resource]]:
-    ids = changed.ids
-    return [(str(ids[m.id]), move_to_data(m, str(ids[m.id]))) for m in changed.moves]
+def _moves(changed: ChangedPlan) -> list[Resource]:
+    return [move_to_data(move, str(changed.ids[move.id])) for move in changed.moves]
 
 
 def _told(type_: str, faults: Iterable[Fault]) -> Faults:

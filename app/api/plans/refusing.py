@@ -71,7 +71,8 @@ class ScheduleConflictProblem(Problem):
 
 def conflict_members(error: ScheduleConflict, body: Any) -> Mapping[str, Any]:
     """The conflict and its options, each the body that was sent with one thing different."""
-    return {"conflict": conflict_data(error.conflict), "options": options_data(error, body)}
+    options = options_data(error, body) if error.told is None else error.told
+    return {"conflict": conflict_data(error.conflict), "options": options}
 
 
 def options_data(error: ScheduleConflict, body: Any) -> list[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ The standard's own parameters, as far as they mean something here, and ours: ``a
 ``timezone``, ``location``, ``laterality``, ``notBefore``, ``canonical`` and ``persist``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +24,7 @@ _NOT_USED = (
     "settingContext",
 )
 _SIDES = ("left", "right", "bilateral")
+_TYPES = {"anchor": "valueDate", "notBefore": "valueDate"}
 MOST = 200
 
 
@@ -63,6 +64,21 @@ class Asked:
     not_before: date | None = None
     identifiers: list[tuple[str, str]] = field(default_factory=list)
     persist: bool = False
+
+
+def parameters_of(params: Iterable[tuple[str, str]]) -> Data:
+    """Parameters as they stand in an address: what is primitive, and nothing that has parts.
+
+    https://hl7.org/fhir/R4/operations.html#request
+    """
+    listed: list[Data] = []
+    for name, text in params:
+        value: str | bool = {"true": True, "false": False}.get(text, text)
+        type_ = "valueBoolean" if isinstance(value, bool) else _TYPES.get(name, "valueString")
+        if type_ == "valueDate" and "T" in text:
+            type_ = "valueDateTime"
+        listed.append({"name": name, type_: value})
+    return {"resourceType": "Parameters", "parameter": listed}
 
 
 def read_parameters(body: Any, findings: Findings) -> Asked:
@@ -224,6 +240,9 @@ def _identifier_in(data: Any, at: str, findings: Findings) -> tuple[str, str] | 
 
 
 def _anchor(asked: Asked, at: str, data: Data, findings: Findings) -> None:
+    if "part" not in data:
+        asked.days.append(AskedDay(at, None, _moment(data, at, findings)))
+        return
     parts = _parts(data, at, ("action", "date", "earliest", "until"), findings)
     action = None
     if "action" in parts:

@@ -1,5 +1,6 @@
 """Dates a plan that is asked for: previews it, stores it, or says why it cannot be."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -46,6 +47,8 @@ class ScheduleConflict(DomainError):
         # The ids of a stored plan's steps with their occurrences: options name steps by these.
         self.steps: dict[str, str] = {}
         self.anchor: str | None = None
+        # The options as they are told to who has asked in other words than the native ones.
+        self.told: Sequence[Mapping[str, Any]] | None = None
 
 
 class InvalidPlan(Faults):

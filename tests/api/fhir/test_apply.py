@@ -47,6 +47,48 @@ async def test_applying_gives_the_days_that_the_native_preview_gives(desk: Desk)
     assert days_of(plan) == days
 
 
+@pytest.mark.parametrize("of_type", [False, True])
+async def test_a_preview_may_be_asked_for_by_its_address(desk: Desk, of_type: bool) -> None:
+    asked = {
+        "subject": f"Patient/{desk.patient_id}",
+        "location": desk.location_id,
+        "laterality": "right",
+        "anchor": "2027-03-10",
+        "_format": "json",
+    }
+    named = {"canonical": f"urn:regimen:protocol:{ANKLE}|1.0.0"} if of_type else {}
+    url = f"{ROOT}/$apply" if of_type else OURS
+
+    answer = await desk.api.get(url, params={**asked, **named})
+
+    assert answer.status_code == 200, answer.text
+    posted = await applied(desk, OURS, asking(desk, anchor()))
+    assert days_of(answer.json()) == days_of(posted)
+
+
+@pytest.mark.parametrize(
+    "asked, issue",
+    [
+        ({"persist": "true"}, ("not-supported", "Parameters.parameter")),
+        ({"persist": "maybe"}, ("structure", "Parameters.parameter[2]")),
+        ({"choice": "primer_count"}, ("structure", "Parameters.parameter[2]")),
+        ({"anchor": "soon"}, ("value", "Parameters.parameter[1]")),
+        ({"anchor": "2027-03-10T09:00:00"}, ("value", "Parameters.parameter[1]")),
+        ({"planDefinition": "x"}, ("structure", "Parameters.parameter[2]")),
+    ],
+)
+async def test_what_has_parts_or_is_to_be_stored_has_to_be_posted(
+    desk: Desk, asked: dict[str, str], issue: tuple[str, str]
+) -> None:
+    before = await desk.rows()
+    usual = {"subject": f"Patient/{desk.patient_id}", "anchor": "2027-03-10"}
+
+    answer = await desk.api.get(OURS, params={**usual, **asked})
+
+    assert refused(answer) == [issue]
+    assert await desk.rows() == before
+
+
 async def test_a_preview_is_one_resource_with_all_its_parts_and_stores_nothing(
     desk: Desk,
 ) -> None:
