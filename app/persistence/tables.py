@@ -69,6 +69,7 @@ DONE = f"status = 'performed' AND {_OF_LIVING_PLAN}"
 STRAY = f"{WAITING} AND (day < due_from OR day > due_until)"
 CALLED_OFF = "status IN ('cancelled', 'skipped') AND kind <> 'restriction' AND day IS NOT NULL"
 LOOSE = f"{WAITING} AND loose"
+UNDECIDED = f"{WAITING} AND kind = 'decision'"
 # How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
 # In the order of the list; what is due is found by the days alone, without looking at the step.
@@ -480,6 +481,10 @@ class PlannedStepRow(Row):
         _where("ix_planned_steps_worklist_loose", LOOSE, *_BY_DAY),
         _where("ix_planned_steps_worklist_loose_location", LOOSE, "location_id", *_BY_DAY),
         _where("ix_planned_steps_worklist_loose_practitioner", LOOSE, "practitioner", *_BY_DAY),
+        _where("ix_planned_steps_worklist_undecided_location", UNDECIDED, "location_id", *_BY_DAY),
+        _where(
+            "ix_planned_steps_worklist_undecided_practitioner", UNDECIDED, "practitioner", *_BY_DAY
+        ),
         _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
         _where("ix_planned_steps_called_off", CALLED_OFF, "day", "id"),
     )

@@ -257,6 +257,10 @@ async def test_pages_follow_each_other(
     assert seen == expected(known, now, states=frozenset(states))
 
 
+DECISIONS = {"kinds": frozenset({"decision"})}
+WORKLIST = "ix_planned_steps_worklist"
+
+
 @pytest.mark.parametrize(
     "which, fits",
     [
@@ -266,9 +270,7 @@ async def test_pages_follow_each_other(
         pytest.param(
             {"practitioner": "dr-1"}, lambda step: step.practitioner == "dr-1", id="practitioner"
         ),
-        pytest.param(
-            {"kinds": frozenset({"decision"})}, lambda step: step.kind == "decision", id="kind"
-        ),
+        pytest.param(DECISIONS, lambda step: step.kind == "decision", id="kind"),
         pytest.param({"tentative": True}, lambda step: step.tentative, id="tentative"),
         pytest.param({"tentative": False}, lambda step: not step.tentative, id="firm"),
         pytest.param({"first": BASE}, lambda step: step.day >= BASE, id="from"),
@@ -337,29 +339,25 @@ async def test_another_clinics_steps_are_not_listed(database: Database, known: l
     [
         pytest.param({}, {"ix_planned_steps_worklist"}, id="everything"),
         pytest.param(
-            {"states": frozenset({"overdue"})},
-            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_stray"},
-            id="overdue",
+            {"states": frozenset({"overdue"})}, {WORKLIST, f"{WORKLIST}_stray"}, id="overdue"
+        ),
+        pytest.param({"states": frozenset({"due"})}, {WORKLIST, f"{WORKLIST}_loose"}, id="due"),
+        pytest.param(
+            {"states": frozenset({"upcoming"})}, {WORKLIST, f"{WORKLIST}_stray"}, id="upcoming"
         ),
         pytest.param(
-            {"states": frozenset({"due"})},
-            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_loose"},
-            id="due",
+            {"location_id": uid(3), "first": BASE}, {f"{WORKLIST}_location"}, id="a location"
+        ),
+        pytest.param({"practitioner": "dr-1"}, {f"{WORKLIST}_practitioner"}, id="a practitioner"),
+        pytest.param(
+            {"location_id": uid(3), **DECISIONS},
+            {f"{WORKLIST}_undecided_location"},
+            id="decisions there",
         ),
         pytest.param(
-            {"states": frozenset({"upcoming"})},
-            {"ix_planned_steps_worklist", "ix_planned_steps_worklist_stray"},
-            id="upcoming",
-        ),
-        pytest.param(
-            {"location_id": uid(3), "first": BASE},
-            {"ix_planned_steps_worklist_location"},
-            id="a location",
-        ),
-        pytest.param(
-            {"practitioner": "dr-1"},
-            {"ix_planned_steps_worklist_practitioner"},
-            id="a practitioner",
+            {"practitioner": "dr-1", **DECISIONS},
+            {f"{WORKLIST}_undecided_practitioner"},
+            id="decisions",
         ),
         pytest.param(
             {"statuses": frozenset({"performed"})}, {"ix_planned_steps_worklist_done"}, id="done"

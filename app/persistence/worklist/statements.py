@@ -189,9 +189,14 @@ def _filters(shape: Shape) -> Iterator[_Condition]:
 
 
 def _one_of(column: Any, values: frozenset[str]) -> _Condition:
-    """Written out, for every value is one of ours and plans may depend on it."""
+    """Written out, for every value is one of ours and plans may depend on it.
+
+    A single one as indexes say it: SQLite takes them for a query in the same words only.
+    """
     written: list[ColumnElement[str]] = [literal_column(f"'{value}'") for value in sorted(values)]
-    condition: ColumnElement[bool] = column.in_(written)
+    condition: ColumnElement[bool] = (
+        column.in_(written) if len(written) > 1 else column == written[0]
+    )
     return condition
 
 
