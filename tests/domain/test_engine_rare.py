@@ -1,7 +1,7 @@
 """The engine where little is left to choose: what is skipped, given, postponed or too tight."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from app.domain.engine import (
     PlanTooLarge,
     apply_remedy,
     find_options,
+    forced,
     possible_days,
     solve,
     waiver_role,
@@ -47,7 +48,14 @@ from app.domain.rules import (
     StepSelector,
     Washout,
 )
-from app.domain.schedules import AskAnchor, AskCancelOther, AskParameter, Conflict, Schedule
+from app.domain.schedules import (
+    AskAnchor,
+    AskCancelOther,
+    AskParameter,
+    AskPin,
+    Conflict,
+    Schedule,
+)
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
 S, C = StepSelector("session"), StepSelector("check")
@@ -79,6 +87,29 @@ def test_a_step_is_called_off_in_the_plan_that_was_named_alone() -> None:
     found = apply_remedy(given, AskCancelOther("knee", "shot"))
 
     assert {plan.id: plan.steps for plan in found.other_plans} == {"hip": (shot,), "knee": ()}
+
+
+@pytest.mark.parametrize("asked", [date(2027, 6, 1), date(2027, 8, 20), date(2028, 3, 10)])
+def test_however_far_off_a_day_is_asked_for_the_nearest_that_works_is_offered(asked: date) -> None:
+    given = forced(problem(CHECK), OccurrenceId("check"), asked)
+
+    conflict = solve(given)
+
+    assert isinstance(conflict, Conflict)
+    first, *_ = find_options(given, conflict)
+    assert first.remedy == AskPin(OccurrenceId("check"), SESSION_DAY + timedelta(days=9))
+
+
+def test_an_anchor_asked_for_far_from_what_was_done_may_come_as_near_as_it_works() -> None:
+    before = step("before", after(-9, -7, -5))
+    given = problem(before, performed=(Performed(OccurrenceId("before"), date(2027, 2, 20)),))
+    given = forced(given, SESSION, date(2027, 9, 1))
+
+    conflict = solve(given)
+
+    assert isinstance(conflict, Conflict)
+    first, *_ = find_options(given, conflict)
+    assert first.remedy == AskAnchor(date(2027, 3, 1))
 
 
 def test_a_closed_day_is_set_aside_by_who_runs_the_place() -> None:

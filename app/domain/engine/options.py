@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import assert_never
 
+from app.domain.engine.compiling import Compilation
 from app.domain.engine.conflicts import minimal_conflict
 from app.domain.engine.feasibility import Orders
 from app.domain.engine.judging import spoken_day
@@ -30,7 +31,7 @@ from app.domain.schedules import (
     Schedule,
 )
 
-NEAR_DAYS = 60
+NEAR_DAYS, FAR_DAYS = 60, 3650
 WAIVER_ROLE = "physician"
 CLOSURE_ROLE = "manager"
 
@@ -134,23 +135,16 @@ class _Finder:
     def _nearest(
         self, occurrence: OccurrenceId, element: str, first: date, last: date
     ) -> tuple[date | None, date | None]:
-        """The nearest days before and after a range, within 60 days, for which all else works."""
-        before, after = [], []
-        for compilation in self._question.networks(self._ignoring | {element}):
-            net, base = compilation.net, compilation.frame.base
-            # It was asked for, so it is there, and is no fact.
-            index = compilation.expansion.by_id[occurrence]
-            low, high = first.toordinal() - base, last.toordinal() - base
-            earlier = net.within(index, max(0, low - NEAR_DAYS), low - 1) if low > 0 else None
-            later = net.within(index, high + 1, high + NEAR_DAYS)
-            if earlier is not None and (day := Orders().last(earlier, index)) is not None:
-                before.append(day + base)
-            if later is not None and (day := Orders().first(later, index)) is not None:
-                after.append(day + base)
-        return (
-            date.fromordinal(max(before)) if before else None,
-            date.fromordinal(min(after)) if after else None,
-        )
+        """The nearest days before and after a range for which all else works.
+
+        Within 60 days; where there is none so near also beyond them, but an anchor does not come so
+        far for the day of another step.
+        """
+        compilations = list(self._question.networks(self._ignoring | {element}))
+        near = _within(compilations, occurrence, (first, last), NEAR_DAYS)
+        if any(near) or (element.startswith("anchor:") and self._pinned()):
+            return near
+        return _within(compilations, occurrence, (first, last), FAR_DAYS)
 
     def _on_target(self, anchor: OccurrenceId, after: date) -> date | None:
         """The first anchor day from which every step of the conflict stands on its target."""
@@ -319,6 +313,31 @@ class _Finder:
     def _label(self, occurrence: OccurrenceId) -> str:
         index = self._expansion.by_id.get(occurrence)
         return str(occurrence) if index is None else self._expansion.occurrences[index].label
+
+
+def _within(
+    compilations: Iterable[Compilation],
+    occurrence: OccurrenceId,
+    asked: tuple[date, date],
+    reach: int,
+) -> tuple[date | None, date | None]:
+    """The last day before, and the first after, the days asked for that are within reach."""
+    before, after = [], []
+    for compilation in compilations:
+        net, base = compilation.net, compilation.frame.base
+        # It was asked for, so it is there, and is no fact.
+        index = compilation.expansion.by_id[occurrence]
+        low, high = (day.toordinal() - base for day in asked)
+        earlier = net.within(index, max(0, low - reach), low - 1) if low > 0 else None
+        later = net.within(index, high + 1, high + reach)
+        if earlier is not None and (day := Orders().last(earlier, index)) is not None:
+            before.append(day + base)
+        if later is not None and (day := Orders().first(later, index)) is not None:
+            after.append(day + base)
+    return (
+        date.fromordinal(max(before)) if before else None,
+        date.fromordinal(min(after)) if after else None,
+    )
 
 
 def _room(link: Link, edge: str) -> int:
