@@ -1,6 +1,7 @@
 """Judges FHIR answers by somebody else's models of R4 and by rules which those leave out."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from fhir.resources.R4B import get_fhir_model_class
 
 Data = dict[str, Any]
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 # Required bindings, which the models do not check: https://hl7.org/fhir/R4/terminologies.html
 _REQUEST_STATUS = {
@@ -80,6 +82,7 @@ def resources_in(resource: Data) -> Iterator[Data]:
 
 
 def _invariants(one: Data) -> Iterator[tuple[bool, str]]:
+    yield _ID.fullmatch(one.get("id", "x")) is not None, "id"
     match one["resourceType"]:
         case "Appointment":
             timed = "start" in one and "end" in one

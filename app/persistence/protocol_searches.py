@@ -75,6 +75,16 @@ async def find_versions(
     return VersionNames(tuple((row[-2], row[-1]) for row in shown), following, total)
 
 
+async def list_names(connection: AsyncConnection, clinic_id: UUID) -> tuple[VersionName, ...]:
+    """The keys and versions of all protocols."""
+    found = await connection.execute(
+        select(ProtocolVersionRow.protocol_key, ProtocolVersionRow.version)
+        .where(ProtocolVersionRow.clinic_id == clinic_id)
+        .order_by(ProtocolVersionRow.protocol_key, ProtocolVersionRow.version)
+    )
+    return tuple((key, version) for key, version in found)
+
+
 def _fitting(wanted: VersionSearch) -> list[ColumnElement[bool]]:
     which = wanted.updated.of(ProtocolVersionRow.updated_at, ProtocolVersionRow.updated_at)
     if wanted.names is not None:

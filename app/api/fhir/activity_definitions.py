@@ -8,6 +8,7 @@ from typing import Any
 
 from app.api.etags import revision_in
 from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
+from app.api.fhir.naming import StepName, step_of, versions_of
 from app.api.fhir.plan_definitions import read_body, refuse_another, report_of
 from app.api.fhir.queries import Parameter, Query, Token
 from app.api.refusals import ResourceRefused
@@ -17,7 +18,7 @@ from app.domain.states import VersionStatus
 from app.integrations.fhir.activity_definitions import ACTIVITY, activity_definition, as_protocol
 from app.integrations.fhir.elements import meta
 from app.integrations.fhir.plan_definitions import without_narratives
-from app.integrations.fhir.urls import activity_id, activity_name
+from app.integrations.fhir.urls import activity_id, activity_parts, is_named
 from app.integrations.fhir.validating import places_not_of_r4
 from app.services import protocols
 from app.services.listing import SearchPage, Text
@@ -29,9 +30,9 @@ _PAGE = 50
 
 async def read(ask: Ask) -> Resource:
     """What is done at one step of one version."""
-    name = _name_of(ask.id)
-    stored = await protocols.get_version(ask.ctx, *name[:2])
-    return _resource(stored, _step(stored, name[2]))
+    name, step = await step_of(ask.ctx, ask.id)
+    stored = await protocols.get_version(ask.ctx, *name)
+    return _resource(stored, _step(stored, step))
 
 
 async def vread(ask: Ask) -> Resource:
@@ -68,11 +69,11 @@ async def create(ask: Ask) -> Answer:
 
 async def update(ask: Ask) -> Answer:
     """Replace a draft of one step by what was sent."""
-    name = _name_of(ask.id)
+    name = await step_of(ask.ctx, ask.id)
     return await _import(ask, name, revision_in(ask.headers.get("if-match")))
 
 
-async def _import(ask: Ask, name: tuple[str, str, str] | None = None, revision: int = 0) -> Answer:
+async def _import(ask: Ask, name: StepName | None = None, revision: int = 0) -> Answer:
     body = _checked(ask.body)
     resource = without_narratives(as_protocol(body))
     sent = await read_body(resource)
@@ -81,11 +82,11 @@ async def _import(ask: Ask, name: tuple[str, str, str] | None = None, revision: 
     if name is None:
         stored = await protocols.import_version(ask.ctx, document, resource)
     else:
-        known = await protocols.get_version(ask.ctx, *name[:2])
-        _step(known, name[2])
+        known = await protocols.get_version(ask.ctx, *name[0])
+        _step(known, name[1])
         refuse_another("ActivityDefinition", (body.get("id"), ask.id), document, known)
         stored = await protocols.edit_version(
-            ask.ctx, *name[:2], document, revision=revision, imported=resource
+            ask.ctx, *name[0], document, revision=revision, imported=resource
         )
     made = _resource(stored, _step(stored, ACTIVITY))
     place = f"ActivityDefinition/{made['id']}/_history/{made['meta']['versionId']}"
@@ -107,18 +108,11 @@ def _checked(body: Any) -> dict[str, Any]:
     return body
 
 
-def _name_of(id_: str) -> tuple[str, str, str]:
-    found = activity_name(id_)
-    if found is None:
-        raise VersionNotFound("there is no such step")
-    return found
-
-
-def _step(stored: StoredVersion, key: str) -> Step:
-    step = stored.document.protocol.step(key)
-    if step is None:
-        raise VersionNotFound("the version has no such step")
-    return step
+def _step(stored: StoredVersion, name: str) -> Step:
+    for step in stored.document.protocol.steps:
+        if is_named(name, step.key):
+            return step
+    raise VersionNotFound("the version has no such step")
 
 
 def _resource(stored: StoredVersion, step: Step) -> Resource:
@@ -149,9 +143,12 @@ async def _fitting(ask: Ask, query: Query) -> AsyncIterator[tuple[StoredVersion,
 async def _versions(ask: Ask, query: Query, last: tuple[str, ...]) -> AsyncIterator[StoredVersion]:
     """The versions that fit, from that of the step that was shown last."""
     ids: tuple[Token, ...] | None = query.any_of("_id")
-    names = None if ids is None else [activity_name(one.code) for one in ids]
+    names = None
+    if ids is not None:
+        parts = [found for one in ids if (found := activity_parts(one.code)) is not None]
+        names = await versions_of(ask.ctx, [of_version for of_version, _ in parts])
     wanted = VersionSearch(
-        names=None if names is None else tuple(name[:2] for name in names if name is not None),
+        names=names,
         versions=query.codes("version"),
         statuses=query.codes("status"),
         updated=query.instants("_lastUpdated"),

@@ -10,8 +10,9 @@ from anyio import to_thread
 
 from app.api.fhir.apply_request import refuse, request_of
 from app.api.fhir.interactions import Answer, Ask, Operation
+from app.api.fhir.naming import version_of
 from app.api.fhir.outcomes import ROOT
-from app.api.fhir.plan_definitions import name_of, read_body
+from app.api.fhir.plan_definitions import read_body
 from app.api.fhir.searching import SHAPING
 from app.api.fhir.ways_out import of_applying
 from app.api.refusals import ResourceRefused
@@ -104,7 +105,10 @@ async def _applied(ask: Ask, asked: Asked) -> Applied:
         read = await read_body(asked.definition)
         assert read.document is not None  # noqa: S101 - nothing was refused
         return Applied(read.document, stored=False, read=read)
-    name = name_of(ask.id) if ask.id else await _named(ask, asked.canonical or "")
+    if ask.id:
+        name = await version_of(ask.ctx, ask.id)
+    else:
+        name = await _named(ask, asked.canonical or "")
     stored = await protocols.get_version(ask.ctx, *name)
     imported = stored.record.imported
     sent = None if imported is None else await to_thread.run_sync(read_protocol, imported)

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from app.api.etags import revision_in
 from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
+from app.api.fhir.naming import version_of, versions_of
 from app.api.fhir.queries import Parameter, Query, Token, page_of
 from app.api.refusals import ResourceRefused
 from app.domain.documents import ProtocolDocument, document_to_data
@@ -22,10 +23,10 @@ from app.integrations.fhir.plan_definitions import (
     read_sent,
     without_narratives,
 )
-from app.integrations.fhir.urls import PROTOCOLS, version_id, version_name
+from app.integrations.fhir.urls import PROTOCOLS, version_id
 from app.services import protocols
 from app.services.including import Unexpanded, whole_document
-from app.services.protocol_searches import VersionName, VersionSearch, find_versions
+from app.services.protocol_searches import VersionSearch, find_versions
 from app.services.protocols import StoredVersion, VersionNotFound
 
 MAX_TOLD = 2000
@@ -33,7 +34,8 @@ MAX_TOLD = 2000
 
 async def read(ask: Ask) -> Resource:
     """One version of a protocol."""
-    return resource_of(await protocols.get_version(ask.ctx, *name_of(ask.id)))
+    name = await version_of(ask.ctx, ask.id)
+    return resource_of(await protocols.get_version(ask.ctx, *name))
 
 
 async def vread(ask: Ask) -> Resource:
@@ -46,7 +48,7 @@ async def vread(ask: Ask) -> Resource:
 
 async def search(ask: Ask, query: Query) -> Found:
     """Versions of all protocols."""
-    found = await find_versions(ask.ctx, _wanted(query), page_of(query))
+    found = await find_versions(ask.ctx, await _wanted(ask, query), page_of(query))
     items = tuple(resource_of(one) for one in found.items)
     return Found(items=items, next=found.next, total=found.total)
 
@@ -61,7 +63,7 @@ async def create(ask: Ask) -> Answer:
 
 async def update(ask: Ask) -> Answer:
     """Replace what a draft says by what was sent."""
-    name = name_of(ask.id)
+    name = await version_of(ask.ctx, ask.id)
     revision = revision_in(ask.headers.get("if-match"))
     sent = await read_body(ask.body)
     document = await _document(ask, sent)
@@ -71,14 +73,6 @@ async def update(ask: Ask) -> Answer:
         ask.ctx, *name, document, revision=revision, imported=without_narratives(ask.body)
     )
     return _stored(stored, sent, status=200)
-
-
-def name_of(id_: str) -> VersionName:
-    """The key and version in an address. Raises VersionNotFound for what is none of ours."""
-    found = version_name(id_)
-    if found is None:
-        raise VersionNotFound("there is no such protocol version")
-    return found
 
 
 def resource_of(stored: StoredVersion) -> Resource:
@@ -171,12 +165,12 @@ def _issue(one: Finding) -> Resource:
     }
 
 
-def _wanted(query: Query) -> VersionSearch:
+async def _wanted(ask: Ask, query: Query) -> VersionSearch:
     ids: tuple[Token, ...] | None = query.any_of("_id")
-    names = None if ids is None else [version_name(one.code) for one in ids]
+    codes = None if ids is None else [one.code for one in ids]
     urls: tuple[str, ...] | None = query.any_of("url")
     return VersionSearch(
-        names=None if names is None else tuple(name for name in names if name is not None),
+        names=None if codes is None else await versions_of(ask.ctx, codes),
         canonicals=None if urls is None else tuple((_key_in(url), url) for url in urls),
         versions=query.codes("version"),
         statuses=query.codes("status"),

@@ -25,7 +25,12 @@ TERMINOLOGIES = {
     "snomed-ct": "http://snomed.info/sct",
     "loinc": "http://loinc.org",
 }
-_STEP_ID = re.compile(r"([a-z][a-z0-9.-]*\.v[0-9]+\.[0-9]+\.[0-9]+)\.([a-z][a-z0-9.-]*)")
+# FHIR's ids have no underscores, and so many characters at most.
+MOST = 64
+_DIGEST = re.compile("N[0-9a-f]{30}")
+_STEP_ID = re.compile(
+    r"([a-z][a-z0-9.-]*\.v[0-9]+\.[0-9]+\.[0-9]+|N[0-9a-f]{30})\.([a-z][a-z0-9.-]*|N[0-9a-f]{30})"
+)
 _VERSION_ID = re.compile(r"([a-z][a-z0-9.-]*)\.v([0-9]+\.[0-9]+\.[0-9]+)")
 # Between a step and one of its timepoints; our own keys have no capitals.
 POINT = ".AT."
@@ -47,31 +52,48 @@ def activity_url(protocol: str, step: str, version: str) -> str:
 def element_id(*parts: str) -> str:
     """An id within a resource, as others can refer to it: of letters, digits, points, hyphens."""
     name = "".join(parts).replace("_", ".")
-    if len(name) <= 64:
+    if len(name) <= MOST:
         return name
     return f"NAMED.{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
 def version_id(key: str, version: str) -> str:
     """The id of the resource that a protocol version is."""
-    return f"{key.replace('_', '.')}.v{version}"
+    return _within(f"{key.replace('_', '.')}.v{version}", MOST)
 
 
 def version_name(id_: str) -> tuple[str, str] | None:
-    """The protocol's key and version in an id; what is none of ours has none."""
+    """The protocol's key and version in an id; what is none of ours, or a digest, has none."""
     found = _VERSION_ID.fullmatch(id_)
     return None if found is None else (found[1].replace(".", "_"), found[2])
 
 
 def activity_id(key: str, version: str, step: str) -> str:
     """The id of the resource that says what is done at a step of a protocol version."""
-    return f"{version_id(key, version)}.{step.replace('_', '.')}"
+    of_version, of_step = f"{key.replace('_', '.')}.v{version}", step.replace("_", ".")
+    whole = f"{of_version}.{of_step}"
+    return whole if len(whole) <= MOST else f"{_within(of_version, 31)}.{_within(of_step, 31)}"
 
 
-def activity_name(id_: str) -> tuple[str, str, str] | None:
-    """The protocol's key, the version and the step in an id; what is none of ours has none."""
+def activity_parts(id_: str) -> tuple[str, str] | None:
+    """What the id of a step says of its version and of itself; None where it is none of ours."""
     found = _STEP_ID.fullmatch(id_)
-    version = None if found is None else version_name(found[1])
-    if found is None or version is None:
-        return None
-    return *version, found[2].replace(".", "_")
+    return None if found is None else (found[1], found[2])
+
+
+def is_digest(id_: str) -> bool:
+    """Whether an id does not say what it names."""
+    return _DIGEST.fullmatch(id_) is not None
+
+
+def is_named(id_: str, name: str) -> bool:
+    """Whether an id, or a part of one, stands for a name of ours in which dots are underscores."""
+    name = name.replace("_", ".")
+    return id_ in {name, *(_within(name, most) for most in (31, MOST))}
+
+
+def _within(name: str, most: int) -> str:
+    """A name of at most so many characters: a digest of what is longer."""
+    if len(name) <= most:
+        return name
+    return f"N{hashlib.sha256(name.encode()).hexdigest()[:30]}"

@@ -1,5 +1,6 @@
 """Protocol versions over FHIR: read, searched, imported as drafts, with a report of everything."""
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +10,7 @@ from fhir.resources.R4B.plandefinition import PlanDefinition
 
 from app.services.library import library_keys
 from tests.api.fhir.test_foundation import found, issue_of
+from tests.api.given_plans import good
 from tests.client import Answer, Client
 from tests.integrations.fhir.given_plan_definitions import (
     action,
@@ -286,3 +288,25 @@ def _with_own_version(extension: Data) -> Data:
     version = next(one for one in document["extension"] if one["url"] == "version")
     version["valueString"] = "9.0.0"
     return changed
+
+
+@pytest.mark.parametrize("title, step", [("c" * 64, "s" * 64), ("c" * 40, "s" * 40), ("c", "s_t")])
+async def test_ids_of_long_names_are_no_longer_than_fhir_allows(
+    api: Client, title: str, step: str
+) -> None:
+    sent = plan_definition(action(step), url=f"http://example.org/{title}", name=title)
+    url = str((await _imported(api, sent)).headers["location"]).partition("/_history")[0]
+    version = await good(api.get(url.removeprefix("http://127.0.0.1:8000")))
+    activities = f"/fhir/R4/ActivityDefinition?title={step}"
+
+    ids = found(await api.get(f"{activities}&_count=200"))
+
+    assert found(await api.get(f"{ROOT}?_id={version['id']}")) == [version["id"]]
+    assert ids
+    for id_ in [version["id"], *ids]:
+        assert re.fullmatch("[A-Za-z0-9.-]{1,64}", id_), id_
+    for id_ in ids:
+        assert found(await api.get(f"{activities}&_id={id_}")) == [id_]
+        assert (await api.get(f"/fhir/R4/ActivityDefinition/{id_}")).json()["id"] == id_
+    assert (await api.get(f"{ROOT}/N{'0' * 30}")).status_code == 404
+    assert (await api.get(f"/fhir/R4/ActivityDefinition/{ids[0][:-1]}x")).status_code == 404
