@@ -5,7 +5,7 @@ Besides the worker the only place that reads the clock.
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -50,9 +50,9 @@ async def open_context(request: Request) -> AsyncIterator[Context]:
     """
     async with request.app.state.database.writing(_clinic_of(request)) as connection:
         ctx = await _context(request, connection)
-        key = request.headers.get("idempotency-key")
-        if key is not None and request.method == "POST":
-            await _claim(request, ctx, key)
+        keys = request.headers.getlist("idempotency-key")
+        if keys and request.method == "POST":
+            await _claim(request, ctx, keys)
         request.scope[STORING] = ctx
         yield ctx
 
@@ -158,8 +158,9 @@ async def _context(request: Request, connection: AsyncConnection) -> Context:
     )
 
 
-async def _claim(request: Request, ctx: Context, key: str) -> None:
-    if not _KEY.fullmatch(key):
+async def _claim(request: Request, ctx: Context, keys: Sequence[str]) -> None:
+    key = keys[0]
+    if len(keys) > 1 or not _KEY.fullmatch(key):
         raise IdempotencyKeyRefused("idempotency-key must be 1 to 255 printable ASCII characters")
     claimed = await idempotency.claim(ctx, key, fingerprint=await _fingerprint(request))
     if isinstance(claimed, Answer):

@@ -129,6 +129,28 @@ async def test_the_lists_of_another_clinic_are_empty(app: FastAPI, api: Client) 
             assert no_id_of(known, answer), name
 
 
+@pytest.mark.parametrize(
+    "path, name", [("/v1/locations", "cursor"), ("/fhir/R4/Location", "_cursor")]
+)
+async def test_a_cursor_of_another_clinic_leads_nowhere(
+    app: FastAPI, api: Client, path: str, name: str
+) -> None:
+    ours = await headers_of_all(app, app.state.clinic_id)
+    theirs = await headers_of_all(app, await second_clinic(app))
+    for _ in range(2):
+        await _post(api, ours, "/v1/locations", Scope.CLINIC_WRITE, LOCATION)
+    size = {"limit": 1} if name == "cursor" else {"_count": 1}
+    page = await api.get(path, params=size, headers=ours[Scope.CLINIC_READ])
+    (cursor,) = set(re.findall(rf"[?&]{name}=([^&>\"]+)", page.headers.get("link", "") + page.text))
+
+    found = [
+        await api.get(path, params={**size, name: cursor}, headers=sent[Scope.CLINIC_READ])
+        for sent in (ours, theirs)
+    ]
+
+    assert [answer.status_code for answer in found] == [200, 400]
+
+
 def test_every_operation_says_what_it_needs() -> None:
     schemes = DOCUMENT["components"]["securitySchemes"]
 

@@ -61,6 +61,14 @@ async def test_no_other_file_can_be_read(api: Client, page: str) -> None:
     assert (await api.get(f"/guide/{page}")).status_code in {404, 422}
 
 
+@pytest.mark.parametrize("asked", ["bytes=5-1", "bytes=--5", "bytes=0-1,2-3", "bytes=9999999-"])
+async def test_an_asset_is_given_as_a_whole(api: Client, asked: str) -> None:
+    answer = await api.get("/docs/assets/favicon.png", headers={"Range": asked})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.content.startswith(b"\x89PNG")
+
+
 async def test_no_other_asset_can_be_read(api: Client) -> None:
     assert (await api.get("/docs/assets/index.md")).status_code == 422
 

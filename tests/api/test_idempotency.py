@@ -8,10 +8,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert, select, text, update
 
+from app.domain.permissions import Role
 from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import IdempotencyKeyRow
 from app.settings import Settings
+from tests.api.given_callers import headers, second_clinic
 from tests.client import Answer, Client, client_of
 
 KEY = {"Idempotency-Key": "desk-7/2027-03-01/alex"}
@@ -139,6 +141,26 @@ async def test_a_key_that_cannot_be_is_refused(api: Client, key: str) -> None:
 
     assert (answer.status_code, answer.json()["type"]) == (400, "invalid-idempotency-key")
     assert await count(api) == 0
+
+
+async def test_a_key_is_sent_once(api: Client) -> None:
+    twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+
+    answer = await api.post("/v1/patients", json=ALEX, headers=twice)
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "invalid-idempotency-key")
+
+
+async def test_a_key_is_another_one_in_another_clinic(app: FastAPI, api: Client) -> None:
+    other = await second_clinic(app)
+    theirs = await headers(app, Role.INTEGRATION, clinic_id=other)
+    ours = await headers(app, Role.INTEGRATION)
+
+    first, second = await post(api, **ours), await post(api, **theirs)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] != second.json()["id"]
+    assert (await post(api, **ours)).json() == first.json()
 
 
 async def test_who_waits_too_long_is_asked_to_come_back(postgresql_url: str) -> None:
