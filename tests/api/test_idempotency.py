@@ -156,11 +156,11 @@ async def test_a_key_is_another_one_in_another_clinic(app: FastAPI, api: Client)
     theirs = await headers(app, Role.INTEGRATION, clinic_id=other)
     ours = await headers(app, Role.INTEGRATION)
 
-    first, second = await post(api, **ours), await post(api, **theirs)
+    first, second = await post(api, ALEX, **ours), await post(api, ALEX, **theirs)
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json()["id"] != second.json()["id"]
-    assert (await post(api, **ours)).json() == first.json()
+    assert (await post(api, ALEX, **ours)).json() == first.json()
 
 
 async def test_who_waits_too_long_is_asked_to_come_back(postgresql_url: str) -> None:
