@@ -27,6 +27,7 @@ RUN /opt/regimen/bin/python -m compileall -q app migrations
 ENV PATH=/opt/regimen/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONNODEBUGRANGES=1 \
     REGIMEN_HOST=0.0.0.0 \
     REGIMEN_PORT=8000 \
     REGIMEN_DATABASE_URL=sqlite:////var/lib/regimen/regimen.db

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from app.api.documents import MalformedDocument, read_json, read_yaml
+from app.api.documents import MalformedDocument, read_json
+from app.api.yaml_documents import read_yaml
 from app.domain.calendars import Calendar
 from app.domain.checks import Checked, StartDays, check_data, simulate_start_days
 from app.domain.documents import ProtocolDocument

@@ -3,7 +3,7 @@
 import gc
 
 # A full collection stops everything for tens of milliseconds; most of what lives, lives for ever.
-THRESHOLD = 50_000
+THRESHOLD = 10_000
 
 
 def collect_seldom() -> None:

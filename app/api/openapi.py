@@ -11,6 +11,7 @@ from app.api import problems
 from app.api.etags import IF_MATCH
 from app.api.links import add_links
 from app.api.plans.bulk import PlanLineIn
+from app.api.routing import Route
 from app.api.scopes import scope_of
 from app.domain.documents import clinic_rules_schema, protocol_schema
 from app.domain.permissions import SCOPE_TEXTS, Scope
@@ -120,6 +121,9 @@ class Regimen(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document of all operations; built once."""
         if self.openapi_schema is None:
+            for route in self.routes:
+                if isinstance(route, Route):
+                    route.name_refusals()
             self.openapi_schema = _completed(super().openapi())
         return self.openapi_schema
 

@@ -31,7 +31,7 @@ from app.api.deps import (
     remember_answer,
     write_contexts,
 )
-from app.api.documents import MalformedDocument, pointer_to, read_json, read_yaml
+from app.api.documents import MalformedDocument, pointer_to, read_json
 from app.api.etags import is_unchanged, not_modified
 from app.api.limits import ALWAYS_SERVED
 from app.api.paging import read_page
@@ -48,7 +48,15 @@ BODY_SECONDS = 20
 
 JSON = "application/json"
 YAML = "application/yaml"
-_READERS: Mapping[str, Callable[[bytes], Any]] = {JSON: read_json, YAML: read_yaml}
+
+
+def _read_yaml(raw: bytes) -> Any:
+    from app.api.yaml_documents import read_yaml  # noqa: PLC0415 - few send any
+
+    return read_yaml(raw)
+
+
+_READERS: Mapping[str, Callable[[bytes], Any]] = {JSON: read_json, YAML: _read_yaml}
 
 # For the ``responses`` of a read that gives an ETag.
 UNCHANGED: dict[int | str, dict[str, Any]] = {
@@ -149,8 +157,14 @@ class Route(APIRoute):
         self.scope = scope_of(options.get("operation_id"))
         super().__init__(path, endpoint, **{**options, "strict_content_type": False})
         self.summary = self.summary or self.description.partition("\n")[0].rstrip(".")
-        self.responses = merged(problems(*_refusals_of(self)), self.responses)
+        self._names_refusals = False
         self.openapi_extra = {**self._documented(), **(self.openapi_extra or {})}
+
+    def name_refusals(self) -> None:
+        """Add what may be refused before the operation: two megabytes, for those who read of it."""
+        if not self._names_refusals:
+            self.responses = merged(problems(*_refusals_of(self)), self.responses)
+            self._names_refusals = True
 
     def get_route_handler(self) -> _Handler:
         """The framework's handler between our reading of the body and our answer."""

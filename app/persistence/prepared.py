@@ -3,18 +3,11 @@
 Building, hashing and compiling such a statement anew costs more than the database needs for it.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from asyncpg import (
-    IntegrityConstraintViolationError,
-    InterfaceError,
-    InternalClientError,
-    PostgresError,
-)
 from sqlalchemy import BindParameter, Insert, Select, Update, bindparam, insert
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -26,9 +19,6 @@ from app.persistence.tables import Row
 
 # The drivers' names, by what SQLAlchemy calls the kinds of databases.
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-
-_BY_DRIVER = (PostgresError, InterfaceError, InternalClientError, OSError, sqlite3.Error)
-_BY_CONSTRAINT = (IntegrityConstraintViolationError, sqlite3.IntegrityError)
 
 # How many rows statements ask for, at most a few more than are wanted.
 PAGES = (26, 51, 101, 201)
@@ -68,7 +58,7 @@ class Prepared:
             return (await connection.exec_driver_sql(self.sql, ordered)).fetchall()
         try:
             rows: Sequence[Sequence[Any]] = await driver.fetch(self.sql, *ordered)
-        except _BY_DRIVER as error:
+        except _errors(connection.dialect.name).any as error:
             raise await _named(error, self.sql, connection, driver) from error
         return rows
 
@@ -79,7 +69,7 @@ class Prepared:
             return (await connection.exec_driver_sql(self.sql, ordered)).rowcount
         try:
             status: str = await driver.execute(self.sql, *ordered)
-        except _BY_DRIVER as error:
+        except _errors(connection.dialect.name).any as error:
             raise await _named(error, self.sql, connection, driver) from error
         return int(status.rpartition(" ")[2])
 
@@ -94,7 +84,7 @@ class Prepared:
             return
         try:
             await driver.executemany(self.sql, ordered)
-        except _BY_DRIVER as error:
+        except _errors(connection.dialect.name).any as error:
             raise await _named(error, self.sql, connection, driver) from error
 
     def ordered(self, values: Values) -> tuple[Any, ...]:
@@ -123,6 +113,32 @@ def _driver_of(connection: AsyncConnection) -> Any:
     return driver if alone or driver.is_in_transaction() else None
 
 
+class _Errors(NamedTuple):
+    """What a driver raises: all of it, of that where a constraint does not hold, its own faults."""
+
+    any: tuple[type[Exception], ...]
+    of_a_constraint: type[Exception]
+    of_the_driver: tuple[type[Exception], ...] = ()
+
+
+@cache
+def _errors(dialect: str) -> _Errors:
+    """Of one of the drivers: nobody loads the other, which takes a megabyte."""
+    if dialect == "sqlite":
+        import sqlite3  # noqa: PLC0415
+
+        return _Errors((sqlite3.Error,), sqlite3.IntegrityError)
+    from asyncpg import (  # noqa: PLC0415
+        IntegrityConstraintViolationError,
+        InterfaceError,
+        InternalClientError,
+        PostgresError,
+    )
+
+    raised = (PostgresError, InterfaceError, InternalClientError, OSError)
+    return _Errors(raised, IntegrityConstraintViolationError, (InternalClientError,))
+
+
 async def _named(
     error: Exception, sql: str, connection: AsyncConnection, driver: Any
 ) -> DBAPIError:
@@ -130,10 +146,11 @@ async def _named(
 
     It is in no state to be asked while it takes in why the server ends the connection.
     """
-    lost = isinstance(error, InternalClientError) or bool(driver.is_closed())
+    known = _errors(connection.dialect.name)
+    lost = isinstance(error, known.of_the_driver) or bool(driver.is_closed())
     if lost:
         await connection.invalidate()
-    kind = IntegrityError if isinstance(error, _BY_CONSTRAINT) else DBAPIError
+    kind = IntegrityError if isinstance(error, known.of_a_constraint) else DBAPIError
     return kind(sql, None, error, connection_invalidated=lost)
 
 

@@ -34,6 +34,8 @@ COMMIT_SECONDS = 0.02
 LATE = timedelta(seconds=1)
 # While the database takes nothing, so many reads are remembered; then nothing is read any more.
 MOST_BEHIND = 10_000
+# Answers are held until they are looked at: many large ones do not wait for the group's end.
+GROUP_BYTES = 256 * 1024
 MOST_BYTES = 32 * 1024 * 1024
 # How many batches are looked through for one page, and at once.
 MOST_BATCHES = 1000
@@ -66,6 +68,7 @@ class Account:
         self._now = now
         self._read: list[tuple[datetime, Asked, bytes]] = []
         self._bytes = 0
+        self._wanted = asyncio.Event()
         self._behind: dict[UUID, list[Access]] = defaultdict(list)
         self._count_behind = 0
         self._changed: dict[UUID, datetime] = {}
@@ -80,6 +83,8 @@ class Account:
         """Remember that an answer is given; what is in it is looked at later."""
         self._read.append((self._now(), asked, answer))
         self._bytes += len(answer)
+        if self._bytes > GROUP_BYTES:
+            self._wanted.set()
 
     async def note_change(self, ctx: Context, asked: Asked, answer: bytes) -> None:
         """Store that something is stored, in the same transaction."""
@@ -96,13 +101,15 @@ class Account:
             yield
         finally:
             stopping.set()
+            self._wanted.set()
             await keeping
 
     async def _keep(self, stopping: asyncio.Event) -> None:
         is_last = False
         while not is_last:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), GROUP_SECONDS - COMMIT_SECONDS)
+                await asyncio.wait_for(self._wanted.wait(), GROUP_SECONDS - COMMIT_SECONDS)
+            self._wanted.clear()
             # Told to stop during a commit, what was read meanwhile is left.
             is_last = stopping.is_set()
             try:

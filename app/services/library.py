@@ -4,8 +4,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from app.domain.documents import (
     ClinicRules,
     ProtocolDocument,
@@ -54,5 +52,7 @@ def library_clinic_rules() -> ClinicRules:
 
 def _read(name: str) -> object:
     # Our own files, whose words no resolver misreads (a test holds it): the quick loader will do.
+    import yaml  # noqa: PLC0415 - the library is seldom installed
+
     text = files(_LIBRARY).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.load(text, Loader=yaml.CSafeLoader)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.api.documents import MalformedDocument, read_json, read_yaml
+from app.api.documents import MalformedDocument, read_json
+from app.api.yaml_documents import read_yaml
 
 DEEPEST = "[" * 32 + "]" * 32
 TOO_DEEP = "[" * 33 + "]" * 33

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.api import docs
-from app.api.documents import read_yaml
+from app.api.yaml_documents import read_yaml
 from tests.api.given_changes import Living
 from tests.api.given_plans import Desk, days_of, good
 from tests.api.given_protocols import activate

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from app.api.documents import read_yaml
+from app.api.yaml_documents import read_yaml
 from tests.api.given_changes import Living, did, moved
 from tests.api.given_plans import Data, Desk, good
 from tests.api.given_protocols import activate

@@ -17,8 +17,10 @@ from tests.postgres import PostgresUnavailable, running_postgres
 START_SECONDS = 30
 STOP_SECONDS = 10
 ROOT = Path(__file__).parents[2]
+# As the image runs it.
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONNODEBUGRANGES": "1",
     "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/regimen-bench-bytecode",
 }
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.api.documents import read_yaml
+from app.api.yaml_documents import read_yaml
 from app.domain.calendars import Calendar
 from app.domain.checks import check_document, simulate_start_days
 from app.domain.documents import (
