@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
 from app.api.deps import ReadContextDep
-from app.api.fields import Instant, Out
+from app.api.fields import Asked, Instant, Out
 from app.api.paging import PageDep
 from app.api.routing import Route
 from app.services import access
@@ -71,7 +71,7 @@ async def list_access(  # noqa: PLR0917 - the framework passes filters by name
     ctx: ReadContextDep,
     patient_id: Annotated[UUID | None, Query(description="Only to this patient's data.")] = None,
     credential: Annotated[
-        str | None, Query(max_length=255, description="Only by this credential.")
+        Asked | None, Query(max_length=255, description="Only by this credential.")
     ] = None,
     since: Annotated[
         Instant | None, Query(alias="from", description="Only from this instant on.")

@@ -19,7 +19,7 @@ MAX_DIGITS = 19
 MAX_FAULTS = 20
 
 # Tab and line feed are text; other controls, and what reverses the reading direction, are not.
-_FORBIDDEN = re.compile(
+FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SUSPECT_ESCAPE = re.compile(
@@ -105,7 +105,7 @@ def decoded(raw: bytes) -> str:
 def _is_suspicious(text: str) -> bool:
     if "\\" in text and _SUSPECT_ESCAPE.search(text):
         return True
-    if not text.isascii() and _FORBIDDEN.search(text):
+    if not text.isascii() and FORBIDDEN.search(text):
         return True
     return LONG_NUMBER.search(text) is not None or "\x7f" in text
 
@@ -180,7 +180,7 @@ def _faults_in(value: Any, pointer: str) -> Iterator[Fault]:
     match value:
         case _Refused():
             yield Fault(pointer, value.code, value.text)
-        case str() if _FORBIDDEN.search(value):
+        case str() if FORBIDDEN.search(value):
             yield Fault(pointer, _CONTROL.code, _CONTROL.text)
         case _Members():
             yield from _member_faults(value, pointer)
@@ -199,7 +199,7 @@ def _member_faults(members: _Members, pointer: str) -> Iterator[Fault]:
         below = pointer_to(pointer, key)
         if key in seen:
             yield Fault(below, "duplicate-key", "occurs twice in its object")
-        if _FORBIDDEN.search(key):
+        if FORBIDDEN.search(key):
             yield Fault(pointer, _CONTROL.code, "a key must not hold control characters")
         seen.add(key)
         yield from _faults_in(value, below)

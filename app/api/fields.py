@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.api.documents import FORBIDDEN
 from app.api.faults import OWN
 from app.domain.calendars import MAX_SPAN_DAYS
 from app.domain.errors import DomainError
@@ -112,6 +113,12 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _without_controls(text: str) -> str:
+    if FORBIDDEN.search(text) or any(c in text for c in "\n\t"):
+        raise fault("invalid-character", "must be one line without control characters")
+    return text
+
+
 def _known_zone(name: str) -> str:
     if name not in _zones():
         raise fault("unknown-time-zone", "is not the name of an IANA time zone")
@@ -139,6 +146,8 @@ Line = Annotated[
     AfterValidator(_one_line),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": _ONE_LINE}),
 ]
+# Text of a query; that of bodies is looked through before they are read.
+Asked = Annotated[str, AfterValidator(_without_controls)]
 Paragraphs = Annotated[str, Field(min_length=1, max_length=4000)]
 Key = Annotated[str, Field(max_length=64, pattern="^[a-z][a-z0-9_-]*$")]
 TimeOfDay = Annotated[str, Field(pattern="^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from app.api.deps import ReadContextDep
-from app.api.fields import Day, Instant, Out
+from app.api.fields import Asked, Day, Instant, Out
 from app.api.paging import Key, PageDep, uuid_of
 from app.api.plans.models import AttentionOut, WindowOut
 from app.api.problems import problems
@@ -187,7 +187,7 @@ class WaitingPlansOut(Out):
 
 LocationQuery = Annotated[UUID | None, Query(description="Only at this location.")]
 PractitionerQuery = Annotated[
-    str | None, Query(description="Only of this practitioner's plans.", max_length=200)
+    Asked | None, Query(description="Only of this practitioner's plans.", max_length=200)
 ]
 KindQuery = Annotated[
     tuple[Kind, ...], Query(description="Only of these kinds; may be given several times.")

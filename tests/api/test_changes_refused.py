@@ -155,8 +155,14 @@ REFUSED = [
     invalid(
         "away backwards",
         {"type": "unavailable", "from": "2027-03-02", "to": "2027-03-01"},
-        "",
-        "backwards",
+        "/to",
+        "before-its-beginning",
+    ),
+    invalid(
+        "away for ever",
+        {"type": "unavailable", "from": "2027-03-02", "to": "2047-03-01"},
+        "/to",
+        "too-long-a-span",
     ),
     *(
         invalid(

@@ -220,6 +220,9 @@ async def test_the_limit_may_change_from_page_to_page(desk: Desk) -> None:
         pytest.param({"updated_since": "2027-01-04T16:00:00"}, "updated_since", id="no offset"),
         pytest.param({"protocol": "p" * 65}, "protocol", id="a long key"),
         pytest.param({"practitioner": "p" * 201}, "practitioner", id="a long name"),
+        pytest.param({"practitioner": "dr\x00"}, "practitioner", id="a control"),
+        pytest.param({"body_site": "an\nkle"}, "body_site", id="two lines"),
+        pytest.param({"version": "\u202e1"}, "version", id="text that turns round"),
         pytest.param({"patient": NOBODY}, "patient", id="an unknown parameter"),
     ],
 )

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault
+from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault, until
 from app.domain.calendars import Absence
 from app.domain.facts import OccurrenceId, Reported
 from app.domain.plans.changes import Change, Decide, Report, SetParameter, Unavailable, Waive
@@ -105,11 +105,10 @@ class AwayIn(In):
     first: Day = Field(alias="from", description="First day away.")
     last: Day = Field(alias="to", description="Last day away.")
 
-    @model_validator(mode="after")
-    def _forwards(self) -> "AwayIn":
-        if self.last < self.first:
-            raise fault("backwards", "ends before it begins")
-        return self
+    @field_validator("last")
+    @classmethod
+    def _not_before_first(cls, last: Day, info: ValidationInfo) -> Day:
+        return until(info.data.get("first"), last)
 
 
 class PerformIn(In):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from app.api.fields import Instant
+from app.api.fields import Asked, Instant
 from app.services.plans import PlanFilter
 
 
@@ -16,17 +16,17 @@ async def read_filter(  # noqa: PLR0917 - the framework passes filters by name
         Query(description="Plans of this status."),
     ] = None,
     protocol: Annotated[
-        str | None, Query(description="Plans by this protocol.", max_length=64)
+        Asked | None, Query(description="Plans by this protocol.", max_length=64)
     ] = None,
     version: Annotated[
-        str | None, Query(description="Plans by this protocol version.", max_length=32)
+        Asked | None, Query(description="Plans by this protocol version.", max_length=32)
     ] = None,
     location_id: Annotated[UUID | None, Query(description="Plans at this location.")] = None,
     practitioner: Annotated[
-        str | None, Query(description="Plans of this practitioner.", max_length=200)
+        Asked | None, Query(description="Plans of this practitioner.", max_length=200)
     ] = None,
     body_site: Annotated[
-        str | None, Query(description="Plans of this body site.", max_length=64)
+        Asked | None, Query(description="Plans of this body site.", max_length=64)
     ] = None,
     needs_attention: Annotated[
         bool | None, Query(description="Plans a person must look at, or need not.")
