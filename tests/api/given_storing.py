@@ -106,8 +106,8 @@ class Request:
         task = asyncio.create_task(run())
         await asyncio.wait([task], timeout=PATIENCE_SECONDS)
         assert task.done()
-        if task.cancelled():
-            return None
+        if task.cancelled() or (sent and task.exception() is not None):
+            return None  # of half an answer, too, a client hears no end
         task.result()
         return int(sent[0]["status"]) if sent else None
 
@@ -124,6 +124,15 @@ class Request:
         async with self.app.state.database.reading(self.clinic_id) as connection:
             found = (await connection.execute(union_all(*counts))).all()
             return {str(name): int(number) for name, number in found}
+
+    async def is_at_rest(self) -> bool:
+        """Whether no connection is in use: a credential is looked up for whoever asks meanwhile."""
+        database = self.app.state.database
+        for _ in range(PATIENCE_SECONDS * 100):
+            if database.pool_use().in_use == 0:
+                return True
+            await asyncio.sleep(0.01)
+        return False
 
     async def difference(self, before: dict[str, int]) -> dict[str, int]:
         """Which tables are another than before, and by how much."""

@@ -220,7 +220,8 @@ async def a_revoked_key(desk: Desk) -> Request:
 @storing("issue_token")
 async def a_token(desk: Desk) -> Request:
     """A token for what a client signs, once."""
-    system = System(desk.api, str(await client_id(desk.app, public(EC_KEY))), EC_KEY, "ES384")
+    made = await client_id(desk.app, public(EC_KEY), name=f"ehr-{next(numbers)}")
+    system = System(desk.api, str(made), EC_KEY, "ES384")
     form = urlencode(system.form()).encode()
     media_type = "application/x-www-form-urlencoded"
     return Request(desk.app, "/oauth/token", form, media_type=media_type, is_keyed=False)

@@ -86,7 +86,11 @@ async def client_id(app: FastAPI, jwks: Any = None, **fields: Any) -> ClientId:
     async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
         ctx = Context(connection, DEFAULT_CLINIC_ID, "test", read_clock(), grant=UNRESTRICTED)
         made = await oauth.create_client(
-            ctx, "ehr", fields.pop("role", Role.INTEGRATION), jwks=jwks, **fields
+            ctx,
+            fields.pop("name", "ehr"),
+            fields.pop("role", Role.INTEGRATION),
+            jwks=jwks,
+            **fields,
         )
     app.state.callers.forget()
     return ClientId(DEFAULT_CLINIC_ID, made.id)

@@ -78,7 +78,7 @@ async def once(desk: Desk, make: Making) -> tuple[int, dict[str, int]]:
 
 async def interrupted(request: Request, before: dict[str, int], whole: dict[str, int]) -> None:
     """What was interrupted is there as a whole or not at all, and the request can be repeated."""
-    assert request.app.state.database.pool_use().in_use == 0
+    assert await request.is_at_rest()
     found = await request.difference(before)
     assert found in ({}, whole)
     again = await request.send()
@@ -89,7 +89,9 @@ async def interrupted(request: Request, before: dict[str, int], whole: dict[str,
         assert again < 500
     # What is done without a key may be done a second time, where its client was not told.
     if request.is_repeatable or not found or not is_good(again):
-        assert await request.difference(before) == whole
+        done = await request.difference(before)
+        # Lines that are told again are accounted for again.
+        assert done == whole or (found and done == {**whole, "access_waiting": 2})
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -148,7 +150,7 @@ async def test_failing_beside_any_statement_it_is_whole_or_not_at_all(
         if next(asked) <= at:
             assert is_good(status)
             break
-        assert is_good(status) or status in {500, 503}
+        assert is_good(status) or status in {None, 500, 503}
         await interrupted(request, before, whole)
     assert at > 3
 
