@@ -1,6 +1,7 @@
 """Shows what a stock engine makes of our PlanDefinitions, beside what is made of them here.
 
-It copies actions and makes requests, and computes no day. Fails where it does not see every action.
+It copies actions and makes requests, and computes no day. Fails where it does not see every action,
+or where the guide shows something else of it.
 """
 
 import json
@@ -25,6 +26,7 @@ from app.domain.schedules import Schedule
 from app.integrations.fhir.activity_definitions import activity_definition
 from app.integrations.fhir.plan_definitions import plan_definition_of
 from app.services.library import library_protocols
+from tests.api.fhir.test_side_by_side import EXAMPLES
 
 Data = dict[str, Any]
 PACKAGE = "encender@0.7.1"
@@ -51,7 +53,22 @@ def main() -> int:
         cells = (len(ours), len(seen), len(requests), dated, _dated_here(documents[key]))
         table.add_row(key, *map(str, cells))
     Console(width=120).print(table)
+    failed += _told_otherwise()
     return 1 if failed else 0
+
+
+def _told_otherwise() -> int:
+    """How many of the guide's examples it makes something else of than the guide shows."""
+    definitions = [json.loads(definition) for definition, _, _ in EXAMPLES]
+    made = _applied({one["url"]: one for one in definitions}, [PATIENT])
+    failed = 0
+    for definition, (_, shown, _) in zip(definitions, EXAMPLES, strict=True):
+        group, _requests = _of(made[definition["url"]])
+        said = "".join(f"{json.dumps(action)}\n" for action in group["action"])
+        if said != shown:
+            failed += 1
+            sys.stderr.write(f"the guide does not show of {definition['url']}:\n{said}")
+    return failed
 
 
 def _applied(definitions: dict[str, Data], resources: list[Data]) -> Data:

@@ -26,7 +26,7 @@ def _day_of(request: dict[str, Any]) -> str:
     return f"{day} {step['code']} {day}{window}"
 
 
-def _shown(answer: Answer) -> str:
+def shown(answer: Answer) -> str:
     """The answer as the page shows it: days in their order, or what was refused."""
     said = answer.json()
     if answer.status_code == 409:
@@ -45,11 +45,11 @@ def test_every_example_of_the_page_is_executed() -> None:
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 async def test_a_request_of_the_page_is_answered_as_shown(own_desk: Desk, number: int) -> None:
-    request, shown = EXAMPLES[number]
+    request, expected = EXAMPLES[number]
     named = {"system": "urn:example:mrn", "value": "4711"}
     await own_desk.patient(identifiers=[named], birth_date="1975-06-30")
 
     answer = await own_desk.api.post("/fhir/R4/PlanDefinition/$apply", json=json.loads(request))
 
-    lines = sorted(shown.splitlines())
-    assert sorted(_shown(answer).splitlines()) == lines
+    lines = sorted(expected.splitlines())
+    assert sorted(shown(answer).splitlines()) == lines

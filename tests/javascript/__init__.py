@@ -1,0 +1,1 @@
+"""A stock JavaScript client against a server that runs; needs Node."""
