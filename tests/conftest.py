@@ -1,5 +1,6 @@
 """What every test may ask for: a migrated database of its own on SQLite, PostgreSQL or both."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -23,9 +24,10 @@ from tests.postgres import (
 )
 
 NO_POSTGRESQL = "no PostgreSQL"
+GC_THRESHOLD = 50_000
 
 # Quick: the same examples every time, so that what was green stays green. Deep: new ones, many.
-settings.register_profile("quick", max_examples=60, derandomize=True, deadline=None, database=None)
+settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None, database=None)
 settings.register_profile("deep", max_examples=3000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -122,16 +124,54 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.dispose()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests whose lines are not counted: it would double their time, and tell little.
+@pytest.fixture(scope="module")
+def shared_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated SQLite database of a module's own."""
+    path = tmp_path_factory.mktemp("shared") / "regimen.db"
+    shutil.copyfile(sqlite_template, path)
+    return driver_url(f"sqlite:///{path}")
 
-    What runs on PostgreSQL has run on SQLite, but for a few lines; what computes for long would
-    take four times as long.
+
+@pytest.fixture(scope="module")
+def shared_postgresql_url(postgres_server: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of a module's own, as the service sees it."""
+    with new_database(postgres_server) as url:
+        upgrade(as_role(OWNER, url), app_role=APP_ROLE)
+        yield as_role(APP_ROLE, url)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of a module's own; its tests run on both kinds."""
+    return str(request.getfixturevalue(f"shared_{request.param}_url"))
+
+
+@pytest.fixture(scope="module")
+async def shared(shared_url: str) -> AsyncIterator[Database]:
+    """The same, open: for what is stored once and then only read."""
+    opened = open_database(shared_url, pool_size=4)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.hookimpl(trylast=True)  # hypothesis marks its own
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests whose lines are not counted: it would take thrice the time, and tell little.
+
+    What runs on PostgreSQL has run on SQLite, but for a few lines; what computes for long, or
+    sweeps over all there is, runs the same lines again and again.
     """
     for item in items:
-        is_long = any(item.get_closest_marker(name) for name in ("hypothesis", "long"))
+        is_long = any(item.get_closest_marker(name) for name in ("deep", "hypothesis", "long"))
         if is_long or "[postgresql" in item.nodeid:
-            item.add_marker(pytest.mark.uncounted)
+            item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for no garbage in what was imported and collected: it all stays to the end."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,6 +15,8 @@ from tests.given_sender import SECRET, Sender, a_sender, in_order
 from tests.processes import Running, environ, regimen, running
 from tests.receivers import HANG, RESET, Received, Receiver, receiving
 
+pytestmark = pytest.mark.long
+
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 EVENTS, PLANS = (1000, 50) if DEEP else (60, 20)
 # After which parts of the messages a worker is killed.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 HOUSE = Path(__file__).parents[1]
 APP = HOUSE / "app"
 PYTHON = sorted(

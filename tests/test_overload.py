@@ -14,6 +14,8 @@ import pytest
 from tests.flooding import UNTOLD
 from tests.processes import Running, environ, get, regimen, running
 
+pytestmark = pytest.mark.long
+
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 SECONDS = 60 if DEEP else 3
 DATABASES = ("sqlite", "postgresql") if DEEP else ("sqlite",)

@@ -14,6 +14,8 @@ import pytest
 from app.api.metrics import forget_ended
 from tests.processes import Running, environ, get, regimen, running
 
+pytestmark = pytest.mark.long
+
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 REQUESTS = 40
 # So often are the figures asked for: of one process or the other.

@@ -12,7 +12,11 @@ from signal import SIGTERM
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.processes import Running, environ, regimen, running
+
+pytestmark = pytest.mark.long
 
 CLIENTS = 4
 SECONDS = 4

@@ -13,9 +13,12 @@ from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from tests.processes import environ, regimen, running
+
+pytestmark = pytest.mark.long
 
 PATIENCE_SECONDS = 10
 

@@ -35,6 +35,8 @@ from tests.api.given_access import last_number, listed, verified
 from tests.api.given_plans import Desk, good
 from tests.processes import environ, regimen, running
 
+pytestmark = pytest.mark.long
+
 PATIENCE_SECONDS = 10
 
 

@@ -28,6 +28,8 @@ from tests.api.given_plans import Data, Desk, a_desk, good, make_clinic
 from tests.client import client_of
 from tests.processes import PATIENCE_SECONDS, Running, environ, regimen, running
 
+pytestmark = pytest.mark.long
+
 LINES = 600
 PATIENTS = 60
 

@@ -19,6 +19,8 @@ from tests.api.given_callers import headers, headers_of_all, issued, second_clin
 from tests.api.given_protocols import SMALL, approval
 from tests.client import Answer, Client, client_of
 
+pytestmark = pytest.mark.long
+
 LOCATION = {"name": "West", "time_zone": "America/Denver", "open_weekdays": [2, 3, 4, 5]}
 # What no list can do without are the first and the last day.
 DAY = ("query", True)

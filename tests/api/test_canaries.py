@@ -29,6 +29,8 @@ from tests.api.given_plans import Data, Desk, good
 from tests.api.test_spans import Collector, collector
 from tests.client import Answer, client_of
 
+pytestmark = pytest.mark.long
+
 __all__ = ["collector"]
 
 CANARY = "Qvorzbl"

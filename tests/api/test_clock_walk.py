@@ -10,6 +10,8 @@ from app.worker import Worker
 from tests.api.given_changes import NOON
 from tests.api.given_plans import Data, Desk, good
 
+pytestmark = pytest.mark.long
+
 OPEN = frozenset({"planned", "booked"})
 DECISION: Data = {"type": "decide", "step": "booster_decision", "choice": "booster_six_weeks"}
 TOLD = ("step_due", "step_overdue", "decision_due")

@@ -20,6 +20,8 @@ from tests.api.given_lives import Life, named
 from tests.api.given_machine import ENDED, MONDAY, Told, World, day_after
 from tests.api.given_plans import Data, good, steps_of
 
+pytestmark = pytest.mark.long
+
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 RUNS, STEPS = (200, 50) if DEEP else (7, 16)
 OPEN = {"proposed", "planned", "booked", "missed"}

@@ -12,6 +12,8 @@ from app.main import create_app
 from app.settings import Settings
 from tests.client import Client, client_of
 
+pytestmark = pytest.mark.long
+
 NOTHING = "00000000-0000-7000-8000-000000000000"
 RUBBISH: list[Any] = [
     None,

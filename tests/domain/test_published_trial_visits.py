@@ -20,6 +20,8 @@ from app.domain.schedules import Placed, Schedule
 from app.domain.states import window_state
 from tests.domain.published import read_json, read_rows
 
+pytestmark = pytest.mark.long
+
 Row = dict[str, str]
 
 VISITS: list[dict[str, Any]] = read_json("trial-visits/schedule.json")

@@ -131,6 +131,7 @@ def test_no_line_is_longer_than_it_may_be_and_every_line_ends_as_it_must(
         line.decode("utf-8")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("first, years", [(date(2026, 12, 1), 2), (date(2010, 6, 1), 12)])
 def test_a_zone_shows_what_its_clocks_show(zone: str, first: date, years: int) -> None:

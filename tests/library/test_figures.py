@@ -22,7 +22,7 @@ from tests.library.drafts import (
     windows,
 )
 
-pytestmark = needs_drafts
+pytestmark = [needs_drafts, pytest.mark.long]
 each_key = pytest.mark.parametrize("key", DRAFTS)
 
 # What a draft's figure is called in the library.

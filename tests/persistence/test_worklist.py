@@ -44,6 +44,7 @@ PLAN_STATUSES = ("active", "on_hold", "draft", "completed")
 STEP_STATUSES = ("planned", "booked", "missed", "performed")
 OPEN = frozenset({"planned", "booked"})
 STATES = ("upcoming", "due", "overdue")
+RESTRICTION = a_step(1, id=uid(77), kind=StepKind.RESTRICTION, day=BASE)
 ALL = 10_000
 
 Edges = tuple[int | None, int, int | None]
@@ -119,10 +120,11 @@ def steps_of(plan: int) -> Iterator[PlannedStep]:
         )
 
 
-@pytest.fixture
-async def known(database: Database) -> list[Known]:
+@pytest.fixture(scope="module")
+async def known(shared: Database) -> list[Known]:
     """Steps of every sort at every location, in plans of different statuses."""
-    async with database.writing(DEFAULT_CLINIC_ID) as connection:
+    await other_clinic(shared)
+    async with shared.writing(DEFAULT_CLINIC_ID) as connection:
         await surroundings(connection)
         locations = LocationRepository(connection, DEFAULT_CLINIC_ID)
         for number in (3, 4):
@@ -136,9 +138,10 @@ async def known(database: Database) -> list[Known]:
             practitioner=f"dr-{number % 3}",
             steps=tuple(steps_of(number)),
         )
-        await stored_plan(database, plan)
+        await stored_plan(shared, plan)
         found += [Known(step, status, location) for step in plan.steps]
-    await analyze(database)
+    await stored_plan(shared, a_plan(99, steps=(RESTRICTION,), next_step_id=None))
+    await analyze(shared)
     return found
 
 
@@ -188,15 +191,13 @@ def instants() -> Iterator[datetime]:
     return (start + timedelta(hours=hours) for hours in range(0, 110, 5))
 
 
-async def test_states_in_sql_are_those_of_the_domain(
-    database: Database, known: list[Known]
-) -> None:
+async def test_states_in_sql_are_those_of_the_domain(shared: Database, known: list[Known]) -> None:
     different_days = set()
     for now in instants():
         different_days.add(1 + len(todays(now).others))
         for state in STATES:
             states = frozenset({state})
-            found = await page(database, now, states=states)
+            found = await page(shared, now, states=states)
 
             assert [step.id for step in found] == expected(known, now, states=states), (now, state)
     assert different_days == {2, 3}
@@ -206,11 +207,11 @@ async def test_states_in_sql_are_those_of_the_domain(
     "states", [{"due", "overdue"}, {"upcoming", "due"}, {"upcoming", "overdue"}, set(STATES), set()]
 )
 async def test_several_states_are_wanted_together(
-    database: Database, known: list[Known], states: set[str]
+    shared: Database, known: list[Known], states: set[str]
 ) -> None:
     now = datetime(2027, 3, 10, 18, tzinfo=UTC)
 
-    found = await page(database, now, states=frozenset(states))
+    found = await page(shared, now, states=frozenset(states))
 
     assert [step.id for step in found] == expected(known, now, states=frozenset(states))
 
@@ -219,38 +220,38 @@ async def test_several_states_are_wanted_together(
     "statuses", [{"planned"}, {"missed"}, {"performed"}, {"booked", "performed"}]
 )
 async def test_other_statuses_are_wanted(
-    database: Database, known: list[Known], statuses: set[str]
+    shared: Database, known: list[Known], statuses: set[str]
 ) -> None:
     now = datetime(2027, 3, 10, 18, tzinfo=UTC)
     wanted = frozenset(statuses)
 
-    found = await page(database, now, statuses=wanted)
+    found = await page(shared, now, statuses=wanted)
 
     assert [step.id for step in found] == expected(known, now, states=frozenset(), statuses=wanted)
 
 
 async def test_only_what_is_planned_or_booked_has_a_state_to_be_wanted(
-    database: Database, known: list[Known]
+    shared: Database, known: list[Known]
 ) -> None:
     now = datetime(2027, 3, 10, 18, tzinfo=UTC)
     states = frozenset({"overdue"})
     everything = frozenset(STEP_STATUSES)
 
-    found = await page(database, now, states=states, statuses=everything)
+    found = await page(shared, now, states=states, statuses=everything)
 
     assert [step.id for step in found] == expected(known, now, states=states)
-    assert await page(database, now, states=states, statuses=everything - OPEN) == []
+    assert await page(shared, now, states=states, statuses=everything - OPEN) == []
 
 
 @pytest.mark.parametrize("states", [set(), {"overdue"}, {"upcoming"}, {"due"}])
 async def test_pages_follow_each_other(
-    database: Database, known: list[Known], states: set[str]
+    shared: Database, known: list[Known], states: set[str]
 ) -> None:
     now = datetime(2027, 3, 10, 10, 30, tzinfo=UTC)
     seen: list[UUID] = []
     after = None
 
-    while rows := await page(database, now, states=frozenset(states), after=after, limit=37):
+    while rows := await page(shared, now, states=frozenset(states), after=after, limit=37):
         seen += [row.id for row in rows]
         after = Place(rows[-1].day, rows[-1].due_until, rows[-1].id)
 
@@ -284,28 +285,28 @@ WORKLIST = "ix_planned_steps_worklist"
 )
 @pytest.mark.parametrize("states", [set(), {"overdue"}])
 async def test_filters_leave_what_fits(
-    database: Database, known: list[Known], which: dict[str, Any], fits: Any, states: set[str]
+    shared: Database, known: list[Known], which: dict[str, Any], fits: Any, states: set[str]
 ) -> None:
     now = datetime(2027, 3, 11, 18, tzinfo=UTC)
-    everything = await page(database, now, states=frozenset(states))
+    everything = await page(shared, now, states=frozenset(states))
 
-    found = await page(database, now, states=frozenset(states), **which)
+    found = await page(shared, now, states=frozenset(states), **which)
 
     assert found == [step for step in everything if fits(step)]
     assert 0 < len(found) < len(everything)
 
 
-async def test_counts_are_those_of_the_lists(database: Database, known: list[Known]) -> None:
+async def test_counts_are_those_of_the_lists(shared: Database, known: list[Known]) -> None:
     now = datetime(2027, 3, 10, 10, 30, tzinfo=UTC)
     which = WorklistFilter(statuses=OPEN, until=BASE)
 
-    async with database.reading(DEFAULT_CLINIC_ID) as connection:
+    async with shared.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, DEFAULT_CLINIC_ID)
         counted = await worklist.counts(which, todays(now), first=BASE)
 
     found = {(one.day, one.state): (one.steps, one.decisions) for one in counted}
     for state in STATES:
-        listed = await page(database, now, states=frozenset({state}), until=BASE)
+        listed = await page(shared, now, states=frozenset({state}), until=BASE)
         for day in (None, BASE):
             of_day = [step for step in listed if (step.day == BASE) is (day == BASE)]
             decisions = sum(step.kind == "decision" for step in of_day)
@@ -313,18 +314,14 @@ async def test_counts_are_those_of_the_lists(database: Database, known: list[Kno
     assert found == {}
 
 
-async def test_a_restriction_is_nobodys_work(database: Database, known: list[Known]) -> None:
+async def test_a_restriction_is_nobodys_work(shared: Database, known: list[Known]) -> None:
     now = datetime(2027, 3, 10, 18, tzinfo=UTC)
-    restriction = a_step(1, id=uid(77), kind=StepKind.RESTRICTION, day=BASE)
-    await stored_plan(database, a_plan(99, steps=(restriction,), next_step_id=None))
 
-    assert uid(77) not in {step.id for step in await page(database, now)}
+    assert RESTRICTION.id not in {step.id for step in await page(shared, now)}
 
 
-async def test_another_clinics_steps_are_not_listed(database: Database, known: list[Known]) -> None:
-    await other_clinic(database)
-
-    async with database.reading(DEFAULT_CLINIC_ID) as connection:
+async def test_another_clinics_steps_are_not_listed(shared: Database, known: list[Known]) -> None:
+    async with shared.reading(DEFAULT_CLINIC_ID) as connection:
         worklist = WorklistRepository(connection, OTHER_CLINIC_ID)
         which, days = WorklistFilter(statuses=OPEN), Todays(BASE, {})
         assert await worklist.page(which, days, limit=10) == []
@@ -365,9 +362,9 @@ async def test_another_clinics_steps_are_not_listed(database: Database, known: l
     ],
 )
 async def test_an_index_serves_the_page(
-    database: Database, known: list[Known], which: dict[str, Any], indexes: set[str]
+    shared: Database, known: list[Known], which: dict[str, Any], indexes: set[str]
 ) -> None:
-    plan = await explained(database, which)
+    plan = await explained(shared, which)
 
     assert {name for name in plan.split() if name.startswith("ix_planned")} == indexes, plan
     assert "Seq Scan on planned_steps" not in plan
@@ -382,8 +379,13 @@ async def explained(database: Database, which: dict[str, Any]) -> str:
     """
     sent: list[Any] = []
     engine = database.read.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *args: sent.append(args[2:4]))
+
+    def note(*args: Any) -> None:
+        sent.append(args[2:4])
+
+    event.listen(engine, "before_cursor_execute", note)
     await page(database, datetime(2027, 3, 10, 18, tzinfo=UTC), limit=51, **which)
+    event.remove(engine, "before_cursor_execute", note)
     [(sql, parameters)] = sent
     is_postgresql = engine.dialect.name == "postgresql"
     how = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"

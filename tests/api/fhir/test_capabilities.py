@@ -14,6 +14,8 @@ from tests.api.fhir.given_fhir import BASE, R4, Data, following, get, ids, match
 from tests.api.given_plans import Desk, good
 from tests.fhir_judging import check
 
+pytestmark = pytest.mark.long
+
 STATEMENT = capability_statement(interactions(), "http://127.0.0.1:8000", BASE, "0")
 RESOURCES: dict[str, Data] = {one["type"]: one for one in STATEMENT["rest"][0]["resource"]}
 READ = [type_ for type_, one in RESOURCES.items() if {"code": "read"} in one["interaction"]]
