@@ -17,7 +17,7 @@ from uuid import UUID
 from app.domain.permissions import UNRESTRICTED
 from app.integrations.addresses import NotSent
 from app.integrations.outbound import Caller
-from app.integrations.webhooks import body_of, derived_secret, headers_of
+from app.integrations.webhooks import asked_to_wait, body_of, derived_secret, headers_of
 from app.persistence.database import Database
 from app.services import clock, deliveries
 from app.services.context import Context
@@ -29,6 +29,9 @@ IDLE_SECONDS = 0.5
 AT_ONCE = 8
 # So many times as long as an attempt may take, nobody else tries; then who did is dead.
 CLAIMED_FOR_CALLS = 4
+
+# Too many messages, or not at the moment: the receiver may say when it takes more.
+BUSY = frozenset({429, 503})
 
 _log = logging.getLogger(__name__)
 
@@ -119,16 +122,17 @@ class Deliverer:
     async def _attempt(
         self, ctx: Context, webhook: WebhookRecord, delivery: ClaimedDelivery
     ) -> None:
-        attempt = await self._send(webhook, delivery, sandbox=ctx.sandbox)
+        attempt, asked = await self._send(webhook, delivery, sandbox=ctx.sandbox)
         wait = deliveries.wait_after(
-            delivery.attempts, self.waits, chance=secrets.SystemRandom().random()
+            delivery.attempts, self.waits, chance=secrets.SystemRandom().random(), asked=asked
         )
         async with self._context(ctx.clinic_id) as finishing:
             await deliveries.finish_attempt(finishing, webhook.id, delivery, attempt, wait=wait)
 
     async def _send(
         self, webhook: WebhookRecord, delivery: ClaimedDelivery, *, sandbox: bool
-    ) -> Attempt:
+    ) -> tuple[Attempt, timedelta]:
+        """What became of an attempt, and how long its receiver wants to be left alone."""
         at, began = self.now(), time.monotonic()
         event = delivery.event
         body = body_of(
@@ -142,12 +146,16 @@ class Deliverer:
         salts = deliveries.signing_salts(webhook, at)
         signed_by = [derived_secret(self.key, webhook.id, salt) for salt in salts]
         headers = headers_of(event.id, body, at=at, secrets=signed_by)
-        status, failure = None, None
+        status, failure, asked = None, None, timedelta()
         try:
-            status = await self.caller.post(webhook.url, headers=headers, body=body)
+            answered = await self.caller.post(webhook.url, headers=headers, body=body)
+            status = answered.status
+            if status in BUSY:
+                asked = asked_to_wait(answered.retry_after, now=self.now())
         except NotSent as error:
             failure = error.failure.value
-        return Attempt(at, round((time.monotonic() - began) * 1000), status, failure)
+        took = round((time.monotonic() - began) * 1000)
+        return Attempt(at, took, status, failure), asked
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):

@@ -48,6 +48,8 @@ class Receiver:
     """What came, and to what of it this receiver said 200."""
 
     behave: Behaviour = lambda _: 200
+    retry_after: str = ""
+    """What it asks for with every answer."""
     url: str = ""
     received: list[Received] = field(default_factory=list)
     accepted: list[Received] = field(default_factory=list)
@@ -121,8 +123,11 @@ class Receiver:
                     await writer.drain()
                     await asyncio.sleep(0.05)
             case _:
+                busy = f"Retry-After: {self.retry_after}\r\n" if self.retry_after else ""
                 moved = "Location: http://127.0.0.1:1/\r\n" if 300 <= status < 400 else ""
-                writer.write(f"HTTP/1.1 {status} X\r\n{moved}Content-Length: 0\r\n\r\n".encode())
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\n{busy}{moved}Content-Length: 0\r\n\r\n".encode()
+                )
                 await writer.drain()
 
 

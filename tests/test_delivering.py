@@ -1,6 +1,7 @@
 """Webhooks are sent to a real receiver: signed, at least once, in order in a plan, in good time."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,27 @@ async def test_what_did_not_arrive_is_tried_again_with_the_same_id(
     first, second = delivery["log"]
     assert (first["status_code"], first["failure"]) == (status, failure)
     assert second["status_code"] == 200
+
+
+@pytest.mark.parametrize("status, hours", [(503, 4), (429, 4), (500, 1)])
+async def test_a_receiver_that_is_busy_says_when_it_takes_more(
+    database_url: str, status: int, hours: int
+) -> None:
+    waits = (HOUR, 24 * HOUR)
+    async with (
+        receiving(fail_first(1, status)) as receiver,
+        a_sender(database_url, waits=waits, seconds=2) as sender,
+    ):
+        receiver.retry_after = "14400"
+        webhook = await sender.webhook(receiver.url, event_types=["step_moved"])
+        await sender.happen()
+
+        await sender.send()
+
+        (waiting,) = await sender.deliveries(webhook)
+    tried = datetime.fromisoformat(waiting["log"][0]["at"])
+    wait = datetime.fromisoformat(waiting["next_at"]) - tried
+    assert 0.8 * hours * HOUR <= wait <= 1.3 * hours * HOUR
 
 
 async def test_a_receiver_that_is_away_is_tried_again(sender: Sender) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from app.api.authentication import require
+from app.api.deps import read_clock
 from app.domain.permissions import Scope
 from app.services import health
 
@@ -25,11 +26,22 @@ router = APIRouter(include_in_schema=False)
 class _Queue(Collector):
     """What waits in the database, which is nobody's own."""
 
-    depth: int
+    waiting: health.Waiting
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """As Prometheus reads it."""
-        yield GaugeMetricFamily("regimen_queue_depth", "Plans that wait for a worker.", self.depth)
+        found = self.waiting
+        for name, text, figure in (
+            ("queue_depth", "Plans that wait for a worker.", found.plans),
+            ("deliveries_waiting", "Messages that wait for a webhook.", found.deliveries),
+            (
+                "deliveries_oldest_seconds",
+                "How long the first of these has waited.",
+                found.oldest.total_seconds(),
+            ),
+            ("webhooks_failing", "Webhooks which the last message did not reach.", found.failing),
+        ):
+            yield GaugeMetricFamily(f"regimen_{name}", text, figure)
 
 
 @router.get("/metrics")
@@ -39,7 +51,7 @@ async def read_metrics(request: Request) -> Response:
     state = request.app.state
     state.watch.look()
     queue = CollectorRegistry()
-    queue.register(_Queue(await health.count_waiting_work(state.database)))
+    queue.register(_Queue(await health.count_waiting_work(state.database, read_clock())))
     text = generate_latest(_figures(state.figures)) + generate_latest(queue)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 

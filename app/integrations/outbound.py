@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import anyio
 import httpx
@@ -48,6 +49,13 @@ class Resolver:
         return [str(entry[4][0]) for entry in found]
 
 
+class Answered(NamedTuple):
+    """What was answered to a call: the status, and how long to wait as ``Retry-After`` has it."""
+
+    status: int
+    retry_after: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Calls public addresses; ``loopback`` adds this machine, also without TLS, for development.
@@ -60,8 +68,8 @@ class Caller:
     loopback: bool = False
     resolve: Resolve = field(default_factory=Resolver)
 
-    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> int:
-        """Send a body and give the status that is answered; what else is answered is not read.
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answered:
+        """Send a body and give what is answered; the body of the answer is not read.
 
         Raises NotSent.
         """
@@ -117,11 +125,11 @@ class Caller:
 
     async def _send(
         self, target: Target, address: str, headers: Mapping[str, str], body: bytes
-    ) -> int:
+    ) -> Answered:
         request = self._request("POST", target, address, headers=headers, content=body)
         response = await self.client.send(request, stream=True)
         await response.aclose()
-        return response.status_code
+        return Answered(response.status_code, response.headers.get("retry-after"))
 
     def _request(
         self,

@@ -8,7 +8,8 @@ import hmac
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +68,22 @@ def headers_of(
         "content-type": "application/json",
         "user-agent": "Regimen-Webhooks",
     }
+
+
+def asked_to_wait(retry_after: str | None, *, now: datetime) -> timedelta:
+    """How long a receiver wants to be left alone: in seconds or until an instant, as HTTP has it.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after. What cannot be read asks for nothing.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return timedelta(seconds=int(text))
+    try:
+        until = parsedate_to_datetime(text)
+        return max(until - now, timedelta())
+    except (TypeError, ValueError):
+        # No date, or one without a zone.
+        return timedelta()
 
 
 def _instant(at: datetime) -> str:

@@ -234,15 +234,21 @@ async def _disabled(
     return because if disabled else None
 
 
-def wait_after(attempts: int, waits: tuple[timedelta, ...], *, chance: float) -> timedelta | None:
+def wait_after(
+    attempts: int,
+    waits: tuple[timedelta, ...],
+    *,
+    chance: float,
+    asked: timedelta = timedelta(),
+) -> timedelta | None:
     """How long to wait after so many attempts; None when there were enough.
 
     ``chance`` from 0 to 1 shifts it by up to a fifth either way, so that what failed together
-    is not tried again together.
+    is not tried again together. A receiver may have ``asked`` for more, up to the longest wait.
     """
     if attempts > len(waits):
         return None
-    return waits[attempts - 1] * (0.8 + 0.4 * chance)
+    return max(waits[attempts - 1] * (0.8 + 0.4 * chance), min(asked, max(waits)))
 
 
 def _logged(attempt: Attempt) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Whether this process can serve."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from app.persistence.batches import waiting_items
 from app.persistence.database import Database, PoolUse
+from app.persistence.deliveries import waiting_deliveries
 from app.persistence.readiness import NotReady, check_ready
+from app.persistence.webhooks import failing_webhooks
 
-__all__ = ["NotReady", "PoolUse", "Readiness", "count_waiting_work"]
+__all__ = ["NotReady", "PoolUse", "Readiness", "Waiting", "count_waiting_work"]
 
 
 class Readiness:
@@ -27,7 +31,24 @@ class Readiness:
         return await asyncio.shield(self._checking)
 
 
-async def count_waiting_work(database: Database) -> int:
-    """How many plans wait for a worker, over all clinics and processes."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in the database, over all clinics and processes."""
+
+    plans: int
+    """Plans of batches."""
+    deliveries: int
+    """Messages to webhooks that are enabled."""
+    oldest: timedelta
+    """How long the first of these has waited."""
+    failing: int
+    """Webhooks to which the last message did not get through."""
+
+
+async def count_waiting_work(database: Database, now: datetime) -> Waiting:
+    """What waits for a worker."""
     async with database.overlooking() as connection:
-        return await waiting_items(connection)
+        plans = await waiting_items(connection)
+        number, since = await waiting_deliveries(connection)
+        failing = await failing_webhooks(connection)
+    return Waiting(plans, number, now - (since or now), failing)

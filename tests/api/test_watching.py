@@ -141,6 +141,9 @@ async def test_requests_are_counted_by_route_and_status(api: Client) -> None:
     assert found["regimen_problems_total invalid-request"] == 1
     assert found["regimen_problems_total invalid-cursor"] == 1
     assert found["regimen_queue_depth"] == 0
+    assert found["regimen_deliveries_waiting"] == 0
+    assert found["regimen_deliveries_oldest_seconds"] == 0
+    assert found["regimen_webhooks_failing"] == 0
 
 
 async def test_conflicts_and_the_engines_time_are_counted(own_desk: Desk) -> None:

@@ -62,7 +62,7 @@ async def test_a_name_is_asked_for_once_and_its_address_is_called() -> None:
         caller = Caller(client=client, loopback=True, resolve=names)
         port = int(receiver.url.rpartition(":")[2])
 
-        status = await caller.post(
+        status, _ = await caller.post(
             f"http://localhost:{port}/hook?a=b", headers={"webhook-id": "1"}, body=b'{"data":{}}'
         )
 
@@ -76,7 +76,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with receiving(lambda _: 307) as receiver, open_client() as client:
         caller = Caller(client=client, loopback=True)
 
-        status = await caller.post(
+        status, _ = await caller.post(
             f"{receiver.url}/", headers={"webhook-id": "1"}, body=b'{"data":{}}'
         )
 
@@ -90,7 +90,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     async with receiving() as receiver, open_client() as client:
         caller = Caller(client=client, loopback=True)
 
-        sent = await caller.post(receiver.url, headers={"webhook-id": "1"}, body=b'{"data":{}}')
+        sent, _ = await caller.post(receiver.url, headers={"webhook-id": "1"}, body=b'{"data":{}}')
 
     assert sent == 200
 
@@ -143,9 +143,8 @@ async def test_the_certificate_must_be_the_names_not_the_addresss(
         url = receiver.url.replace("127.0.0.1", named)
 
         try:
-            found: int | str = await caller.post(
-                url, headers={"webhook-id": "1"}, body=b'{"data":{}}'
-            )
+            answered = await caller.post(url, headers={"webhook-id": "1"}, body=b'{"data":{}}')
+            found: int | str = answered.status
         except NotSent as error:
             found = error.failure.value
 
