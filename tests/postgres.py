@@ -64,16 +64,17 @@ class PostgresUnavailable(Exception):
 
 
 @contextmanager
-def running_postgres(environ: Mapping[str, str]) -> Iterator[str]:
+def running_postgres(environ: Mapping[str, str], **options: str) -> Iterator[str]:
     """Give the address of a server on which databases can be made.
 
-    It is `TEST_POSTGRES_URL` where that is set. Raises PostgresUnavailable when none can be had.
+    It is `TEST_POSTGRES_URL` where that is set, else one of its own with these options instead of
+    the usual ones. Raises PostgresUnavailable when none can be had.
     """
     given = environ.get("TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    with throw_away() as server:
+    with throw_away(**options) as server:
         yield server.url
 
 

@@ -478,6 +478,8 @@ class PlannedStepRow(Row):
         _where("ix_planned_steps_worklist_location", WAITING, "location_id", *_BY_DAY),
         _where("ix_planned_steps_worklist_practitioner", WAITING, "practitioner", *_BY_DAY),
         _where("ix_planned_steps_worklist_stray", STRAY, *_BY_DAY),
+        _where("ix_planned_steps_worklist_stray_location", STRAY, "location_id", *_BY_DAY),
+        _where("ix_planned_steps_worklist_stray_practitioner", STRAY, "practitioner", *_BY_DAY),
         _where("ix_planned_steps_worklist_loose", LOOSE, *_BY_DAY),
         _where("ix_planned_steps_worklist_loose_location", LOOSE, "location_id", *_BY_DAY),
         _where("ix_planned_steps_worklist_loose_practitioner", LOOSE, "practitioner", *_BY_DAY),

@@ -99,10 +99,10 @@ def _answers(port: int, path: str) -> bool:
         return False
 
 
-def report(measure: Callable[[str], Iterable[Figure]]) -> int:
+def report(measure: Callable[[str], Iterable[Figure]], **options: str) -> int:
     """Print what is measured on a PostgreSQL; 1 when something that must be reached is not."""
     try:
-        with running_postgres(os.environ) as server:
+        with running_postgres(os.environ, **options) as server:
             found = list(measure(server))
     except PostgresUnavailable as error:
         print(f"NOT MEASURED: {error}", file=sys.stderr)

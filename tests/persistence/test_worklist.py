@@ -260,6 +260,12 @@ async def test_pages_follow_each_other(
 
 DECISIONS = {"kinds": frozenset({"decision"})}
 WORKLIST = "ix_planned_steps_worklist"
+PLACES = (("location_id", uid(3), "location"), ("practitioner", "dr-1", "practitioner"))
+
+
+def state(name: str) -> dict[str, Any]:
+    """Steps of one state."""
+    return {"states": frozenset({name})}
 
 
 @pytest.mark.parametrize(
@@ -272,6 +278,11 @@ WORKLIST = "ix_planned_steps_worklist"
             {"practitioner": "dr-1"}, lambda step: step.practitioner == "dr-1", id="practitioner"
         ),
         pytest.param(DECISIONS, lambda step: step.kind == "decision", id="kind"),
+        pytest.param(
+            {"practitioner": "dr-1", **DECISIONS},
+            lambda step: (step.practitioner, step.kind) == ("dr-1", "decision"),
+            id="both",
+        ),
         pytest.param({"tentative": True}, lambda step: step.tentative, id="tentative"),
         pytest.param({"tentative": False}, lambda step: not step.tentative, id="firm"),
         pytest.param({"first": BASE}, lambda step: step.day >= BASE, id="from"),
@@ -335,26 +346,19 @@ async def test_another_clinics_steps_are_not_listed(shared: Database, known: lis
     "which, indexes",
     [
         pytest.param({}, {"ix_planned_steps_worklist"}, id="everything"),
-        pytest.param(
-            {"states": frozenset({"overdue"})}, {WORKLIST, f"{WORKLIST}_stray"}, id="overdue"
-        ),
-        pytest.param({"states": frozenset({"due"})}, {WORKLIST, f"{WORKLIST}_loose"}, id="due"),
-        pytest.param(
-            {"states": frozenset({"upcoming"})}, {WORKLIST, f"{WORKLIST}_stray"}, id="upcoming"
-        ),
-        pytest.param(
-            {"location_id": uid(3), "first": BASE}, {f"{WORKLIST}_location"}, id="a location"
-        ),
+        pytest.param(state("overdue"), {WORKLIST, f"{WORKLIST}_stray"}, id="overdue"),
+        pytest.param(state("due"), {WORKLIST, f"{WORKLIST}_loose"}, id="due"),
+        pytest.param(state("upcoming"), {WORKLIST, f"{WORKLIST}_stray"}, id="upcoming"),
+        pytest.param({"location_id": uid(3), "first": BASE}, {f"{WORKLIST}_location"}),
         pytest.param({"practitioner": "dr-1"}, {f"{WORKLIST}_practitioner"}, id="a practitioner"),
-        pytest.param(
-            {"location_id": uid(3), **DECISIONS},
-            {f"{WORKLIST}_undecided_location"},
-            id="decisions there",
-        ),
-        pytest.param(
-            {"practitioner": "dr-1", **DECISIONS},
-            {f"{WORKLIST}_undecided_practitioner"},
-            id="decisions",
+        *(
+            pytest.param({name: value, **asked}, {f"{index}_{what}" for index in indexes})
+            for name, value, what in PLACES
+            for asked, indexes in (
+                (DECISIONS, {f"{WORKLIST}_undecided"}),
+                ({**DECISIONS, **state("due")}, {f"{WORKLIST}_undecided"}),
+                (state("overdue"), {WORKLIST, f"{WORKLIST}_stray"}),
+            )
         ),
         pytest.param(
             {"statuses": frozenset({"performed"})}, {"ix_planned_steps_worklist_done"}, id="done"

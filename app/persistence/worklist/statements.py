@@ -82,6 +82,9 @@ _FAR: Mapping[str, ColumnElement[bool]] = {
     "near_until": PlannedStepRow.day > _given("near_until", Date()),
 }
 
+_DECISIONS = frozenset({"decision"})
+_OF_FEW = frozenset({"location_id", "practitioner"})
+
 GIVEN = frozenset({*_OPTIONAL, *_NEAR})
 """What a statement may be given, or not."""
 
@@ -92,9 +95,10 @@ def near_days(states: frozenset[str], todays: Collection[date]) -> tuple[date | 
     What is upcoming lies ahead and what is overdue behind, unless it strayed from the days on
     which it is due; what is due lies near, unless those days are loose.
     """
-    first, last, near = min(todays), max(todays), timedelta(NEAR_DAYS)
-    lower = {"upcoming": first, "due": first - near}
-    upper = {"due": last + near, "overdue": last}
+    first, last = min(todays), max(todays)
+    near, one = timedelta(NEAR_DAYS), timedelta(days=1)
+    lower = {"upcoming": first + one, "due": first - near}
+    upper = {"due": last + near, "overdue": last - one}
     return (
         min(lower[state] for state in states) if states and states <= lower.keys() else None,
         max(upper[state] for state in states) if states and states <= upper.keys() else None,
@@ -171,7 +175,9 @@ def _branches(shape: Shape) -> Iterator[list[_Condition]]:
         return
     states = _states(shape)
     waiting.append(or_(*(states[state] for state in sorted(shape.states))))
-    bounds = [name for name in _NEAR if name in shape.given]
+    # Decisions of a location or practitioner are few: all of them are looked through.
+    are_few = shape.kinds == _DECISIONS and bool(shape.given & _OF_FEW)
+    bounds = [name for name in _NEAR if name in shape.given and not are_few]
     yield [*waiting, *(_NEAR[name] for name in bounds)]
     for name in bounds:
         yield [*waiting, text(LOOSE if "due" in shape.states else STRAY), _FAR[name]]
