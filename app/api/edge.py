@@ -67,6 +67,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         begin = perf_counter()
+        if scope["method"] == "HEAD":
+            # The server leaves the body out.
+            scope = {**scope, "method": "GET"}
         answer = _Answer(send)
         host, refusal = _look_over(scope, answer)
         token = REQUEST_ID.set(answer.request_id.decode("ascii"))

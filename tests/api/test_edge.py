@@ -222,7 +222,13 @@ async def test_a_client_that_is_gone_is_no_defect(caplog: pytest.LogCaptureFixtu
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": "/", "query_string": b"", "headers": [(b"host", b"localhost")]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
     await Edge(app, HOSTS, unwatched)(scope, None, send)  # type: ignore[arg-type] # nothing is received
 
     assert (sent, caplog.text) == ([], "")

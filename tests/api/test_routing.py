@@ -142,6 +142,18 @@ async def test_the_media_type_decides_how_a_body_is_read(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/v1/patients", "/fhir/R4/Patient", "/guide", "/v1/nothing"]
+)
+async def test_a_head_is_what_a_get_would_begin_with(api: Client, path: str) -> None:
+    whole, head = await api.get(path), await api.head(path)
+
+    assert head.status_code == whole.status_code
+    kept = ("content-type", "content-length")
+    assert [head.headers[name] for name in kept] == [whole.headers[name] for name in kept]
+    assert head.content == b""
+
+
 @pytest.mark.parametrize("path", ["/v1/patients", "/v1/plans/bulk", "/fhir/R4/Patient"])
 @pytest.mark.parametrize("coding, status", [("gzip", 415), ("gzip, identity", 415), ("br", 415)])
 async def test_a_compressed_body_is_refused(
@@ -197,7 +209,7 @@ async def test_a_method_that_is_not_taken_names_those_that_are(api: Client) -> N
     assert answer.headers["allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW", "OPTIONS"])
 async def test_strange_methods_are_not_taken(api: Client, method: str) -> None:
     assert (await api.request(method, "/v1/patients")).status_code == 405
 
