@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.domain.errors import DomainError
+from app.domain.errors import Fault, Faults
 from app.domain.protocols import StepKind
 from app.domain.restrictions import MergedRestriction, RestrictionSpan, merged_restrictions
 from app.domain.states import PlanStatus, StepStatus
@@ -21,8 +21,11 @@ SHOWN_PLANS = frozenset({PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 SHOWN_STEPS = frozenset({StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.PERFORMED})
 
 
-class PatientNotMergeable(DomainError):
-    """A patient cannot be merged with itself, nor one that was merged or erased before."""
+class PatientNotMergeable(Faults):
+    """A patient cannot be merged with itself, nor one that was merged or erased before.
+
+    Faults are those of the body; the empty pointer stands for the patient of the address.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,15 @@ async def merge_patient(ctx: Context, patient_id: UUID, into: UUID) -> MergedPat
         await patients.hold(held)
     one, other = await patients.get(patient_id), await patients.get(into)
     if one.id == other.id:
-        raise PatientNotMergeable("a patient cannot be merged with itself")
-    for patient in (one, other):
-        if patient.merged_into is not None or patient.erased_at is not None:
-            raise PatientNotMergeable("one of the patients was merged or erased before")
+        raise PatientNotMergeable((Fault("/into", "itself", "must be another patient"),))
+    text = "was merged or erased before"
+    faults = [
+        Fault(pointer, "gone", text)
+        for pointer, patient in (("", one), ("/into", other))
+        if not patient.is_present
+    ]
+    if faults:
+        raise PatientNotMergeable(tuple(faults))
     await PatientLifeRepository(ctx.connection, ctx.clinic_id).give_all(one.id, other.id)
     gone = replace(one, identifiers=(), merged_into=other.id, updated_at=ctx.now)
     await patients.save(gone, revision=one.revision)

@@ -247,6 +247,15 @@ async def test_some_patients_cannot_be_merged(desk: Desk, who: str) -> None:
         (422, "patient-not-mergeable"),
         (422, "patient-not-mergeable"),
     ]
+    pointers = [[fault["pointer"] for fault in answer.json()["errors"]] for answer in answers]
+    assert (
+        pointers
+        == {
+            "itself": [["/into"], ["/into"]],
+            "one that was merged": [[""], ["/into"]],
+            "one that was erased": [["/into"], [""]],
+        }[who]
+    )
     assert [await read(desk, patient) for patient in (desk.patient_id, other)] == before
 
 
