@@ -12,7 +12,7 @@ from app.api.fhir.application import FACES, interactions
 from app.api.fhir.capabilities import capability_statement
 from tests.api.fhir.given_fhir import BASE, R4, Data, following, get, ids, matches
 from tests.api.given_plans import Desk, good
-from tests.fhir_judging import check
+from tests.fhir_judging import BINDINGS, check
 
 pytestmark = pytest.mark.long
 
@@ -146,6 +146,15 @@ def _has(resource: Data, name: str) -> bool:
 def test_the_statement_is_a_resource() -> None:
     check(STATEMENT)
     assert set(RESOURCES) == set(FACES)
+
+
+def test_the_codes_of_every_type_are_judged() -> None:
+    without_required_codes = {"Patient", "Provenance"}
+
+    judged = {type_ for type_, _ in BINDINGS}
+
+    assert judged >= set(FACES) - without_required_codes
+    assert judged >= {"Bundle", "CapabilityStatement", "OperationOutcome"}
 
 
 @pytest.mark.parametrize("type_", READ)
