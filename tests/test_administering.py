@@ -12,8 +12,7 @@ from joserfc.jwk import ECKey
 
 from app.__main__ import main
 from app.persistence.clinics import DEFAULT_CLINIC_ID
-from app.persistence.database import driver_url, open_database
-from app.persistence.migrate import upgrade
+from app.persistence.database import open_database
 from app.services.access import Account, Asked
 from app.services.credentials import find_key
 from tests.persistence.given import NOW
@@ -23,12 +22,10 @@ KEY = re.compile(r"rgm_[a-z2-9]{10}_[\w-]{65}")
 
 
 @pytest.fixture(autouse=True)
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A migrated database, which the commands are told of."""
-    url = f"sqlite:///{tmp_path / 'own.db'}"
-    upgrade(url)
-    monkeypatch.setenv("REGIMEN_DATABASE_URL", url)
-    return driver_url(url)
+    monkeypatch.setenv("REGIMEN_DATABASE_URL", sqlite_url)
+    return sqlite_url
 
 
 def done(capsys: Captured, *words: str) -> str:

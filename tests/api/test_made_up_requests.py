@@ -40,22 +40,11 @@ generation = { with-security-parameters = false }
 # In its place `refused_for_what_no_schema_says`: it looks at what a request is refused for.
 positive_data_acceptance = { enabled = false }
 missing_required_header = { expected-statuses = [428] }
-# Whoever finds the database busy for seconds is told when to come again.
-not_a_server_error = { expected-statuses = ["2xx", "3xx", "4xx", 503] }
-
-# By the links of the document: what the tool would infer takes events for patients.
-[phases.stateful.inference]
-algorithms = []
 
 [[operations]]
 # It takes whatever may be a protocol, to tell what is wrong with it.
 include-operation-id = "check_protocol"
 checks = { negative_data_rejection = { enabled = false } }
-
-[[operations]]
-# The patient who is not there is the other one.
-include-operation-id = "merge_patient"
-checks = { ensure_resource_availability = { enabled = false } }
 """
 
 Headers = Mapping[str, str]
@@ -82,7 +71,8 @@ def test_made_up_requests_are_answered_as_documented(
             check=False,
         )
 
-    assert tried.returncode == 0, tried.stdout
+    print(tried.stdout[-2000:])
+    assert tried.returncode == 0, tried.stdout[-20_000:]
 
 
 async def _prepared(url: str) -> tuple[Mapping[str, str], Mapping[Scope, Headers]]:

@@ -244,7 +244,7 @@ async def test_what_happened_is_noted_once_without_anything_about_the_patient(de
 
     async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
         events = await EventRepository(connection, desk.app.state.clinic_id).page(
-            after=0, limit=10_000
+            after=0, limit=1_000_000
         )
     mine = [found for found in events if str(found.plan_id) == plan["id"]]
     assert [_told(found) for found in mine] == [

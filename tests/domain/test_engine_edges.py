@@ -20,7 +20,7 @@ from app.domain.protocols import (
 )
 from app.domain.rules import MinGapBetween, MinGapOfKinds, StepSelector
 from app.domain.schedules import AskWaiver, Conflict, Schedule
-from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, problem, step
+from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
 OPEN = [100, 103, 104]
 
@@ -125,3 +125,17 @@ def days_of(given: Problem) -> dict[str, date | None]:
     found = solve(given)
     assert isinstance(found, Schedule), found
     return {str(placed.id): placed.day for placed in found.steps}
+
+
+def test_an_undone_step_stays_in_the_past_until_a_fact_puts_its_window_after_it() -> None:
+    check = step("check", after(5, 7, 9))
+    given_out, today = kept("check", date(2027, 3, 15)), date(2027, 3, 20)
+
+    days = []
+    for done in (SESSION_DAY, date(2027, 3, 16)):
+        session = Performed(SESSION, done)
+        found = solve(problem(check, as_of=today, performed=(session,), kept=(given_out,)))
+        assert isinstance(found, Schedule)
+        days += [placed.day for placed in found.steps if placed.id.step == "check"]
+
+    assert days == [date(2027, 3, 15), date(2027, 3, 23)]

@@ -116,7 +116,8 @@ async def test_another_clinic_finds_reads_and_changes_nothing(own_desk: Desk) ->
             assert one.right is not None
             right = RIGHTS[one.storing or one.right]
             body = asking(own_desk, anchor()) if one.code == "$apply" else found
-            answer = await send(own_desk.api, one, body, id_=found["id"], **theirs[right])
+            query = f"?subject=Patient/{own_desk.patient_id}" if one.code == "$apply" else ""
+            answer = await send(own_desk.api, one, body, query, found["id"], **theirs[right])
 
             assert found["id"] not in answer.text, (one.method, one.path)
             if "{id}" in one.path:
