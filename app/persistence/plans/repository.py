@@ -1,7 +1,7 @@
 """The plans of one clinic: stored whole, changed by revision, read whole, listed in pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -279,9 +279,16 @@ class PlanRepository:
         return {"of_clinic": self._clinic_id, **before, "snapshot": saving.superseded}
 
     def _changed_steps(self, saving: _Saving) -> list[Values]:
-        known = {row["id"]: row for row in step_rows(self._clinic_id, saving.before)}
-        rows = step_rows(self._clinic_id, saving.plan)
-        return [row for row in rows if row != known.get(row["id"])]
+        known = {step.id: step for step in saving.before.steps}
+        if _said_at_steps(saving.before) != _said_at_steps(saving.plan):
+            known = {}
+        changed = (step for step in saving.plan.steps if step != known.get(step.id))
+        return step_rows(self._clinic_id, replace(saving.plan, steps=tuple(changed)))
+
+
+def _said_at_steps(plan: PlanRecord) -> tuple[object, ...]:
+    """What every step's row says of its plan."""
+    return plan.status, plan.location_id, plan.practitioner
 
 
 def _gone(saving: _Saving) -> set[UUID]:

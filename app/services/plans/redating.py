@@ -164,10 +164,12 @@ def moves_from(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
 
 def _ways_apart(plan: Redating, problem: Problem, schedule: Schedule) -> tuple[Offer, ...]:
     """Offers for steps that lie too close to each other, as far as nobody has accepted that."""
+    unseen = tuple(b for b in schedule.breaches if b.text not in plan.state.acknowledged)
+    if not unseen:
+        return ()
     moved = {move.id for move in moves_from(plan.before, schedule)}
-    unseen = (b for b in schedule.breaches if b.text not in plan.state.acknowledged)
     with engine_time.measured():
-        return ways_apart(problem, replace(schedule, breaches=tuple(unseen)), moved)
+        return ways_apart(problem, replace(schedule, breaches=unseen), moved)
 
 
 def _changed(plan: Redating, schedule: Schedule, offers: tuple[Offer, ...]) -> ChangedPlan:
