@@ -91,11 +91,8 @@ async def _written(
         ask, "Appointment", found.plan.id, changes, revision=revision, reason=reason
     )
     outcome = outcome_of_change(changed, beside)
-    view = plans.view_of_planned(changed)
-    built_now = [appointment(view, step) for step in view.steps if step.id == found.step.id]
-    if not built_now or built_now[0] is None:
-        return Answer(resource=outcome, outcome=outcome)
-    return Answer(resource=with_moves(built_now[0], changed), outcome=outcome)
+    made = _READS.one(plans.view_of_planned(changed), found.step.id)
+    return Answer(resource=with_moves(made, changed), outcome=outcome)
 
 
 _READS = StepReads(appointment)

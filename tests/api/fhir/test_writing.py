@@ -150,6 +150,15 @@ async def test_a_booking_that_stays_is_not_booked_again_by_who_arrives(living: L
     assert changes == ["book", "arrive", "arrive", "book"]
 
 
+async def test_a_booking_at_a_second_that_no_clock_shows_is_refused(living: Living) -> None:
+    booked = await put(living, {**await visit(living, "primer/1"), **TIMES, "status": "booked"})
+    leap = {"start": "2027-02-23T15:59:60Z", "end": "2027-02-23T16:45:00Z"}
+
+    issue = issue_of(await put(living, {**booked.json(), **leap}), 422)
+
+    assert issue["expression"] == ["Appointment.start"]
+
+
 async def test_nobody_arrives_before_the_day(living: Living) -> None:
     resource = {**await visit(living, "primer/1"), **TIMES, "status": "arrived"}
 
