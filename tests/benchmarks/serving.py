@@ -86,41 +86,31 @@ def postgresql_figures(server: str, rounds: int) -> Iterator[Figure]:
         def creating(count: int) -> Sequence[bytes]:
             return _creating(patients, prepared.session, count)
 
-        def listing(count: int) -> Sequence[bytes]:
-            return [get(PAGE)] * count
-
-        def waiting(count: int) -> Sequence[bytes]:
-            return [get(WORKLIST)] * count
-
+        reading = _asking(*(f"/v1/plans/{id_}" for id_ in plan_ids))
+        over_fhir = _asking(*(f"/fhir/R4/CarePlan/{id_}" for id_ in plan_ids))
+        listing, waiting = _asking(PAGE), _asking(WORKLIST)
         found = _in_turns(product, bare, creating, CREATES, rounds, expect=201)
         yield from found.figures("POST /v1/plans", "yardstick", 0.35, 0.6)
-        yield from _read_figures(product, plain, plan_ids, rounds)
+        found = _in_turns(product, plain, reading, READS, rounds, expect=200)
+        yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
         found = _in_turns(product, bare, listing, PAGES, rounds, expect=200)
         yield from found.figures("plan list page of 50", "yardstick", 0.35, 0.6)
         found = _in_turns(product, bare, waiting, PAGES, rounds, expect=200)
         yield from found.figures("worklist page of 50", "yardstick", 0.35, 0.6)
         memory = product.resident_mebibytes()
+        found = _in_turns(product, product, over_fhir, READS, rounds, expect=200, instead=reading)
+        yield from found.figures("GET /fhir/R4/CarePlan/{id}", "GET /v1/plans/{id}", 0.6, 0.8)
+        memory_with_fhir = product.resident_mebibytes()
         asyncio.run(_check_rows(url))
         starts = tuple(_start(prepared.url) for _ in range(STARTS))
         yield Figure("ready to serve", starts, 1.0, 0.6, most=True, unit=" s")
         yield Figure("resident memory", (memory,), 100, 80, most=True, unit=" MiB")
+        yield Figure("    once FHIR is called", (memory_with_fhir,), unit=" MiB")
 
 
-def _read_figures(
-    product: Server, plain: Server, plan_ids: Sequence[str], rounds: int
-) -> Iterator[Figure]:
-    """A plan read natively, and over FHIR."""
-
-    def reading(count: int) -> Sequence[bytes]:
-        return [get(f"/v1/plans/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
-
-    def over_fhir(count: int) -> Sequence[bytes]:
-        return [get(f"/fhir/R4/CarePlan/{plan_ids[n % len(plan_ids)]}") for n in range(count)]
-
-    found = _in_turns(product, plain, reading, READS, rounds, expect=200)
-    yield from found.figures("GET /v1/plans/{id}", "plain FastAPI route", 0.22, 0.45)
-    found = _in_turns(product, product, over_fhir, READS, rounds, expect=200, instead=reading)
-    yield from found.figures("GET /fhir/R4/CarePlan/{id}", "GET /v1/plans/{id}", 0.6, 0.8)
+def _asking(*paths: str) -> Callable[[int], Sequence[bytes]]:
+    """So many requests, for one after the other of these."""
+    return lambda count: [get(paths[n % len(paths)]) for n in range(count)]
 
 
 def sqlite_figures(rounds: int) -> Iterator[Figure]:
