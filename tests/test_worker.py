@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from app.domain.permissions import UNRESTRICTED
 from app.domain.plans.changes import SetParameter
@@ -18,6 +19,7 @@ from app.persistence.tables import (
     BatchItemRow,
     EventRow,
     IdempotencyKeyRow,
+    PatientRow,
     PlanRevisionRow,
     PlanRow,
 )
@@ -169,6 +171,34 @@ async def test_a_person_who_changes_the_plan_meanwhile_goes_first(
 
     assert (await statuses(database))[plan] in {"changed", "unchanged"}
     assert (await good(desk.api.get(f"/v1/plans/{plan}")))["parameters"]["primer_count"] == 1
+
+
+END_WHO_WAITS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE CASE WHEN wait_event_type = 'Lock' AND datname = current_database()
+    THEN pg_terminate_backend(pid) END
+"""
+
+
+async def test_a_plan_goes_on_waiting_when_the_database_was_away(
+    desk: Desk, database: Database
+) -> None:
+    if database.is_one_file:
+        pytest.skip("a file is never away")
+    (plan,) = await close(desk, 1)
+    async with database.writing(DEFAULT_CLINIC_ID) as connection:
+        await connection.execute(select(PatientRow.id).with_for_update())
+        working = asyncio.create_task(Worker(database, lanes=1).work())
+        for _ in range(200):
+            if await connection.scalar(text(END_WHO_WAITS)):
+                break
+            await asyncio.sleep(0.01)
+        with pytest.raises(DBAPIError):
+            await working
+
+    assert await statuses(database) == {plan: "waiting"}
+    await finish(database)
+    assert await statuses(database) == {plan: "changed"}
 
 
 NOW = datetime(2027, 1, 4, 16, tzinfo=UTC)
