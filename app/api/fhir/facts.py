@@ -58,9 +58,8 @@ async def _create(ask: Ask, *, type_: str, build: OfStep) -> Answer:
         refuse([Fault(f"{type_}.subject", "value", "must be whom the plan is for")])
     if found.step.kind in UNATTENDED:
         refuse([Fault(f"{type_}.basedOn[0]", "value", "is nothing that is done to somebody")])
-    changed = await change(
-        ask, type_, found.plan.id, [change_of(resource)], revision=found.plan.revision
-    )
+    done = change_of(resource, booked=found.step.status == "booked")
+    changed = await change(ask, type_, found.plan.id, [done], revision=found.plan.revision)
     view = plans.view_of_planned(changed)
     made = StepReads(build).one(view, found.step.id)
     return Answer(

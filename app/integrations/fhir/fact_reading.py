@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from app.domain.errors import Fault
+from app.domain.plans.step_changes import LONGEST_VISIT
 from app.integrations.fhir.elements import Data
 
 READ = frozenset(
@@ -44,11 +46,22 @@ def subject_of(resource: Mapping[str, Any]) -> str:
     return str(resource.get("subject", {}).get("reference", "")).rpartition("/")[2]
 
 
-def change_of(resource: Mapping[str, Any]) -> Data:
-    """The native change: the step was performed."""
+def change_of(resource: Mapping[str, Any], *, booked: bool) -> Data:
+    """The native change: the step was performed, at its ``booked`` visit or at the one sent."""
     notes = "\n\n".join(one["text"] for one in resource.get("note", ()) if "text" in one)
     change = {"type": "perform", "step_id": request_id(resource), **_when(resource)}
-    return {**change, "note": notes} if notes else change
+    visit = {} if booked else _visit(resource.get("period", {}))
+    return {**change, **visit, "note": notes} if notes else {**change, **visit}
+
+
+def _visit(period: Mapping[str, Any]) -> Data:
+    """When an encounter began and ended, where it was a visit and says the time of both."""
+    try:
+        start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
+        is_visit = start.tzinfo is not None and start < end <= start + LONGEST_VISIT
+    except (KeyError, ValueError, TypeError):
+        return {}
+    return {"visit": {"starts_at": period["start"], "ends_at": period["end"]}} if is_visit else {}
 
 
 def _when(resource: Mapping[str, Any]) -> Data:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.fhir.given_fhir import R4, SENT, Data, issue_of, plan_of
+from tests.api.fhir.given_fhir import R4, SENT, Data, get, issue_of, plan_of
 from tests.api.given_changes import Living
 from tests.client import Answer
 
@@ -72,7 +72,53 @@ async def test_an_encounter_records_it_too(living: Living) -> None:
     answer = await post(living, sent)
 
     assert answer.status_code == 201, answer.text
+    assert answer.json()["period"] == sent["period"]
+    visit = await get(living.desk.api, f"Appointment/{living.id_of('primer/2')}")
+    assert (visit["status"], visit["start"]) == ("fulfilled", "2027-02-02T16:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"start": "2027-01-30T16:00:00Z", "end": "2027-02-02T17:00:00Z"},
+        {"start": "2027-02-02", "end": "2027-02-02T17:00:00Z"},
+        {"end": "2027-02-02T17:00:00Z"},
+        {"start": "2027-02-02", "end": "2027-02-02"},
+    ],
+)
+async def test_an_encounter_that_was_no_visit_is_a_fact_without_one(
+    living: Living, period: Data
+) -> None:
+    await living.on("2027-02-02")
+    sent = {
+        name: part for name, part in fact(living, "primer/2").items() if "performed" not in name
+    }
+    encounter = {"resourceType": "Encounter", "status": "finished", "class": {"code": "IMP"}}
+
+    answer = await post(living, {**sent, **encounter, "period": period})
+
+    assert answer.status_code == 201, answer.text
     assert answer.json()["period"] == {"start": "2027-02-02", "end": "2027-02-02"}
+
+
+async def test_an_encounter_at_a_booked_visit_leaves_the_booking_as_it_was(living: Living) -> None:
+    booking = {"starts_at": "2027-02-02T15:00:00Z", "ends_at": "2027-02-02T15:45:00Z"}
+    await living.change({"type": "book", "step": "primer/2", **booking})
+    await living.on("2027-02-02")
+    sent = {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "basedOn": fact(living, "primer/2")["basedOn"],
+        "subject": fact(living, "primer/2")["subject"],
+        "period": {"start": "2027-02-02T15:10:00Z", "end": "2027-02-02T15:50:00Z"},
+    }
+
+    answer = await post(living, sent)
+
+    assert answer.status_code == 201, answer.text
+    visit = await get(living.desk.api, f"Appointment/{living.id_of('primer/2')}")
+    assert (visit["status"], visit["start"]) == ("fulfilled", "2027-02-02T15:00:00Z")
 
 
 async def test_a_fact_is_recorded_once_for_who_asks_so(living: Living) -> None:
