@@ -19,7 +19,8 @@ router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
 MOST_SECONDS = 25
 # How often the log is looked at for somebody who waits. One look costs well under a millisecond.
 POLL_SECONDS = 0.5
-LARGEST_NUMBER = 2**63 - 1
+# What every client's numbers can tell from its neighbours (RFC 8259, section 6).
+LARGEST_NUMBER = 2**53 - 1
 
 _EXAMPLE: dict[str, Any] = {
     "number": 4711,

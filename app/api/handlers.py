@@ -1,6 +1,7 @@
 """Answers every error as a problem document; the table of statuses is in problems.py."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from traceback import walk_tb
 from typing import Any, cast
@@ -27,11 +28,14 @@ _OUT_OF_REACH = ("08", "57P")
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    if _is_taken_for_another(request):
+        error = refusals.MethodNotAllowed(_allowed(request))
     return problem_response(error, request.scope.get(BODY))
 
 
 async def _on_invalid_request(request: Request, error: RequestValidationError) -> Response:
-    return problem_response(refusals.FieldsRefused(faults_of(error.errors(), error.body)))
+    faults = faults_of(error.errors(), error.body)
+    return await _on_domain_error(request, refusals.FieldsRefused(faults))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -43,13 +47,31 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     return problem_response(refusals.RequestRefused("the request cannot be read"))
 
 
+def _is_taken_for_another(request: Request) -> bool:
+    """Whether the address is written out in a route that does not take the method.
+
+    One with a parameter in that place has then taken a word of the address for an id.
+    """
+    written = _methods(request, lambda route, path: route.path == path)
+    return bool(written) and request.method not in written
+
+
 def _allowed(request: Request) -> str:
     """Every method of this address; the framework names those of one route only."""
-    methods: set[str] = set()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
-            methods |= route.methods or set()
+    methods = _methods(request, lambda route, path: route.path == path) or _methods(
+        request, lambda route, path: route.path_regex.match(path) is not None
+    )
     return ", ".join(sorted(methods))
+
+
+def _methods(request: Request, fits: Callable[[Route, str], bool]) -> set[str]:
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if fits(route, request.scope["path"])
+        for method in route.methods or ()
+    }
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:

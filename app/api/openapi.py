@@ -142,6 +142,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     _add(PlanLineIn, "validation", schemas)
     for model in problems.models():
         _add(model, "serialization", schemas)
+    _close_maps(schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     examples = document["components"].setdefault("examples", {})
     for path in document["paths"].values():
@@ -189,6 +190,18 @@ def _refer_to_documents(body: dict[str, Any]) -> None:
     for content in body.get("content", {}).values():
         if "additionalProperties" in content["schema"] and "$ref" in content["schema"]:
             content["schema"] = {"$ref": content["schema"]["$ref"]}
+
+
+def _close_maps(schemas: Any) -> None:
+    """A map takes no other keys than those of its pattern, which JSON Schema wants said."""
+    if isinstance(schemas, dict):
+        if "patternProperties" in schemas:
+            schemas.setdefault("additionalProperties", False)
+        for part in schemas.values():
+            _close_maps(part)
+    elif isinstance(schemas, list):
+        for part in schemas:
+            _close_maps(part)
 
 
 def _require_tags(parameters: list[dict[str, Any]]) -> None:

@@ -214,6 +214,24 @@ async def test_strange_methods_are_not_taken(api: Client, method: str) -> None:
     assert (await api.request(method, "/v1/patients")).status_code == 405
 
 
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("GET", "/v1/plans/preview", "POST"),
+        ("GET", "/v1/plans/bulk", "POST"),
+        ("GET", "/v1/protocols/check", "POST"),
+        ("OPTIONS", "/v1/protocols/library", "POST"),
+        ("PUT", "/v1/protocols/schema", "GET"),
+    ],
+)
+async def test_a_word_of_an_address_is_not_taken_for_an_id(
+    api: Client, method: str, path: str, allowed: str
+) -> None:
+    answer = await api.request(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "1e3", "9" * 30, "", "NaN"])
 async def test_a_page_has_one_to_two_hundred_items(api: Client, limit: str) -> None:
     answer = await api.get("/v1/patients", params={"limit": limit})
