@@ -3,9 +3,9 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 
-from app.api.fields import Day, In, Line, Out, fault
+from app.api.fields import Day, In, Line, Out
 from app.api.plans.asking import ReportIn, SetParameterIn, UnavailableIn, WaiveIn
 from app.api.plans.models import EXAMPLE_PLAN, EXAMPLE_STEP, BreachOut, MoveOut, PlanOut
 from app.api.plans.step_changing import (
@@ -41,6 +41,18 @@ from app.services.plans.posting import (
     PostedChanges,
 )
 
+# A decision would have nothing to choose.
+AddedKind = Literal[
+    StepKind.INJECTION,
+    StepKind.PROCEDURE,
+    StepKind.VISIT,
+    StepKind.CALL,
+    StepKind.REHAB,
+    StepKind.DEVICE_FITTING,
+    StepKind.ASSESSMENT,
+    StepKind.RESTRICTION,
+]
+
 
 class AddedTimingIn(In):
     """The timing of an added step, as a protocol document writes it."""
@@ -58,15 +70,8 @@ class StepAddedIn(In):
 
     type: Literal["add_step"]
     title: Line = Field(description="What it is called.")
-    kind: StepKind = Field(description="What sort of step it is.")
+    kind: AddedKind = Field(description="What sort of step it is.")
     timing: AddedTimingIn = Field(description="The rule that places it.")
-
-    @field_validator("kind")
-    @classmethod
-    def _not_to_be_decided(cls, kind: StepKind) -> StepKind:
-        if kind is StepKind.DECISION:
-            raise fault("not-allowed", "must not be a decision: it would have nothing to choose")
-        return kind
 
     def to_domain(self) -> Posted:
         """The choice; its key is made from the change's id."""
