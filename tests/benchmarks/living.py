@@ -90,13 +90,19 @@ def _commits(url: str) -> float:
 
 @contextmanager
 def _worker(url: str) -> Iterator[None]:
-    """What does batches, where the server does not."""
+    """What does batches, where the server does not; it has started."""
     if url.startswith("sqlite"):
         yield
         return
     environ = {**os.environ, "REGIMEN_DATABASE_URL": url}
-    with subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=environ) as worker:
+    command = [sys.executable, "-m", "app", "worker"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
+    ) as worker:
         try:
+            assert worker.stdout is not None
+            while "stops it" not in worker.stdout.readline():
+                assert worker.poll() is None, "the worker ended"
             yield
         finally:
             worker.terminate()
