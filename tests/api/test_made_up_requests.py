@@ -112,7 +112,6 @@ def _configuration(known: Mapping[str, str], callers: Mapping[Scope, Headers]) -
 def _trying(place: str) -> list[str]:
     options = [
         *("--url", place, "--phases", PHASES, "--max-examples", str(EXAMPLES)),
-        *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
         *("--seed", "1", "--suppress-health-check", "all", "--no-color", "--continue-on-failure"),
     ]
     for name in LEFT_OUT:
