@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONNODEBUGRANGES": "1",
+    "MALLOC_MMAP_THRESHOLD_": "32768",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
     "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/regimen-bench-bytecode",
 }
 
