@@ -98,6 +98,7 @@ def test_however_far_off_a_day_is_asked_for_the_nearest_that_works_is_offered(as
     assert isinstance(conflict, Conflict)
     first, *_ = find_options(given, conflict)
     assert first.remedy == AskPin(OccurrenceId("check"), SESSION_DAY + timedelta(days=9))
+    assert first.text == "check on Fri 2027-03-19"
 
 
 def test_an_anchor_asked_for_far_from_what_was_done_may_come_as_near_as_it_works() -> None:

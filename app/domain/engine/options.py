@@ -290,15 +290,18 @@ class _Finder:
                 assert_never(never)
         if schedule is None or isinstance(remedy, AskSkip):
             return text
-        return text + self._days_of(schedule)
+        return text + self._days_of(schedule, said=remedy)
 
-    def _days_of(self, schedule: Schedule) -> str:
-        anchor = None if self._problem.anchor is None else self._problem.anchor.occurrence
+    def _days_of(self, schedule: Schedule, said: Remedy) -> str:
+        """Where the other steps come to lie that take part."""
+        told = {None if self._problem.anchor is None else self._problem.anchor.occurrence}
+        if isinstance(said, AskPin):
+            told.add(said.occurrence)
         keys = {step.key for step in self._concerned_steps()}
         named = [
             step
             for step in schedule.steps
-            if step.id.step in keys and step.id != anchor and step.day and not step.performed
+            if step.id.step in keys and step.id not in told and step.day and not step.performed
         ]
         if not named:
             return ""
