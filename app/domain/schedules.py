@@ -74,14 +74,15 @@ class Move:
 class Offer:
     """A better day for a step.
 
-    With ``breach`` it is one that resolves this breach; where it is the day the step has anyway, a
-    person has but to say so.
+    With ``breach`` it is one that resolves this breach. ``accepts`` is how the breach reads on that
+    day, where the way to resolve it is that a person accepts it there.
     """
 
     id: OccurrenceId
     day: date
     text: str
     breach: str | None = None
+    accepts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.yaml_documents import read_yaml
 from tests.api.given_changes import Living, did, moved
-from tests.api.given_plans import Data, Desk, good
+from tests.api.given_plans import Data, Desk, faults_of, good
 from tests.api.given_protocols import activate
 
 BOTH = "ankle-bilateral"
@@ -154,10 +154,24 @@ async def test_story_13_in_the_same_week_one_of_the_two_comes_to_the_others_day(
     assert (visit["step_id"], visit["date"]) == (plan.id_of("side_b_session"), "2027-05-18")
     assert later["date"] == "2027-05-25"
     again = await plan.change(**visit["request"])
-    (accepted, _) = [offer for offer in again["offers"] if offer["breach"] is not None]
-    await plan.change(**accepted["request"])
+    assert [offer for offer in again["offers"] if offer["breach"] is not None] == []
+    assert plan.plan["needs_attention"] == []
     assert plan.days["side_b_session"] == plan.days["side_a_booster"] == "2027-05-18"
     assert [breach["acknowledged"] for breach in plan.plan["breaches"]] == [True]
+
+
+async def test_a_breach_is_accepted_beforehand_only_as_it_will_read(desk: Desk) -> None:
+    plan = await until_the_gate(desk)
+    await plan.change({**GATE, "choice": "delay"})
+    (breach,) = plan.plan["breaches"]
+    accept: Data = {"type": "acknowledge", "breach": breach["id"], "text": breach["text"]}
+
+    problem = await plan.refused(
+        {"type": "move", "step": "side_b_session", "to": "2027-05-20"}, accept
+    )
+
+    assert problem["status"] == 422
+    assert faults_of(problem) == {"/changes/1/text": "unknown-breach"}
 
 
 async def days_without_warning(plan: Living) -> str:

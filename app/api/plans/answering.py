@@ -74,16 +74,18 @@ def changed_response(
 def _offer(offer: Offer, changed: ChangedPlan, ids: dict[str, str]) -> Data:
     """A better day, with what to post to the plan once it is as it is shown."""
     day = offer.day.isoformat()
-    change: Data = {"type": "move", "step": str(offer.id), "to": day}
+    changes: list[Data] = []
     days = {step.occurrence: step.day for step in changed.record.steps}
-    if days[offer.id] == offer.day:
-        change = {"type": "acknowledge", "breach": offer.breach}
+    if days[offer.id] != offer.day:
+        changes.append({"type": "move", "step": str(offer.id), "to": day})
+    if offer.accepts is not None:
+        changes.append({"type": "acknowledge", "breach": offer.breach, "text": offer.accepts})
     return {
         "step_id": ids[str(offer.id)],
         "date": day,
         "text": offer.text,
         "breach": offer.breach,
-        "request": {"reason": offer.text, "changes": [change]},
+        "request": {"reason": offer.text, "changes": changes},
     }
 
 

@@ -96,15 +96,26 @@ class AnchorMovedIn(In):
         return PlanChange(lambda _: MoveAnchor(self.to))
 
 
+# Made of the keys of a rule and its steps, which may be long.
+_OfBreach = Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class BreachAcknowledgedIn(In):
-    """A person has seen a breach."""
+    """A person has seen a breach, or accepts the one which the other changes bring about."""
 
     type: Literal["acknowledge"]
-    breach: Line = Field(description="The breach's id.")
+    breach: _OfBreach = Field(description="The breach's id.")
+    text: _OfBreach | None = Field(
+        default=None,
+        description=(
+            "The breach as it reads once everything posted with this is done; if another one comes "
+            "of it, all is refused. Without: as it reads now."
+        ),
+    )
 
     def to_domain(self) -> Posted:
         """The choice."""
-        return AcknowledgeChange(self.breach)
+        return AcknowledgeChange(self.breach, self.text)
 
 
 class PlanStatusIn(In):

@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from app.domain.engine.judging import spoken_day
 from app.domain.engine.occurrences import spoken
 from app.domain.engine.queries import first_possible_day, forced
+from app.domain.engine.scheduling import solve
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
 from app.domain.rules import MinGapBetween, Severity
-from app.domain.schedules import Breach, Offer, Schedule
+from app.domain.schedules import Breach, Conflict, Offer, Schedule
 
 # So far beyond the day that is too close another one is looked for.
 NEAR, ONE_DAY = timedelta(days=60), timedelta(days=1)
@@ -54,9 +55,10 @@ class _TooClose:
         """Both on the day which one of them has."""
         for step, stays in pairs:
             day = self.days[stays]
-            if self._first_day(step, stays, day, day) is not None:
+            accepts = self._reading(step, stays, day)
+            if accepts is not None:
                 text = f"{_named(stays)} and {_named(step)} in one visit on {_spoken(day)}"
-                yield Offer(step, day, text, self.breach.id)
+                yield Offer(step, day, text, self.breach.id, accepts)
                 return
 
     def later(self, pairs: list[tuple[OccurrenceId, OccurrenceId]]) -> Iterator[Offer]:
@@ -68,13 +70,21 @@ class _TooClose:
                 text = f"{_named(step)} on {_spoken(day)}, far enough from {_named(stays)}"
                 yield Offer(step, day, text, self.breach.id)
 
+    def _reading(self, step: OccurrenceId, stays: OccurrenceId, day: date) -> str | None:
+        """How the breach reads with both on one day; nothing where that is not possible."""
+        found = solve(forced(self._staying(stays), step, day))
+        broken = () if isinstance(found, Conflict) else found.breaches
+        return next((one.text for one in broken if one.id == self.breach.id), None)
+
     def _first_day(
         self, step: OccurrenceId, stays: OccurrenceId, first: date, last: date
     ) -> date | None:
-        problem = self.problem
-        if all(fact.occurrence != stays for fact in problem.performed):
-            problem = forced(problem, stays, self.days[stays])
-        return first_possible_day(problem, step, first, last)
+        return first_possible_day(self._staying(stays), step, first, last)
+
+    def _staying(self, step: OccurrenceId) -> Problem:
+        if any(fact.occurrence == step for fact in self.problem.performed):
+            return self.problem
+        return forced(self.problem, step, self.days[step])
 
 
 def _strictly(problem: Problem, rule: MinGapBetween) -> Problem:

@@ -34,6 +34,7 @@ from app.services.plans.loading import (
 )
 from app.services.plans.noting import noted
 from app.services.plans.posting import (
+    AcknowledgeChange,
     InvalidChange,
     Known,
     Made,
@@ -165,6 +166,7 @@ async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> W
     if faults:
         raise InvalidChange(tuple(faults))
     plan = await redated(Redating(before, basis, state, protocol, begun.promised, made, ctx.now))
+    _refuse_unread(posted, plan.record)
     change = {
         "as_of": basis.today.isoformat(),
         "changes": [
@@ -208,6 +210,20 @@ def _applied(state: PlanState, made: tuple[Made, ...], basis: Basis) -> PlanStat
     except ContradictoryChange as error:
         at = f"/changes/{made[error.place].number}"
         raise InvalidChange((Fault(at, "contradiction", str(error)),)) from error
+
+
+def _refuse_unread(posted: PostedChanges, after: PlanRecord) -> None:
+    """Raise InvalidChange where a breach that is accepted beforehand reads otherwise then."""
+    read = {(breach["id"], breach["text"]) for breach in after.breaches}
+    faults = [
+        Fault(f"/changes/{number}/text", "unknown-breach", "the plan would have no such breach")
+        for number, change in enumerate(posted.changes)
+        if isinstance(change, AcknowledgeChange)
+        and change.text is not None
+        and (change.breach, change.text) not in read
+    ]
+    if faults:
+        raise InvalidChange(tuple(faults))
 
 
 async def _amended(

@@ -80,9 +80,10 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeChange:
-    """A breach of the plan was seen by a person."""
+    """A breach of the plan was seen by a person, or is accepted as ``text`` says it will read."""
 
     breach: str
+    text: str | None = None
 
 
 Posted = StepChange | PlanChange | DecideChange | AcknowledgeChange | Correction
@@ -178,13 +179,13 @@ class _Reading:
                 if isinstance(made, SetParameter):
                     self._check_parameter(made)
                 return made
-            case AcknowledgeChange(breach):
-                return self._acknowledgement(breach)
+            case AcknowledgeChange(breach, text):
+                return self._acknowledgement(breach, text)
             case Correction():
                 return None
 
-    def _acknowledgement(self, breach: str) -> Change | None:
-        text = self.known.breaches.get(breach)
+    def _acknowledgement(self, breach: str, text: str | None) -> Change | None:
+        text = text or self.known.breaches.get(breach)
         if text is None:
             self._refuse("breach", "unknown-breach", "the plan has no such breach")
             return None
