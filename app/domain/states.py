@@ -31,8 +31,8 @@ class StepStatus(StrEnum):
     ENTERED_IN_ERROR = "entered_in_error"
 
 
-class VisitStatus(StrEnum):
-    """What became of a booked visit of a step; one that was kept is the step's own fact."""
+class AppointmentStatus(StrEnum):
+    """What became of a booked appointment; one that was kept is the step's own fact."""
 
     BOOKED = "booked"
     ARRIVED = "arrived"
@@ -198,7 +198,7 @@ def allowed_changes(
     is_decision: bool,
     has_come: bool,
     is_pinned: bool,
-    has_visit: bool,
+    has_appointment: bool,
 ) -> tuple[str, ...]:
     """The types of change that may be posted for a step, as things stand.
 
@@ -210,7 +210,7 @@ def allowed_changes(
         "perform": ("decide",) if is_decision else ("perform",),
         "arrive": ("arrive",) if has_come else (),
         "miss": ("miss",) if has_come else (),
-        "unbook": ("unbook",) if has_visit else (),
+        "unbook": ("unbook",) if has_appointment else (),
         "pin": ("pin", "unpin") if is_pinned else ("pin",),
     }
     return tuple(type_ for change in _CHANGES[step] for type_ in instead.get(change, (change,)))

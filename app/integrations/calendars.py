@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.calendars import local_date
 from app.domain.protocols import StepKind
-from app.domain.states import PlanStatus, StepStatus, VisitStatus
+from app.domain.states import AppointmentStatus, PlanStatus, StepStatus
 from app.integrations.icalendar import Entry, EntryStatus, Times, written
 from app.persistence.calendars import FeedStep
 
@@ -30,7 +30,7 @@ _NOT_HAPPENING = {
     StepStatus.CANCELLED,
     StepStatus.ENTERED_IN_ERROR,
 }
-_ENDED = {VisitStatus.MISSED, VisitStatus.CANCELLED}
+_ENDED = {AppointmentStatus.MISSED, AppointmentStatus.CANCELLED}
 # While a plan is on hold nothing is announced as firm.
 _NOT_FIRM = {PlanStatus.DRAFT, PlanStatus.ON_HOLD}
 

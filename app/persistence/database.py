@@ -9,8 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -55,11 +54,6 @@ POSTGRESQL_SETTINGS = {
     "statement_timeout": "10000",
     "idle_in_transaction_session_timeout": "15000",
 }
-
-
-# Lock not available, statement cancelled by its time-out, serialization failure, deadlock; and by
-# how they begin: the connection is lost, the server is stopped, has crashed or starts.
-_PASSING, _OUT_OF_REACH = {"55P03", "57014", "40001", "40P01"}, ("08", "57P")
 
 
 class UnsuitableDatabase(Exception):
@@ -168,17 +162,6 @@ def is_guarded(url: str) -> bool:
     host = parsed.host or str(parsed.query.get("host", ""))
     is_here = host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith("/")
     return is_here or parsed.query.get("ssl") in {"require", "verify-ca", "verify-full"}
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether what failed may well be done next time: others held it, or the server was away."""
-    if isinstance(error, PoolTimeout | OSError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    code = str(getattr(error.orig, "sqlstate", None))
-    away = error.connection_invalidated or code.startswith(_OUT_OF_REACH)
-    return away or code in _PASSING or "database is locked" in str(error.orig)
 
 
 def open_database(url: str, *, pool_size: int = 10) -> Database:

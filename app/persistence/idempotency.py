@@ -12,12 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.persistence.passing import LOCK_NOT_AVAILABLE, code_of
 from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import IdempotencyKeyRow
 from app.persistence.upserts import upsert
-
-LOCK_NOT_AVAILABLE = "55P03"
-
 
 _KEPT = (
     IdempotencyKeyRow.key,
@@ -140,7 +138,7 @@ class IdempotencyRepository:
         try:
             taken = await _insert(self._connection.dialect.name).run(self._connection, values)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            if code_of(error) == LOCK_NOT_AVAILABLE:
                 raise KeyInUse("a request with this idempotency key is under way") from error
             raise
         return taken == 1

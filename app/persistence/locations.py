@@ -135,7 +135,7 @@ class LocationRepository:
         if wanted.ids is not None:
             which.append(LocationRow.id.in_(wanted.ids))
         for names in wanted.names:
-            which.append(or_(*map(_has_name, names)))
+            which.append(or_(*(name.within(LocationRow.name) for name in names)))
         by = {"_lastUpdated": LocationRow.updated_at}
         return await page_of_ids(self._connection, LocationRow.id, which, page, by=by)
 
@@ -265,12 +265,6 @@ def _location(dialect: str) -> Prepared:
         LocationRow.id == parameter(LocationRow.id),
     )
     return prepare(statement, dialect)
-
-
-def _has_name(name: Text) -> ColumnElement[bool]:
-    if name.whole:
-        return LocationRow.name == name.words
-    return LocationRow.name.icontains(name.words, autoescape=True)
 
 
 @cache

@@ -96,14 +96,8 @@ def _fitting(wanted: VersionSearch) -> list[ColumnElement[bool]]:
     if wanted.canonicals is not None:
         which.append(or_(false(), *(_named(*one) for one in wanted.canonicals)))
     for titles in wanted.titles:
-        which.append(or_(*map(_titled, titles)))
+        which.append(or_(*(title.within(ProtocolVersionRow.title) for title in titles)))
     return which
-
-
-def _titled(title: Text) -> ColumnElement[bool]:
-    if title.whole:
-        return ProtocolVersionRow.title == title.words
-    return ProtocolVersionRow.title.icontains(title.words, autoescape=True)
 
 
 def _named(key: str | None, url: str) -> ColumnElement[bool]:

@@ -30,6 +30,12 @@ class Text:
     words: str
     whole: bool = False
 
+    def within(self, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+        """Whether a column has them; upper and lower case are alike in a part."""
+        if self.whole:
+            return column == self.words
+        return column.icontains(self.words, autoescape=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:

@@ -269,10 +269,7 @@ async def an_absence(desk: Desk) -> Request:
 @storing("remove_absence")
 async def no_absence(desk: Desk) -> Request:
     """The patient is there after all."""
-    absence = await an_absence(desk)
-    assert isinstance(absence.body, dict)
-    made = await stored(desk, absence.path, absence.body)
-    return Request(desk.app, f"{absence.path}/{made['id']}", method="DELETE")
+    return await _taken_back(desk, await an_absence(desk))
 
 
 @storing("report_event")
@@ -285,10 +282,13 @@ async def a_report(desk: Desk) -> Request:
 @storing("withdraw_event")
 async def no_report(desk: Desk) -> Request:
     """It did not happen."""
-    report = await a_report(desk)
-    assert isinstance(report.body, dict)
-    made = await stored(desk, report.path, report.body)
-    return Request(desk.app, f"{report.path}/{made['id']}", method="DELETE")
+    return await _taken_back(desk, await a_report(desk))
+
+
+async def _taken_back(desk: Desk, made: Request) -> Request:
+    assert isinstance(made.body, dict)
+    known = await stored(desk, made.path, made.body)
+    return Request(desk.app, f"{made.path}/{known['id']}", method="DELETE")
 
 
 @storing("create_calendar")

@@ -43,7 +43,7 @@ from app.domain.plans.step_changes import (
     Unbook,
     Unpin,
 )
-from app.domain.states import PlanStatus, StepStatus, VisitStatus, may
+from app.domain.states import AppointmentStatus, PlanStatus, StepStatus, may
 
 TODAY = date(2027, 3, 1)
 SESSION, VISIT, CALL = OccurrenceId("session"), OccurrenceId("visit", 1), OccurrenceId("call")
@@ -52,7 +52,7 @@ SOON = date(2027, 3, 10)
 BOOKING = Booking(NINE, NINE + timedelta(hours=1), "appointment-7", "in_person")
 STATE = PlanState(anchor=Anchor(SESSION, date(2027, 3, 10)), version="1.0.0")
 
-ARRIVED = [VisitStatus.ARRIVED, VisitStatus.CHECKED_IN]
+ARRIVED = [AppointmentStatus.ARRIVED, AppointmentStatus.CHECKED_IN]
 occurrences = st.sampled_from([SESSION, VISIT, CALL])
 days = st.dates(date(2027, 2, 20), date(2027, 3, 12))
 keys = st.sampled_from(["primers", "side"])
@@ -265,12 +265,12 @@ def test_what_is_booked_is_kept_with_what_was_done_and_lost_with_another_day() -
 @pytest.mark.parametrize(
     "change, status",
     [
-        (Miss(VISIT, TODAY), VisitStatus.MISSED),
-        (Unbook(VISIT, cancelled=True), VisitStatus.CANCELLED),
+        (Miss(VISIT, TODAY), AppointmentStatus.MISSED),
+        (Unbook(VISIT, cancelled=True), AppointmentStatus.CANCELLED),
     ],
 )
 def test_a_visit_that_did_not_take_place_is_known_until_there_is_another(
-    change: Change, status: VisitStatus
+    change: Change, status: AppointmentStatus
 ) -> None:
     ended = after(Book(VISIT, TODAY, BOOKING), Arrive(VISIT), change)
 
@@ -284,7 +284,7 @@ def test_a_visit_that_did_not_take_place_is_known_until_there_is_another(
 def test_a_visit_that_was_booked_elsewhere_is_known_from_its_end_on() -> None:
     missed, done = after(Miss(VISIT, TODAY, BOOKING)), after(Perform(VISIT, TODAY, BOOKING))
 
-    assert missed.ended == {VISIT: replace(BOOKING, status=VisitStatus.MISSED)}
+    assert missed.ended == {VISIT: replace(BOOKING, status=AppointmentStatus.MISSED)}
     assert done.booked == {VISIT: BOOKING}
 
 

@@ -88,7 +88,7 @@ def test_a_step_is_due_on_the_days_of_its_due_window_and_on_no_other(
 
 def changes(status: StepStatus, plan: PlanStatus = PlanStatus.ACTIVE, **said: bool) -> list[str]:
     """The changes which a step allows; it is no decision, its day has come, nobody pinned it."""
-    facts = {"is_decision": False, "has_come": True, "is_pinned": False, "has_visit": False}
+    facts = {"is_decision": False, "has_come": True, "is_pinned": False, "has_appointment": False}
     facts |= said
     return list(allowed_changes(plan, status, **facts))
 

@@ -15,7 +15,6 @@ from app.persistence.database import (
     Database,
     UnsuitableDatabase,
     driver_url,
-    is_passing,
     open_database,
 )
 from app.persistence.tables import ProtocolRow
@@ -271,25 +270,3 @@ async def test_a_connection_that_answers_after_a_pause_is_kept(
 
     assert served[0] == served[1]
     await database.dispose()
-
-
-class Refusal(Exception):
-    """What a driver raises; ``sqlstate`` as PostgreSQL's has it."""
-
-    sqlstate = "55P03"
-
-
-@pytest.mark.parametrize(
-    "error, passing",
-    [
-        pytest.param(PoolTimeout(), True, id="no connection in time"),
-        pytest.param(ValueError(), False, id="a defect"),
-        pytest.param(DBAPIError(None, None, Refusal()), True, id="locked"),
-        pytest.param(DBAPIError(None, None, ValueError("database is locked")), True, id="a file"),
-        pytest.param(DBAPIError(None, None, ValueError()), False, id="refused for good"),
-    ],
-)
-def test_what_may_be_done_next_time_is_told_from_what_may_not(
-    error: Exception, passing: bool
-) -> None:
-    assert is_passing(error) is passing

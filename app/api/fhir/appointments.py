@@ -10,9 +10,9 @@ from app.api.fhir.queries import Parameter, Query, page_of
 from app.api.fhir.reading import StepReads, built, states_of, step_id
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.domain.protocols import StepKind
-from app.domain.states import VisitStatus
+from app.domain.states import AppointmentStatus
 from app.integrations.fhir.appointment_changes import (
-    Visit,
+    Sent,
     changes_of,
     faults_in,
     said_beside,
@@ -35,13 +35,13 @@ _VISITS = tuple(kind for kind in StepKind if kind not in UNATTENDED)
 
 def _states(query: Query) -> tuple[StepState, ...]:
     wanted = query.codes("status", _STATUS)
-    visits: dict[StepState, set[str | None]] = {}
-    for visit in (None, *VisitStatus):
+    known: dict[StepState, set[str | None]] = {}
+    for booked in (None, *AppointmentStatus):
         for dated in (False, True):
-            status = partial(appointment_status, kind="visit", visit=visit, is_dated=dated)
+            status = partial(appointment_status, kind="visit", booked=booked, is_dated=dated)
             for state in states_of(_STATUSES if wanted is None else wanted, status, dated=dated):
-                visits.setdefault(state, set()).add(visit)
-    return tuple(replace(state, visits=frozenset(of)) for state, of in visits.items())
+                known.setdefault(state, set()).add(booked)
+    return tuple(replace(state, appointments=frozenset(of)) for state, of in known.items())
 
 
 async def _search(ask: Ask, query: Query) -> Found:
@@ -80,10 +80,10 @@ async def _written(
     if found.plan.revision != revision:
         raise PlanChangedMeanwhile("the plan was changed meanwhile")
     is_gone = found.step.status in {"skipped", "cancelled"}
-    visit = Visit(known, sent, found.step.day, is_gone)
-    refuse(faults_in(visit))
-    beside = said_beside(visit)
-    changes = changes_of(visit)
+    wanted = Sent(known, sent, found.step.day, is_gone)
+    refuse(faults_in(wanted))
+    beside = said_beside(wanted)
+    changes = changes_of(wanted)
     if not changes:
         return Answer(resource=known, outcome=outcome_of_change(None, beside))
     reason = sent.get("cancelationReason", {}).get("text")

@@ -187,14 +187,14 @@ def _changes(
     kind: str,
     facts: tuple[bool, bool, bool],
 ) -> tuple[str, ...]:
-    has_come, is_pinned, has_visit = facts
+    has_come, is_pinned, has_appointment = facts
     return allowed_changes(
         plan,
         StepStatus(status),
         is_decision=kind == StepKind.DECISION,
         has_come=has_come,
         is_pinned=is_pinned,
-        has_visit=has_visit,
+        has_appointment=has_appointment,
     )
 
 

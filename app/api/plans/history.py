@@ -15,7 +15,7 @@ from app.api.plans.answering import instant, plan_response
 from app.api.plans.models import EXAMPLE_MOVE, MoveOut, PlanOut
 from app.api.problems import problems
 from app.api.routing import Route
-from app.domain.states import PlanStatus, VisitStatus
+from app.domain.states import AppointmentStatus, PlanStatus
 from app.services import plans
 from app.services.plans import PlanNotFound, Revision, RevisionNotFound
 
@@ -132,7 +132,7 @@ def as_posted(change: dict[str, Any]) -> dict[str, Any]:
         case "MoveAnchor":
             return {**shown, "to": change["to"]}
         case "Arrive":
-            checked_in = change["status"] == VisitStatus.CHECKED_IN
+            checked_in = change["status"] == AppointmentStatus.CHECKED_IN
             return {**shown, "step": change["occurrence"], "checked_in": checked_in}
         case "AddStep":
             step = change["step"]
@@ -149,7 +149,7 @@ def _flat(change: dict[str, Any]) -> dict[str, Any]:
             continue
         if _NAMES.get(key, key) is None:
             shown |= {k: v for k, v in value.items() if k not in _INNER and v is not None}
-        elif key == "visit":
+        elif key == "appointment":
             shown[key] = _flat(value)
         else:
             shown[_NAMES.get(key) or key] = value

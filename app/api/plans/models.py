@@ -179,7 +179,7 @@ class PlannedStepOut(Out):
     end_date: Day | None = Field(description="The last day of a span.")
     duration_minutes: int | None = Field(description="Minutes of the appointment.")
     modes: list[str] = Field(description="How it can take place.")
-    appointment: dict[str, Any] | None = Field(description="Its visit, and what became of it.")
+    appointment: dict[str, Any] | None = Field(description="Its booking, and what became of it.")
     window: WindowOut | None = Field(description="Null where no timing places it.")
     deadline: bool = Field(description="Whether its latest day only turns it overdue.")
     window_state: WindowState | None = Field(description="Where it stands today.")

@@ -28,7 +28,7 @@ from app.domain.plans.step_changes import (
     Unbook,
     Unpin,
 )
-from app.domain.states import VisitStatus
+from app.domain.states import AppointmentStatus
 from app.services.plans.posting import DecideChange, Place, Posted, StepChange
 
 
@@ -55,8 +55,8 @@ class OfStepIn(In):
         return self.step_id if self.step is None else OccurrenceId.parse(self.step)  # type: ignore[return-value]  # one of both was checked
 
 
-class VisitIn(In):
-    """A visit as the booking system has it."""
+class AppointmentIn(In):
+    """An appointment as the booking system has it."""
 
     starts_at: Instant = Field(description="When it starts.")
     ends_at: Instant = Field(description="When it ends.")
@@ -68,8 +68,8 @@ class VisitIn(In):
         return Booking(self.starts_at, self.ends_at, self.identifier, self.mode)
 
 
-def _booking(visit: VisitIn | None) -> Booking | None:
-    return None if visit is None else visit.to_booking()
+def _booking(appointment: AppointmentIn | None) -> Booking | None:
+    return None if appointment is None else appointment.to_booking()
 
 
 class HappenedIn(OfStepIn):
@@ -98,7 +98,7 @@ class StepPerformedIn(HappenedIn):
         default_factory=list, max_length=50, description="What was found, as codes."
     )
     note: Paragraphs | None = Field(default=None, description="A note for the team.")
-    visit: VisitIn | None = Field(
+    appointment: AppointmentIn | None = Field(
         default=None, description="When it was done, where that was not booked here."
     )
 
@@ -106,7 +106,7 @@ class StepPerformedIn(HappenedIn):
         """The fact."""
         said = {"findings": self.findings, "note": self.note}
         return self.of_step(
-            lambda place, step: Perform(step, self.day_in(place.zone), _booking(self.visit)),
+            lambda place, step: Perform(step, self.day_in(place.zone), _booking(self.appointment)),
             {name: value for name, value in said.items() if value},
         )
 
@@ -117,26 +117,27 @@ class StepMissedIn(OfStepIn):
     type: Literal["miss"]
     on: Day | None = Field(
         default=None,
-        description="The local day; absent, that of the visit, or the day it was planned for.",
+        description="The local day; absent, the appointment's, or the day it was planned for.",
     )
-    visit: VisitIn | None = Field(
-        default=None, description="The visit to which nobody came, where it was not booked here."
+    appointment: AppointmentIn | None = Field(
+        default=None, description="The one to which nobody came, where it was not booked here."
     )
 
     def to_domain(self) -> Posted:
         """The fact."""
-        return self.of_step(lambda place, step: Miss(step, self._day(place), _booking(self.visit)))
+        missed = _booking(self.appointment)
+        return self.of_step(lambda place, step: Miss(step, self._day(place), missed))
 
     def _day(self, place: Place) -> Day:
         if self.on is not None:
             return self.on
-        if self.visit is not None:
-            return local_date(self.visit.starts_at, place.zone)
+        if self.appointment is not None:
+            return local_date(self.appointment.starts_at, place.zone)
         return min(place.day or place.today, place.today)
 
 
 class StepArrivedIn(OfStepIn):
-    """The patient has come to the booked visit."""
+    """The patient has come to the booked appointment."""
 
     type: Literal["arrive"]
     checked_in: bool = Field(
@@ -145,7 +146,7 @@ class StepArrivedIn(OfStepIn):
 
     def to_domain(self) -> Posted:
         """The fact."""
-        status = VisitStatus.CHECKED_IN if self.checked_in else VisitStatus.ARRIVED
+        status = AppointmentStatus.CHECKED_IN if self.checked_in else AppointmentStatus.ARRIVED
         return self.of_step(lambda _, step: Arrive(step, status))
 
 
@@ -181,8 +182,8 @@ class StepUnpinnedIn(OfStepIn):
         return self.of_step(lambda _, step: Unpin(step))
 
 
-class StepBookedIn(OfStepIn, VisitIn):
-    """A visit is booked; its local day becomes the step's day."""
+class StepBookedIn(OfStepIn, AppointmentIn):
+    """An appointment is booked; its local day becomes the step's day."""
 
     type: Literal["book"]
 
@@ -199,7 +200,7 @@ class StepUnbookedIn(OfStepIn):
 
     type: Literal["unbook"]
     cancelled: bool = Field(
-        default=False, description="Whether the visit is shown as cancelled until there is another."
+        default=False, description="Whether it is shown as cancelled until there is another one."
     )
 
     def to_domain(self) -> Posted:

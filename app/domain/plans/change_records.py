@@ -18,7 +18,7 @@ from app.domain.plans.records import (
     reported_to_data,
 )
 from app.domain.plans.state import Booking
-from app.domain.states import PlanStatus, VisitStatus
+from app.domain.states import AppointmentStatus, PlanStatus
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Change)}
 
@@ -29,7 +29,7 @@ _WRITERS: dict[type[Any], Callable[[Any], Any]] = {
     Reported: reported_to_data,
     Absence: absence_to_data,
     PlanStatus: str,
-    VisitStatus: str,
+    AppointmentStatus: str,
 }
 _READERS: dict[Any, Callable[[Any], Any]] = {
     OccurrenceId: OccurrenceId.parse,
@@ -37,7 +37,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     date | None: lambda text: None if text is None else date.fromisoformat(text),
     Booking: booking_from_data,
     Booking | None: lambda data: None if data is None else booking_from_data(data),
-    VisitStatus: VisitStatus,
+    AppointmentStatus: AppointmentStatus,
     Reported: reported_from_data,
     Absence: absence_from_data,
     PlanStatus: PlanStatus,

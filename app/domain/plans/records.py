@@ -9,7 +9,7 @@ from app.domain.calendars import Absence
 from app.domain.facts import Anchor, Missed, OccurrenceId, Performed, Pinned, Reported, Skipped
 from app.domain.plans.state import Booking, Given, PlanState
 from app.domain.schedules import Breach, Move, Reason
-from app.domain.states import PlanStatus, VisitStatus
+from app.domain.states import AppointmentStatus, PlanStatus
 
 Data = dict[str, Any]
 
@@ -103,7 +103,7 @@ def booking_from_data(data: Mapping[str, Any]) -> Booking:
         datetime.fromisoformat(data["ends_at"]),
         data["identifier"],
         data["mode"],
-        VisitStatus(data.get("status", VisitStatus.BOOKED)),
+        AppointmentStatus(data.get("status", AppointmentStatus.BOOKED)),
     )
 
 

@@ -22,7 +22,7 @@ from app.domain.facts import (
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.domain.states import PlanStatus, StepStatus, VisitStatus
+from app.domain.states import AppointmentStatus, PlanStatus, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booked visit of a planned step: instants in UTC, and what the booking system calls it."""
+    """An appointment of a planned step: instants in UTC, and what the booking system calls it."""
 
     starts_at: datetime
     ends_at: datetime
     identifier: str | None = None
     mode: str | None = None
-    status: VisitStatus = VisitStatus.BOOKED
+    status: AppointmentStatus = AppointmentStatus.BOOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class PlanState:
 
     ``not_before`` is the first day a new date may have. ``asked`` are days wanted by the changes
     being applied: they bind this once and are then remembered as ``moved``. ``added`` are steps
-    of this plan alone, as a protocol document writes them. ``ended`` are visits to which nobody
-    came, or that were called off: the last of each step, until there is another or a chosen day.
-    ``starts`` are decisions with the protocol each starts, while no plan is made by that and nobody
-    has dismissed it. ``status`` and ``version`` (of the protocol) are stored beside the state.
-    ``acknowledged`` are breaches as they read when a person saw them: another day, or another
-    report, is not what was seen.
+    of this plan alone, as a protocol document writes them. ``ended`` are appointments to which
+    nobody came, or that were called off: the last of each step, until there is another or a chosen
+    day. ``starts`` are decisions with the protocol each starts, while no plan is made by that and
+    nobody has dismissed it. ``status`` and ``version`` (of the protocol) are stored beside the
+    state. ``acknowledged`` are breaches as they read when a person saw them: another day, or
+    another report, is not what was seen.
     """
 
     status: PlanStatus = PlanStatus.ACTIVE

@@ -16,9 +16,9 @@ from app.domain.facts import (
     Skipped,
 )
 from app.domain.plans.state import Booking, PlanState
-from app.domain.states import VisitStatus
+from app.domain.states import AppointmentStatus
 
-LONGEST_VISIT = timedelta(hours=24)
+LONGEST_APPOINTMENT = timedelta(hours=24)
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -35,11 +35,11 @@ class ContradictoryChange(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """A step was done on a local day, at its booked ``visit`` or at one that was not known."""
+    """A step was done on a local day, at its booked ``appointment`` or at one not known so far."""
 
     occurrence: OccurrenceId
     on: date
-    visit: Booking | None = None
+    appointment: Booking | None = None
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step is performed; a day asked for it is forgotten, its booking is what was kept."""
@@ -48,22 +48,22 @@ class Perform:
         refuse_future(self.on, as_of)
         performed = (*state.performed, Performed(self.occurrence, self.on))
         booked = state.booked
-        if self.visit is not None:
-            refuse_odd(self.visit)
-            booked = having(booked, self.occurrence, self.visit)
+        if self.appointment is not None:
+            refuse_odd(self.appointment)
+            booked = having(booked, self.occurrence, self.appointment)
         return replace(released(state, self.occurrence), performed=performed, booked=booked)
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Nobody came, to its booked ``visit`` or to one that was not known.
+    """Nobody came, to its booked ``appointment`` or to one not known so far.
 
     The step is placed again, on a later day.
     """
 
     occurrence: OccurrenceId
     on: date
-    visit: Booking | None = None
+    appointment: Booking | None = None
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The step needs a later day, an anchor too; every miss is kept on record and counts."""
@@ -72,11 +72,11 @@ class Miss:
         refuse_future(self.on, as_of)
         if any(fact.occurrence == self.occurrence and fact.on >= self.on for fact in state.missed):
             raise ContradictoryChange(f"step '{self.occurrence}' is missed already")
-        visit = self.visit or state.booked.get(self.occurrence)
+        appointment = self.appointment or state.booked.get(self.occurrence)
         state = released(state, self.occurrence)
-        if visit is not None:
-            refuse_odd(visit)
-            state = ended(state, self.occurrence, visit, VisitStatus.MISSED)
+        if appointment is not None:
+            refuse_odd(appointment)
+            state = ended(state, self.occurrence, appointment, AppointmentStatus.MISSED)
         if is_anchor(state, self.occurrence):
             soonest = Anchor(self.occurrence, earliest_from=self.on + timedelta(days=1))
             state = replace(state, anchor=soonest)
@@ -131,7 +131,7 @@ class Unpin:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A visit is booked, on the local day ``day``."""
+    """An appointment is booked, on the local day ``day``."""
 
     occurrence: OccurrenceId
     day: date
@@ -148,10 +148,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Arrive:
-    """The patient has come to the booked visit, and is perhaps checked in."""
+    """The patient has come to the booked appointment, and is perhaps checked in."""
 
     occurrence: OccurrenceId
-    status: VisitStatus = VisitStatus.ARRIVED
+    status: AppointmentStatus = AppointmentStatus.ARRIVED
 
     def applied_to(self, state: PlanState, as_of: date) -> PlanState:
         """The booking says so; whether the step is done is not said by that."""
@@ -168,8 +168,8 @@ class Arrive:
 class Unbook:
     """The booking is gone; the day stays planned.
 
-    A visit that was ``cancelled`` is shown so until there is another one. A visit that has ended
-    already is forgotten.
+    One that was ``cancelled`` is shown so until there is another one. One that has ended already
+    is forgotten.
     """
 
     occurrence: OccurrenceId
@@ -189,7 +189,7 @@ class Unbook:
         )
         if booking is None or not self.cancelled:
             return state
-        return ended(state, self.occurrence, booking, VisitStatus.CANCELLED)
+        return ended(state, self.occurrence, booking, AppointmentStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,11 +291,11 @@ def released(state: PlanState, occurrence: OccurrenceId) -> PlanState:
 
 
 def ended(
-    state: PlanState, occurrence: OccurrenceId, visit: Booking, status: VisitStatus
+    state: PlanState, occurrence: OccurrenceId, appointment: Booking, status: AppointmentStatus
 ) -> PlanState:
-    """The visit of an occurrence is over without having taken place."""
-    visits = having(state.ended, occurrence, replace(visit, status=status))
-    return replace(state, ended=visits)
+    """The appointment of an occurrence is over without having taken place."""
+    over = having(state.ended, occurrence, replace(appointment, status=status))
+    return replace(state, ended=over)
 
 
 def unpinned(state: PlanState, occurrence: OccurrenceId) -> tuple[Pinned, ...]:
@@ -323,11 +323,11 @@ def refuse_future(on: date, as_of: date) -> None:
         raise ContradictoryChange("a fact cannot lie after today")
 
 
-def refuse_odd(visit: Booking) -> None:
-    """Raise ContradictoryChange for times that no visit has."""
-    if visit.ends_at <= visit.starts_at:
+def refuse_odd(appointment: Booking) -> None:
+    """Raise ContradictoryChange for times that no appointment has."""
+    if appointment.ends_at <= appointment.starts_at:
         raise ContradictoryChange("the booking ends before it begins")
-    if visit.ends_at - visit.starts_at > LONGEST_VISIT:
+    if appointment.ends_at - appointment.starts_at > LONGEST_APPOINTMENT:
         raise ContradictoryChange("the booking lasts longer than a day")
 
 

@@ -183,8 +183,9 @@ def _plain(state: PlanState) -> StepStatus:
 
 
 def _status(placed: Placed, state: PlanState) -> tuple[StepStatus, Booking | None]:
-    """The status of a placed step, and its visit: a booking holds only while its day does, one
-    that has ended is shown until there is another.
+    """The status of a placed step, and its appointment.
+
+    A booking holds only while its day does; one that has ended is shown until there is another.
     """
     booking = state.booked.get(placed.id, state.ended.get(placed.id))
     status = StepStatus.PERFORMED if placed.performed else status_of(state, placed.id)

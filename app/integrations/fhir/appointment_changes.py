@@ -1,4 +1,4 @@
-"""What a visit that was changed elsewhere means for its plan, in the words of native changes.
+"""What an appointment changed elsewhere means for its plan, in the words of native changes.
 
 https://hl7.org/fhir/R4/appointment.html. A status that says what the plan knows already changes
 nothing.
@@ -12,7 +12,7 @@ from typing import Any
 from app.domain.errors import Fault
 from app.integrations.fhir.elements import Data
 
-# What is read of a visit; of the rest, what contradicts the plan is refused, and nothing else kept.
+# What is read of one; of the rest, what contradicts the plan is refused, and nothing else kept.
 READ = frozenset(
     {
         *(
@@ -37,8 +37,8 @@ SUPPORTED = frozenset({"fulfilled", "noshow"}) | _HELD | _TIMELESS
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """A visit as the plan has it, and as it was sent."""
+class Sent:
+    """An appointment that was sent, beside the one the plan has."""
 
     known: Data
     sent: Mapping[str, Any]
@@ -64,9 +64,9 @@ class Visit:
         return _times(self.sent) == _times(self.known) and (not named[0] or named[0] == named[1])
 
 
-def faults_in(visit: Visit) -> list[Fault]:
-    """What cannot be taken of a visit that was sent."""
-    sent, known, status = visit.sent, visit.known, visit.sent.get("status")
+def faults_in(it: Sent) -> list[Fault]:
+    """What cannot be taken of what was sent."""
+    sent, known, status = it.sent, it.known, it.sent.get("status")
     faults = []
     if sent.get("id", known["id"]) != known["id"]:
         faults.append(Fault("Appointment.id", "value", "must be that of the address"))
@@ -78,33 +78,33 @@ def faults_in(visit: Visit) -> list[Fault]:
     if status in SUPPORTED - _TIMELESS and "start" not in sent:
         text = "is required unless it is proposed or cancelled"
         faults.append(Fault("Appointment.start", "missing", text))
-    if status == "cancelled" and visit.was in {"proposed", "noshow"}:
+    if status == "cancelled" and it.was in {"proposed", "noshow"}:
         text = "nothing is booked; a step is called off by its ServiceRequest: status revoked"
         faults.append(Fault("Appointment.status", "business-rule", text))
-    return [*faults, *_of_another(visit)]
+    return [*faults, *_of_another(it)]
 
 
-def changes_of(visit: Visit) -> list[Data]:
-    """The changes that make of the plan's visit the one that was sent."""
-    status = str(visit.sent["status"])
-    if status == visit.was != "proposed" and (status == "cancelled" or visit.is_as_known):
+def changes_of(it: Sent) -> list[Data]:
+    """The changes that make of the plan's appointment the one that was sent."""
+    status = str(it.sent["status"])
+    if status == it.was != "proposed" and (status == "cancelled" or it.is_as_known):
         return []
-    restored = [{"type": "restore", "step_id": visit.step_id}] if visit.is_gone else []
-    return [*restored, *_BY_STATUS[status](visit)]
+    restored = [{"type": "restore", "step_id": it.step_id}] if it.is_gone else []
+    return [*restored, *_BY_STATUS[status](it)]
 
 
-def said_beside(visit: Visit) -> list[str]:
+def said_beside(it: Sent) -> list[str]:
     """What was sent and is not kept, in words."""
-    known = READ - {"start", "end"} if visit.sent["status"] == "proposed" else READ
-    return [f"'{name}' is not kept" for name in sorted(visit.sent.keys() - known)]
+    known = READ - {"start", "end"} if it.sent["status"] == "proposed" else READ
+    return [f"'{name}' is not kept" for name in sorted(it.sent.keys() - known)]
 
 
-def _of_another(visit: Visit) -> list[Fault]:
-    """A visit stays that of its step and patient."""
+def _of_another(it: Sent) -> list[Fault]:
+    """An appointment stays that of its step and patient."""
     faults = []
     for name in ("basedOn", "participant"):
-        given = _named(visit.sent.get(name, ()))
-        known = _named(visit.known[name])
+        given = _named(it.sent.get(name, ()))
+        known = _named(it.known[name])
         for type_ in ("ServiceRequest", "Patient"):
             theirs = {one for one in given if one.split("/")[-2:][0] == type_}
             ours = {one for one in known if one.startswith(f"{type_}/")}
@@ -119,56 +119,56 @@ def _named(listed: Any) -> list[str]:
     return [str(one["reference"]) for one in found if "reference" in one]
 
 
-def _proposed(visit: Visit) -> list[Data]:
+def _proposed(it: Sent) -> list[Data]:
     """Not booked any more, and wanted on another day where one is asked for."""
-    periods = visit.sent.get("requestedPeriod", ())
-    wanted = str(periods[0].get("start", ""))[: len("2027-03-10")] if periods else visit.day
+    periods = it.sent.get("requestedPeriod", ())
+    wanted = str(periods[0].get("start", ""))[: len("2027-03-10")] if periods else it.day
     made: list[Data] = []
-    if visit.was != "proposed" and not visit.is_gone:
-        made.append({"type": "unbook", "step_id": visit.step_id})
-    if wanted and wanted != visit.day:
-        made.append({"type": "move", "step_id": visit.step_id, "to": wanted})
+    if it.was != "proposed" and not it.is_gone:
+        made.append({"type": "unbook", "step_id": it.step_id})
+    if wanted and wanted != it.day:
+        made.append({"type": "move", "step_id": it.step_id, "to": wanted})
     return made
 
 
-def _booked(visit: Visit) -> list[Data]:
-    return [{"type": "book", "step_id": visit.step_id, **_times_of(visit)}]
+def _booked(it: Sent) -> list[Data]:
+    return [{"type": "book", "step_id": it.step_id, **_times_of(it)}]
 
 
-def _arrived(visit: Visit) -> list[Data]:
+def _arrived(it: Sent) -> list[Data]:
     """Booked, if it was not at these times, and the patient is there."""
-    is_booked = visit.was in _HELD and visit.is_as_known
-    checked_in = visit.sent["status"] == "checked-in"
-    arrived = {"type": "arrive", "step_id": visit.step_id, "checked_in": checked_in}
-    return [arrived] if is_booked else [*_booked(visit), arrived]
+    is_booked = it.was in _HELD and it.is_as_known
+    checked_in = it.sent["status"] == "checked-in"
+    arrived = {"type": "arrive", "step_id": it.step_id, "checked_in": checked_in}
+    return [arrived] if is_booked else [*_booked(it), arrived]
 
 
-def _fulfilled(visit: Visit) -> list[Data]:
+def _fulfilled(it: Sent) -> list[Data]:
     """Done when it ended."""
-    done = {"type": "perform", "step_id": visit.step_id, "at": visit.sent["end"]}
-    return [{**done, **_unknown(visit)}]
+    done = {"type": "perform", "step_id": it.step_id, "at": it.sent["end"]}
+    return [{**done, **_unknown(it)}]
 
 
-def _missed(visit: Visit) -> list[Data]:
+def _missed(it: Sent) -> list[Data]:
     """Nobody came."""
-    return [{"type": "miss", "step_id": visit.step_id, **_unknown(visit)}]
+    return [{"type": "miss", "step_id": it.step_id, **_unknown(it)}]
 
 
-def _cancelled(visit: Visit) -> list[Data]:
-    """The visit is off; the step is planned on, for another one."""
-    return [{"type": "unbook", "step_id": visit.step_id, "cancelled": True}]
+def _cancelled(it: Sent) -> list[Data]:
+    """It is off; the step is planned on, for another one."""
+    return [{"type": "unbook", "step_id": it.step_id, "cancelled": True}]
 
 
-def _unknown(visit: Visit) -> Data:
-    """The visit where the plan has no such booking."""
-    is_booked = visit.was in _HELD and visit.is_as_known
-    return {} if is_booked else {"visit": _times_of(visit)}
+def _unknown(it: Sent) -> Data:
+    """Its times where the plan has no such booking."""
+    is_booked = it.was in _HELD and it.is_as_known
+    return {} if is_booked else {"appointment": _times_of(it)}
 
 
-def _times_of(visit: Visit) -> Data:
-    named = _names(visit.sent) or _names(visit.known)
+def _times_of(it: Sent) -> Data:
+    named = _names(it.sent) or _names(it.known)
     identified = {"identifier": named[0]} if named else {}
-    return {"starts_at": visit.sent["start"], "ends_at": visit.sent["end"], **identified}
+    return {"starts_at": it.sent["start"], "ends_at": it.sent["end"], **identified}
 
 
 def _names(appointment: Mapping[str, Any]) -> list[str]:
@@ -187,7 +187,7 @@ def _instant(text: str | None) -> datetime | str | None:
         return text
 
 
-_BY_STATUS: Mapping[str, Callable[[Visit], list[Data]]] = {
+_BY_STATUS: Mapping[str, Callable[[Sent], list[Data]]] = {
     "proposed": _proposed,
     "booked": _booked,
     "arrived": _arrived,

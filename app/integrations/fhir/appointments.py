@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.domain.states import VisitStatus
+from app.domain.states import AppointmentStatus
 from app.integrations.fhir.care_plans import plan_meta, title_of
 from app.integrations.fhir.elements import Data, own_code, without_empty
 from app.persistence.plans.records import PlanView, StepView
@@ -10,24 +10,24 @@ from app.persistence.plans.records import PlanView, StepView
 # Nobody comes for these.
 UNATTENDED = frozenset({"restriction", "decision"})
 _ENDED = frozenset({"completed", "revoked", "entered_in_error"})
-_OF_VISITS: Mapping[str, str] = {
-    VisitStatus.BOOKED: "booked",
-    VisitStatus.ARRIVED: "arrived",
-    VisitStatus.CHECKED_IN: "checked-in",
-    VisitStatus.MISSED: "noshow",
-    VisitStatus.CANCELLED: "cancelled",
+_OF_BOOKINGS: Mapping[str, str] = {
+    AppointmentStatus.BOOKED: "booked",
+    AppointmentStatus.ARRIVED: "arrived",
+    AppointmentStatus.CHECKED_IN: "checked-in",
+    AppointmentStatus.MISSED: "noshow",
+    AppointmentStatus.CANCELLED: "cancelled",
 }
 _COMING = frozenset({"booked", "arrived", "checked-in", "fulfilled", "noshow"})
 _GONE = frozenset({"skipped", "cancelled"})
 
 
 def appointment(view: PlanView, step: StepView) -> Data | None:
-    """The visit of a step; None where there is none to keep."""
+    """The appointment of a step; None where there is none to keep."""
     status = appointment_status(
         view.status,
         step.status,
         kind=step.kind,
-        visit=visit_of(step),
+        booked=booking_status(step),
         is_dated=step.day is not None and step.end_day is None,
     )
     if status is None:
@@ -58,37 +58,37 @@ def appointment(view: PlanView, step: StepView) -> Data | None:
     )
 
 
-def visit_of(step: StepView) -> str | None:
-    """What became of a step's visit; None where none was booked."""
+def booking_status(step: StepView) -> str | None:
+    """What became of a step's booking; None where there is none."""
     booking = step.appointment
-    return None if booking is None else booking.get("status", VisitStatus.BOOKED.value)
+    return None if booking is None else booking.get("status", AppointmentStatus.BOOKED.value)
 
 
 def appointment_status(
-    plan: str, step: str, *, kind: str, visit: str | None, is_dated: bool
+    plan: str, step: str, *, kind: str, booked: str | None, is_dated: bool
 ) -> str | None:
-    """The status of a visit; None where there is no visit.
+    """The status of a step\'s appointment; None where it has none.
 
     One that was missed or cancelled stays so until there is another. What was done without a
-    booking has no visit: FHIR wants times of it that nobody knows.
+    booking has none: FHIR wants times of it that nobody knows.
     """
     if kind in UNATTENDED or step == "entered_in_error":
         return None
     if step == "performed":
-        return None if visit is None else "fulfilled"
+        return None if booked is None else "fulfilled"
     if step in _GONE:
         return "cancelled"
-    if visit == VisitStatus.MISSED:
+    if booked == AppointmentStatus.MISSED:
         return "noshow"
     if plan in _ENDED:
         return "cancelled" if is_dated else None
-    if visit is not None:
-        return _OF_VISITS[visit]
+    if booked is not None:
+        return _OF_BOOKINGS[booked]
     return "proposed" if is_dated else None
 
 
 def _is_wanted(view: PlanView, step: StepView) -> bool:
-    """Whether a visit is still to be booked, on the day which the plan has for it."""
+    """Whether one is still to be booked, on the day which the plan has for it."""
     if step.day is None or view.status in _ENDED:
         return False
     return step.status in {"proposed", "planned", "missed"}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.errors import Fault
-from app.domain.plans.step_changes import LONGEST_VISIT
+from app.domain.plans.step_changes import LONGEST_APPOINTMENT
 from app.integrations.fhir.elements import Data
 
 READ = frozenset(
@@ -47,21 +47,22 @@ def subject_of(resource: Mapping[str, Any]) -> str:
 
 
 def change_of(resource: Mapping[str, Any], *, booked: bool) -> Data:
-    """The native change: the step was performed, at its ``booked`` visit or at the one sent."""
+    """The native change: the step was performed, as it was ``booked`` or as it is sent."""
     notes = "\n\n".join(one["text"] for one in resource.get("note", ()) if "text" in one)
     change = {"type": "perform", "step_id": request_id(resource), **_when(resource)}
-    visit = {} if booked else _visit(resource.get("period", {}))
-    return {**change, **visit, "note": notes} if notes else {**change, **visit}
+    appointment = {} if booked else _appointment(resource.get("period", {}))
+    return {**change, **appointment, "note": notes} if notes else {**change, **appointment}
 
 
-def _visit(period: Mapping[str, Any]) -> Data:
-    """When an encounter began and ended, where it was a visit and says the time of both."""
+def _appointment(period: Mapping[str, Any]) -> Data:
+    """When an encounter began and ended, where it says the time of both."""
     try:
         start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
-        is_visit = start.tzinfo is not None and start < end <= start + LONGEST_VISIT
+        if start.tzinfo is None or not start < end <= start + LONGEST_APPOINTMENT:
+            return {}
     except (KeyError, ValueError, TypeError):
         return {}
-    return {"visit": {"starts_at": period["start"], "ends_at": period["end"]}} if is_visit else {}
+    return {"appointment": {"starts_at": period["start"], "ends_at": period["end"]}}
 
 
 def _when(resource: Mapping[str, Any]) -> Data:

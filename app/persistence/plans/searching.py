@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
 from app.domain.offsets import LAST_DAY
-from app.domain.states import VisitStatus
+from app.domain.states import AppointmentStatus
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.plans.arrays import array, collected
 from app.persistence.plans.records import PlanView, RevisionRecord
@@ -70,8 +70,8 @@ class StepState:
     plan_statuses: frozenset[str]
     statuses: frozenset[str]
     tentative: bool | None = None
-    visits: frozenset[str | None] | None = None
-    """What became of their visits; None among them is a step that has none."""
+    appointments: frozenset[str | None] | None = None
+    """What became of their appointments; None among them is a step that has none."""
     dated: bool | None = None
 
 
@@ -270,17 +270,17 @@ def _is_in(state: StepState) -> ColumnElement[bool]:
         PlannedStepRow.plan_status.in_(sorted(state.plan_statuses)),
         PlannedStepRow.status.in_(sorted(state.statuses)),
         *(holds if wanted else ~holds for wanted, holds in conditions if wanted is not None),
-        *([] if state.visits is None else [_visited(state.visits)]),
+        *([] if state.appointments is None else [_appointed(state.appointments)]),
     )
 
 
-def _visited(visits: frozenset[str | None]) -> ColumnElement[bool]:
-    """Whether a step's visit is one of these; bookings of former versions do not say."""
-    visit = PlannedStepRow.appointment
-    status = func.coalesce(visit["status"].as_string(), VisitStatus.BOOKED.value)
-    known = sorted(one for one in visits if one is not None)
-    has_one = and_(visit.is_not(None), status.in_(known))
-    return or_(visit.is_(None), has_one) if None in visits else has_one
+def _appointed(wanted: frozenset[str | None]) -> ColumnElement[bool]:
+    """Whether a step's appointment is one of these; bookings of former versions do not say."""
+    theirs = PlannedStepRow.appointment
+    status = func.coalesce(theirs["status"].as_string(), AppointmentStatus.BOOKED.value)
+    known = sorted(one for one in wanted if one is not None)
+    has_one = and_(theirs.is_not(None), status.in_(known))
+    return or_(theirs.is_(None), has_one) if None in wanted else has_one
 
 
 def _named(system: str | None, value: str) -> ColumnElement[bool]:

@@ -1,9 +1,10 @@
 """Dates a plan that is asked for: previews it, stores it, or says why it cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
@@ -35,6 +36,8 @@ from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import refuse_unpermitted, waiver_faults
 
 SMALL_PLAN = 40
+
+T = TypeVar("T")
 
 
 class ScheduleConflict(DomainError):
@@ -178,14 +181,16 @@ def _refuse(faults: list[Fault]) -> None:
 
 
 async def answer(problem: Problem) -> Schedule:
-    """The engine's schedule; a large plan is solved beside the event loop.
+    """The engine's schedule. Raises ScheduleConflict with its ways out."""
+    return await worked_out(problem.protocol, partial(_solved, problem))
 
-    Raises ScheduleConflict with its ways out.
-    """
+
+async def worked_out(protocol: Protocol, work: Callable[[], T]) -> T:
+    """What the engine makes of a plan; of a large one it is made beside the event loop."""
     with engine_time.measured():
-        if _occurrences(problem.protocol) <= SMALL_PLAN:
-            return _solved(problem)
-        return await to_thread.run_sync(_solved, problem)
+        if _occurrences(protocol) <= SMALL_PLAN:
+            return work()
+        return await to_thread.run_sync(work)
 
 
 def _solved(problem: Problem) -> Schedule:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID, uuid5
 
 from app.domain.engine import solve, ways_apart
@@ -24,9 +25,8 @@ from app.domain.protocols import Protocol
 from app.domain.schedules import Move, Offer, Reason, Schedule
 from app.domain.states import PlanStatus, StepStatus
 from app.persistence.plans.records import PlanRecord
-from app.services import engine_time
 from app.services.plans.loading import Basis
-from app.services.plans.planning import ScheduleConflict, answer
+from app.services.plans.planning import ScheduleConflict, answer, worked_out
 from app.services.plans.posting import InvalidChange, Made
 from app.services.plans.waiving import waiver_faults
 
@@ -79,11 +79,11 @@ async def redated(plan: Redating) -> ChangedPlan:
     )
     _check(plan, problem)
     try:
-        schedule = _resumed(plan, problem) or await answer(problem)
+        schedule = await _resumed(plan, problem) or await answer(problem)
     except ScheduleConflict as error:
         name_steps(error, plan.before, plan.state)
         raise
-    return _changed(plan, schedule, _ways_apart(plan, problem, schedule))
+    return _changed(plan, schedule, await _ways_apart(plan, problem, schedule))
 
 
 def name_steps(conflict: ScheduleConflict, plan: PlanRecord, state: PlanState) -> None:
@@ -101,7 +101,7 @@ def _days_are_left(made: tuple[Made, ...]) -> bool:
     return bool(left) and all(left)
 
 
-def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
+async def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
     """A schedule with new days for what has passed while the plan was on hold, if there is one.
 
     What has no day left in its window stays, overdue, until a person moves or skips it; so does
@@ -116,8 +116,8 @@ def _resumed(plan: Redating, problem: Problem) -> Schedule | None:
         if step.latest is not None and step.latest < first and not step.deadline
     }
     kept = (k for k in problem.kept if k.day >= problem.as_of or k.occurrence in late)
-    with engine_time.measured():
-        found = solve(replace(problem, kept=tuple(kept)))
+    again = replace(problem, kept=tuple(kept))
+    found = await worked_out(problem.protocol, partial(solve, again))
     return found if isinstance(found, Schedule) else None
 
 
@@ -162,14 +162,14 @@ def moves_from(before: PlanRecord, schedule: Schedule) -> tuple[Move, ...]:
     )
 
 
-def _ways_apart(plan: Redating, problem: Problem, schedule: Schedule) -> tuple[Offer, ...]:
+async def _ways_apart(plan: Redating, problem: Problem, schedule: Schedule) -> tuple[Offer, ...]:
     """Offers for steps that lie too close to each other, as far as nobody has accepted that."""
     unseen = tuple(b for b in schedule.breaches if b.text not in plan.state.acknowledged)
     if not unseen:
         return ()
     moved = {move.id for move in moves_from(plan.before, schedule)}
-    with engine_time.measured():
-        return ways_apart(problem, replace(schedule, breaches=unseen), moved)
+    found = replace(schedule, breaches=unseen)
+    return await worked_out(problem.protocol, partial(ways_apart, problem, found, moved))
 
 
 def _changed(plan: Redating, schedule: Schedule, offers: tuple[Offer, ...]) -> ChangedPlan:

@@ -21,6 +21,19 @@ def fact(living: Living, step: str, **fields: Any) -> Data:
     }
 
 
+def encounter(living: Living, period: Data) -> Data:
+    """The second primer, given at a visit."""
+    given = fact(living, "primer/2")
+    return {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "basedOn": given["basedOn"],
+        "subject": given["subject"],
+        "period": period,
+    }
+
+
 async def post(living: Living, resource: Data, **headers: str) -> Answer:
     """Send a new resource."""
     at = f"{R4}/{resource['resourceType']}"
@@ -60,14 +73,7 @@ async def test_a_procedure_records_that_a_step_was_done(
 
 async def test_an_encounter_records_it_too(living: Living) -> None:
     await living.on("2027-02-02")
-    sent = {
-        "resourceType": "Encounter",
-        "status": "finished",
-        "class": {"code": "AMB"},
-        "basedOn": fact(living, "primer/2")["basedOn"],
-        "subject": fact(living, "primer/2")["subject"],
-        "period": {"start": "2027-02-02T16:00:00Z", "end": "2027-02-02T17:00:00Z"},
-    }
+    sent = encounter(living, {"start": "2027-02-02T16:00:00Z", "end": "2027-02-02T17:00:00Z"})
 
     answer = await post(living, sent)
 
@@ -90,12 +96,8 @@ async def test_an_encounter_that_was_no_visit_is_a_fact_without_one(
     living: Living, period: Data
 ) -> None:
     await living.on("2027-02-02")
-    sent = {
-        name: part for name, part in fact(living, "primer/2").items() if "performed" not in name
-    }
-    encounter = {"resourceType": "Encounter", "status": "finished", "class": {"code": "IMP"}}
 
-    answer = await post(living, {**sent, **encounter, "period": period})
+    answer = await post(living, encounter(living, period) | {"class": {"code": "IMP"}})
 
     assert answer.status_code == 201, answer.text
     assert answer.json()["period"] == {"start": "2027-02-02", "end": "2027-02-02"}
@@ -105,14 +107,7 @@ async def test_an_encounter_at_a_booked_visit_leaves_the_booking_as_it_was(livin
     booking = {"starts_at": "2027-02-02T15:00:00Z", "ends_at": "2027-02-02T15:45:00Z"}
     await living.change({"type": "book", "step": "primer/2", **booking})
     await living.on("2027-02-02")
-    sent = {
-        "resourceType": "Encounter",
-        "status": "finished",
-        "class": {"code": "AMB"},
-        "basedOn": fact(living, "primer/2")["basedOn"],
-        "subject": fact(living, "primer/2")["subject"],
-        "period": {"start": "2027-02-02T15:10:00Z", "end": "2027-02-02T15:50:00Z"},
-    }
+    sent = encounter(living, {"start": "2027-02-02T15:10:00Z", "end": "2027-02-02T15:50:00Z"})
 
     answer = await post(living, sent)
 
