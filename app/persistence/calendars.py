@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, text, union_all
+from sqlalchemy import ColumnElement, and_, delete, false, insert, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -17,6 +17,7 @@ from app.persistence.tables import (
     DONE,
     WAITING,
     CalendarRow,
+    FormerStepRow,
     JsonObject,
     LocationRow,
     PlannedStepRow,
@@ -50,7 +51,6 @@ class FeedStep:
 
     id: UUID
     plan_id: UUID
-    key: str
     kind: str
     title: str
     ordinal: int | None
@@ -93,7 +93,6 @@ _OF_PLAN: tuple[InstrumentedAttribute[Any], ...] = (
 _STEP = (
     PlannedStepRow.id,
     PlannedStepRow.plan_id,
-    PlannedStepRow.key,
     PlannedStepRow.kind,
     PlannedStepRow.title,
     PlannedStepRow.ordinal,
@@ -103,6 +102,19 @@ _STEP = (
     PlannedStepRow.day,
     PlannedStepRow.end_day,
     PlannedStepRow.appointment,
+)
+_FORMER_STEP = (
+    FormerStepRow.step_id,
+    FormerStepRow.plan_id,
+    FormerStepRow.kind,
+    FormerStepRow.title,
+    FormerStepRow.ordinal,
+    FormerStepRow.of_count,
+    FormerStepRow.status,
+    false(),
+    FormerStepRow.day,
+    FormerStepRow.end_day,
+    FormerStepRow.appointment,
 )
 
 
@@ -162,16 +174,16 @@ class CalendarRepository:
         return await self._shown(which, limit)
 
     async def steps_between(
-        self, first: date, last: date, which: ColumnElement[bool], *, limit: int
+        self, first: date, last: date, calendar: CalendarRecord, *, limit: int
     ) -> tuple[FeedStep, ...]:
-        """Steps on these days which people work on, or would have, in the clinic's plans."""
+        """Steps on these days which people work on, or would have, where the feed is of."""
         ids = union_all(
             *(
                 select(PlannedStepRow.id).where(
                     self._steps(),
                     PlannedStepRow.day >= first,
                     PlannedStepRow.day <= last,
-                    which,
+                    _where_it_is_of(PlannedStepRow, calendar),
                     text(condition),
                 )
                 for condition in (WAITING, DONE, CALLED_OFF)
@@ -180,6 +192,30 @@ class CalendarRepository:
         return await self._shown(
             and_(self._steps(), PlannedStepRow.id.in_(select(ids.c.id))), limit
         )
+
+    async def former_steps_between(
+        self, first: date, last: date, calendar: CalendarRecord, *, limit: int
+    ) -> tuple[FeedStep, ...]:
+        """Steps which people worked on there on these days, each as it stood last."""
+        of_plan = and_(
+            FormerStepRow.clinic_id == PlanRow.clinic_id, FormerStepRow.plan_id == PlanRow.id
+        )
+        steps = select(FormerStepRow.revision, *_FORMER_STEP, *_OF_PLAN).join_from(
+            FormerStepRow, PlanRow, of_plan
+        )
+        rows = await self._connection.execute(
+            with_place_and_version(steps, FormerStepRow.location_id)
+            .where(
+                FormerStepRow.clinic_id == self._clinic_id,
+                FormerStepRow.day >= first,
+                FormerStepRow.day <= last,
+                _where_it_is_of(FormerStepRow, calendar),
+            )
+            .order_by(FormerStepRow.day, FormerStepRow.step_id)
+            .limit(limit)
+        )
+        by_revision = sorted(rows, key=lambda row: row.revision)
+        return tuple({row.step_id: FeedStep(*row[1:]) for row in by_revision}.values())
 
     async def plans(self, *, plan_id: UUID | None, patient_id: UUID | None) -> tuple[FeedPlan, ...]:
         """The plan, or the plans of a patient that are no drafts."""
@@ -193,7 +229,7 @@ class CalendarRepository:
         )
         return tuple(FeedPlan(*row) for row in rows)
 
-    async def former_steps(self, plan_id: UUID, *, limit: int) -> list[JsonObject]:
+    async def steps_of_revisions(self, plan_id: UUID, *, limit: int) -> list[JsonObject]:
         """The steps of a plan in its revisions, the latest first."""
         rows = await self._connection.scalars(
             select(PlanRevisionRow.snapshot)
@@ -229,11 +265,10 @@ class CalendarRepository:
         return tuple(FeedStep(*row) for row in rows)
 
 
-def at_location(location_id: UUID) -> ColumnElement[bool]:
-    """Steps at a location."""
-    return PlannedStepRow.location_id == location_id
-
-
-def of_practitioner(practitioner: str) -> ColumnElement[bool]:
-    """Steps of plans for which a practitioner is responsible."""
-    return PlannedStepRow.practitioner == practitioner
+def _where_it_is_of(
+    row: type[PlannedStepRow | FormerStepRow], calendar: CalendarRecord
+) -> ColumnElement[bool]:
+    """Steps at the feed's location, or of plans for which its practitioner is responsible."""
+    if calendar.location_id is not None:
+        return row.location_id == calendar.location_id
+    return row.practitioner == calendar.practitioner

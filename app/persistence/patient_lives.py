@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.plans.changes import ADDED
 from app.persistence.tables import (
     CalendarRow,
+    FormerStepRow,
     IdempotencyKeyRow,
     JsonObject,
     PatientAbsenceRow,
@@ -111,12 +112,10 @@ class PatientLifeRepository:
             .values(note=None, condition=None, state=_without_words(state or {}))
         )
         await self._forget_steps(plan_id)
-        await self._connection.execute(
-            delete(PlanIdentifierRow).where(
-                PlanIdentifierRow.clinic_id == self._clinic_id,
-                PlanIdentifierRow.plan_id == plan_id,
+        for row in (FormerStepRow, PlanIdentifierRow):
+            await self._connection.execute(
+                delete(row).where(row.clinic_id == self._clinic_id, row.plan_id == plan_id)
             )
-        )
         found = await self._connection.execute(
             select(
                 PlanRevisionRow.revision, PlanRevisionRow.change, PlanRevisionRow.snapshot

@@ -38,6 +38,7 @@ STEP_STATUSES = (
     "cancelled",
     "entered_in_error",
 )
+FORMER_STATUSES = ("performed", "cancelled")
 STEP_KINDS = (
     "injection",
     "procedure",
@@ -72,6 +73,8 @@ LOOSE = f"{WAITING} AND loose"
 UNDECIDED = f"{WAITING} AND kind = 'decision'"
 # How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
+# How far back calendar feeds of people who work look.
+FEED_DAYS_BACK = 30
 # In the order of the list; what is due is found by the days alone, without looking at the step.
 _BY_DAY = ("day", "due_until", "id", "due_from")
 
@@ -489,6 +492,42 @@ class PlannedStepRow(Row):
         ),
         _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
         _where("ix_planned_steps_called_off", CALLED_OFF, "day", "id"),
+    )
+
+
+class FormerStepRow(Row):
+    """A planned step that people no longer work on where they did, as it stood there last.
+
+    It lost its day or its place in the plan, or the plan ended or went elsewhere. Who works there
+    is shown that it is off, or that it was performed.
+    """
+
+    __tablename__ = "former_steps"
+
+    clinic_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    """The plan's last that had it there."""
+    step_id: Mapped[UUID] = mapped_column(primary_key=True)
+    location_id: Mapped[UUID]
+    practitioner: Mapped[str | None]
+    kind: Mapped[str]
+    title: Mapped[str]
+    ordinal: Mapped[int | None]
+    of_count: Mapped[int | None]
+    status: Mapped[str]
+    day: Mapped[date]
+    end_day: Mapped[date | None]
+    appointment: Mapped[JsonObject | None]
+
+    __table_args__ = (
+        _of("plan_revisions", "plan_id", "revision", key=("plan_id", "revision")),
+        _of("locations", "location_id"),
+        _one_of("status", FORMER_STATUSES),
+        _one_of("kind", STEP_KINDS),
+        _ordered("day", "end_day"),
+        Index(None, "clinic_id", "location_id", "day"),
+        Index(None, "clinic_id", "practitioner", "day"),
     )
 
 

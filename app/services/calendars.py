@@ -19,10 +19,9 @@ from app.persistence.calendars import (
     CalendarRepository,
     FeedPlan,
     FeedStep,
-    at_location,
-    of_practitioner,
 )
 from app.persistence.plans.records import PlanNotFound
+from app.persistence.tables import FEED_DAYS_BACK
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
@@ -33,8 +32,7 @@ from app.services.patients import get_present_patient
 __all__ = ["CalendarNotFound", "CalendarRecord", "FeedStep"]
 
 MAX_ENTRIES = 2000
-# How far a feed of a location or practitioner looks back and ahead; others show all days.
-DAYS_BACK = 30
+# How far a feed of a location or practitioner looks ahead; others show all days.
 DAYS_AHEAD = 400
 REVISIONS_READ = 200
 
@@ -139,10 +137,7 @@ async def find_calendar(connection: AsyncConnection, token: str) -> CalendarReco
 
 
 async def read_steps(ctx: Context, calendar: CalendarRecord) -> tuple[FeedStep, ...]:
-    """What a feed shows, by days.
-
-    In the feed of a plan or patient also what has lost its day: cancelled, where it stood last.
-    """
+    """What a feed shows, by days; what has lost its day or place is cancelled where it stood."""
     calendars = CalendarRepository(ctx.connection, ctx.clinic_id)
     if calendar.plan_id is not None:
         steps = await calendars.steps_of_plan(calendar.plan_id, limit=MAX_ENTRIES)
@@ -157,24 +152,25 @@ async def read_steps(ctx: Context, calendar: CalendarRecord) -> tuple[FeedStep, 
         for plan in plans
         if plan.plan_revision > 1
         for step in _lost(
-            plan, await calendars.former_steps(plan.plan_id, limit=REVISIONS_READ), shown
+            plan, await calendars.steps_of_revisions(plan.plan_id, limit=REVISIONS_READ), shown
         )
     ]
-    return tuple(sorted((*steps, *lost), key=lambda step: (step.day, step.id)))
+    return tuple(sorted((*steps, *lost), key=_by_day))
 
 
 async def _worked_on(ctx: Context, calendar: CalendarRecord) -> tuple[FeedStep, ...]:
     today = ctx.now.date()
-    if calendar.location_id is not None:
-        which = at_location(calendar.location_id)
-    else:
-        which = of_practitioner(calendar.practitioner or "")
-    return await CalendarRepository(ctx.connection, ctx.clinic_id).steps_between(
-        today - timedelta(days=DAYS_BACK),
-        today + timedelta(days=DAYS_AHEAD),
-        which,
-        limit=MAX_ENTRIES,
-    )
+    first, last = today - timedelta(days=FEED_DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
+    calendars = CalendarRepository(ctx.connection, ctx.clinic_id)
+    steps = await calendars.steps_between(first, last, calendar, limit=MAX_ENTRIES)
+    former = await calendars.former_steps_between(first, last, calendar, limit=MAX_ENTRIES)
+    shown = {step.id for step in steps}
+    gone = (step for step in former if step.id not in shown)
+    return tuple(sorted((*steps, *gone), key=_by_day))[:MAX_ENTRIES]
+
+
+def _by_day(step: FeedStep) -> tuple[date, UUID]:
+    return step.day, step.id
 
 
 def _lost(plan: FeedPlan, former: Iterable[dict[str, Any]], shown: set[UUID]) -> Iterator[FeedStep]:
@@ -187,7 +183,6 @@ def _lost(plan: FeedPlan, former: Iterable[dict[str, Any]], shown: set[UUID]) ->
             yield FeedStep(
                 id=id_,
                 plan_id=plan.plan_id,
-                key=step["key"],
                 kind=step["kind"],
                 title=step["title"],
                 ordinal=step["ordinal"],

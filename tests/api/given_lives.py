@@ -112,6 +112,14 @@ class Life(RuleBasedStateMachine):
             self.open_always |= change["type"] == "waive" and "timing" not in change["element"]
 
 
+def worked_on(plan: Data, step: Data) -> bool:
+    """Whether the calendars of people who work show a step."""
+    if step["date"] is None or step["kind"] == "restriction":
+        return False
+    living = plan["status"] in {"active", "on_hold"} and step["status"] != "entered_in_error"
+    return living or step["status"] in {"skipped", "cancelled"}
+
+
 def named(revision: int, number: int) -> str:
     """A change by its place in the history."""
     return f"{revision}/{number}"

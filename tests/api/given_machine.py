@@ -108,6 +108,14 @@ class World:
         url = f"/v1/plans/{self.plan_id}{part}"
         return self.run(self.desk.api.request(method, url, **fields))
 
+    def entries(self) -> dict[str, tuple[str, str]]:
+        """Days and statuses in a calendar of the location, by the ids of steps."""
+        asked = {"location_id": self.desk.location_id}
+        feed = self.run(good(self.desk.api.post("/v1/calendars", json=asked)))
+        served = self.run(self.desk.api.get(feed["path"])).text
+        found = re.findall(r"UID:(.{36})@.*?STATUS:(\w+).*?DTSTART[^:]*:(\d{8})", served, re.DOTALL)
+        return {id_: (date.fromisoformat(day).isoformat(), status) for id_, status, day in found}
+
     def nameless(self, answer: Answer) -> Any:
         """An answer with ids named by the order in which they occur."""
         names: dict[str, str] = {}

@@ -117,10 +117,29 @@ async def test_a_moved_step_keeps_its_id_and_has_a_higher_sequence(desk: Desk) -
     assert after["SEQUENCE"] > before["SEQUENCE"]
 
 
-async def test_what_is_called_off_stays_as_cancelled_where_it_stood(desk: Desk) -> None:
-    plan = await desk.plan()
+async def of_any(desk: Desk, plan: Data, subject: str) -> Data:
+    """A feed of the plan, or of its patient, location or practitioner."""
+    ids = {
+        "plan_id": plan["id"],
+        "patient_id": desk.patient_id,
+        "location_id": desk.location_id,
+        "practitioner": plan["practitioner"],
+    }
+    return await make(desk, **{subject: ids[subject]})
+
+
+WORKING = ["location_id", "practitioner"]
+SUBJECTS = ["plan_id", "patient_id", *WORKING]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_what_is_called_off_stays_as_cancelled_where_it_stood(
+    desk: Desk, subject: str
+) -> None:
+    plan = await desk.plan(practitioner=f"Dr {desk.patient_id}")
     steps = steps_of(plan)
-    feed = await make(desk, patient_id=desk.patient_id)
+    feed = await of_any(desk, plan, subject)
+    before = await entries(desk, feed)
     await change(desk, plan, {"type": "skip", "step_id": steps["followup_2w"]["id"]})
     await change(desk, plan, {"type": "set_parameter", "key": "primer_count", "value": 1})
     await change(desk, plan, {"type": "cancel", "step_id": steps["consult"]["id"]})
@@ -131,15 +150,21 @@ async def test_what_is_called_off_stays_as_cancelled_where_it_stood(desk: Desk) 
         entry = found[steps[name]["id"]]
         assert entry["STATUS"] == "CANCELLED"
         assert entry["DTSTART"].dt.isoformat() == steps[name]["date"]
+        assert entry["SEQUENCE"] > before[steps[name]["id"]]["SEQUENCE"]
+        assert entry["SUMMARY"] == before[steps[name]["id"]]["SUMMARY"]
     assert found[steps["session"]["id"]]["STATUS"] == "CONFIRMED"
 
 
-async def test_a_postponed_plan_is_cancelled_until_it_has_days_again(desk: Desk) -> None:
-    plan = await desk.plan()
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_a_postponed_plan_is_cancelled_until_it_has_days_again(
+    desk: Desk, subject: str
+) -> None:
+    plan = await desk.plan(practitioner=f"Dr {desk.patient_id}")
     session = steps_of(plan)["session"]["id"]
-    feed = await make(desk, plan_id=plan["id"])
+    feed = await of_any(desk, plan, subject)
 
-    await change(desk, plan, {"type": "move_anchor", "to": None})
+    for day in (None, "2027-03-24", None, "2027-03-10", None):
+        await change(desk, plan, {"type": "move_anchor", "to": day})
     postponed = (await entries(desk, feed))[session]
     await change(desk, plan, {"type": "move_anchor", "to": "2027-04-07"})
     again = (await entries(desk, feed))[session]
@@ -179,20 +204,45 @@ async def test_a_patients_feed_has_all_plans_but_drafts(desk: Desk) -> None:
     }
 
 
-@pytest.mark.parametrize("subject", ["location", "practitioner"])
+@pytest.mark.parametrize("subject", WORKING)
+async def test_a_completed_plan_leaves_what_was_performed(desk: Desk, subject: str) -> None:
+    plan = await desk.plan(practitioner=f"Dr {desk.patient_id}")
+    first, session = (steps_of(plan)[name]["id"] for name in ("primer/2", "session"))
+    feed = await of_any(desk, plan, subject)
+    await desk.at("2027-02-17T12:00:00-07:00")
+    await change(desk, plan, {"type": "perform", "step_id": first, "on": "2027-02-02"})
+    before = await entries(desk, feed)
+
+    await change(desk, plan, {"type": "complete"})
+
+    after = await entries(desk, feed)
+    assert after.keys() == before.keys()
+    firm = {id_ for id_, entry in after.items() if entry["STATUS"] == "CONFIRMED"}
+    assert firm == {first}
+    assert after[first]["DTSTART"].dt == date(2027, 2, 2)
+    assert after[session]["STATUS"] == "CANCELLED"
+
+
+async def test_nothing_is_kept_of_where_an_erased_patients_steps_stood(desk: Desk) -> None:
+    plan = await desk.plan()
+    feed = await make(desk, location_id=desk.location_id)
+    await change(desk, plan, {"type": "move_anchor", "to": None})
+    before = await entries(desk, feed)
+
+    await good(desk.api.post(f"/v1/patients/{desk.patient_id}/erase"))
+
+    assert steps_of(plan)["session"]["id"] in before
+    assert await entries(desk, feed) == {}
+
+
+@pytest.mark.parametrize("subject", WORKING)
 async def test_a_desks_feed_has_what_is_worked_on_there(desk: Desk, subject: str) -> None:
-    practitioner = f"Dr {desk.patient_id}"
     elsewhere = await desk.location(name="East")
-    plan = await desk.plan(practitioner=practitioner)
+    plan = await desk.plan(practitioner=f"Dr {desk.patient_id}")
     await desk.plan(
         patient={"id": await desk.patient()}, location_id=elsewhere, practitioner="Dr Other"
     )
-    wanted = (
-        {"location_id": desk.location_id}
-        if subject == "location"
-        else {"practitioner": practitioner}
-    )
-    feed = await make(desk, **wanted)
+    feed = await of_any(desk, plan, subject)
 
     before = await entries(desk, feed)
     await change(desk, plan, {"type": "revoke"})

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.api.given_lives import Life, named
+from tests.api.given_lives import Life, named, worked_on
 from tests.api.given_machine import ENDED, MONDAY, Told, World, day_after
 from tests.api.given_plans import Data, good, steps_of
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.long
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 RUNS, STEPS = (200, 50) if DEEP else (7, 16)
 OPEN = {"proposed", "planned", "booked", "missed"}
+FIRM = {"planned", "booked"}
 NO_OPEN_DAY = {"nsaid_free", "booster_nsaid_free", "followup/m12"}
 
 picks = st.integers(0, 40)
@@ -282,9 +283,29 @@ class Lives(Life):
             assert [i["revision"] for i in page["items"]] == list(range(count, 0, -1))
             stored, again = world.run(world.stored_and_replayed())
             assert stored == again
+        self.where_people_work_nothing_vanishes()
         for plan in self.read[:: max(1, len(self.read) // 4)]:
             again = self.worlds[0].ask("GET", f"/history/{plan['revision']}").json()
             assert _lasting(again) == _lasting(plan)
+
+    def where_people_work_nothing_vanishes(self) -> None:
+        """Their calendars still have what they showed: as it is, or that it is off."""
+        expected: dict[str, str] = {}
+        for plan in self.read:
+            for step in plan["steps"]:
+                if worked_on(plan, step):
+                    expected[step["id"]] = step["date"]
+        within = (day_after(self.today, -30), day_after(self.today, 400))
+        steps = {step["id"]: step for step in self.plan["steps"]}
+        shown = self.worlds[0].entries()
+        for id_, day in expected.items():
+            if within[0] <= day <= within[1]:
+                assert shown[id_][0] == day
+                now = steps.get(id_)
+                performed = now is not None and now["status"] == "performed"
+                is_on = now is not None and worked_on(self.plan, now) and now["status"] in FIRM
+                assert (shown[id_][1] != "CANCELLED") == (performed or is_on)
+        assert len({len(world.entries()) for world in self.worlds}) == 1
 
 
 def _url(world: World, part: str) -> str:

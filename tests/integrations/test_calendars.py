@@ -37,7 +37,6 @@ def a_feed_step(number: int = 1, **fields: Any) -> FeedStep:
     values: dict[str, Any] = {
         "id": uid(number),
         "plan_id": uid(100),
-        "key": "session",
         "kind": StepKind.PROCEDURE.value,
         "title": "PRP session",
         "ordinal": None,

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,10 @@ async def populate(url: str, **fields: Any) -> None:
             "key", "fingerprint", now=NOW, kept_for=NOW - NOW
         )
         plan = a_plan(identifiers=(Identifier("ehr", "1"),), **fields)
-        await PlanRepository(connection, clinic).add(plan, a_revision(), [an_event()])
+        plans = PlanRepository(connection, clinic)
+        await plans.add(plan, a_revision(), [an_event()])
+        longer = replace(plan, steps=(*plan.steps, a_step(99, day=NOW.date())))
+        await plans.save(longer, replace(plan, revision=2), a_revision(2), events=[], superseded={})
         batch = BatchRecord(
             id=uid(40),
             kind="closure",

@@ -27,6 +27,7 @@ from app.persistence.plans.rows import (
     Rows,
     as_documents,
     event_rows,
+    former_step_rows,
     plan_row,
     record_of,
     revision_row,
@@ -49,6 +50,7 @@ from app.persistence.prepared import insert_row, page_of_rows
 from app.persistence.records import columns_of
 from app.persistence.tables import (
     EventRow,
+    FormerStepRow,
     JsonObject,
     PlanIdentifierRow,
     PlannedStepRow,
@@ -68,6 +70,8 @@ class _Saving:
     revision: RevisionRecord
     events: Sequence[NewEvent]
     superseded: JsonObject
+    former: list[Values]
+    """The rows of steps which people no longer work on where they did."""
 
 
 class PlanRepository:
@@ -111,9 +115,10 @@ class PlanRepository:
         their ids; those no longer in the plan go. It is the last thing a transaction does, where
         there are events. Raises PlanNotFound or PlanChangedMeanwhile.
         """
-        saving = _Saving(before, plan, revision, events, superseded)
+        former = former_step_rows(self._clinic_id, before, plan, revision.at)
+        saving = _Saving(before, plan, revision, events, superseded, former)
         # Positions are unique, also in the midst of a statement.
-        is_simple = not _gone(saving) and not _changes_places(saving)
+        is_simple = not (_gone(saving) or _changes_places(saving) or former)
         at_once = is_simple and self._connection.dialect.name == "postgresql"
         if not await (self._save_at_once(saving) if at_once else self._save(saving)):
             await self.view(plan.id)
@@ -250,6 +255,7 @@ class PlanRepository:
         if not await save_plan(dialect).run(self._connection, {**values, **superseded}):
             return False
         await self._save_steps(saving)
+        await insert_row(FormerStepRow, dialect).run_for_each(self._connection, saving.former)
         await keep_plan(dialect).run(self._connection, superseded)
         row = revision_row(self._clinic_id, plan.id, saving.revision)
         await insert_row(PlanRevisionRow, dialect).run(self._connection, row)

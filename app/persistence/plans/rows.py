@@ -25,6 +25,7 @@ from app.persistence.plans.records import (
 )
 from app.persistence.records import values_of
 from app.persistence.tables import (
+    FEED_DAYS_BACK,
     NEAR_DAYS,
     PlanIdentifierRow,
     PlannedStepRow,
@@ -37,6 +38,11 @@ Values = dict[str, Any]
 Rows = dict[type[Row], list[Values]]
 
 _APART = frozenset({"steps", "identifiers"})
+_WORKED_ON_PLANS = frozenset({PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
+_WORKED_ON_STEPS = frozenset(
+    {StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.MISSED, StepStatus.PERFORMED}
+)
+_CALLED_OFF = frozenset({StepStatus.CANCELLED, StepStatus.SKIPPED})
 
 
 def rows_of(clinic_id: UUID, plan: PlanRecord, revision: RevisionRecord) -> Rows:
@@ -124,6 +130,48 @@ def step_rows(clinic_id: UUID, plan: PlanRecord) -> list[Values]:
         }
         for step in plan.steps
     ]
+
+
+def former_step_rows(
+    clinic_id: UUID, before: PlanRecord, after: PlanRecord, at: datetime
+) -> list[Values]:
+    """Steps which feeds of people who work showed before a revision, and do not show there now."""
+    since = at.date() - timedelta(FEED_DAYS_BACK)
+    then = {step.id: step for step in after.steps if _is_worked_on(step, after)}
+    if (before.location_id, before.practitioner) != (after.location_id, after.practitioner):
+        then = {}
+    performed = {step.id for step in after.steps if step.status is StepStatus.PERFORMED}
+    return [
+        {
+            "clinic_id": clinic_id,
+            "plan_id": before.id,
+            "revision": before.revision,
+            "location_id": before.location_id,
+            "practitioner": before.practitioner,
+            "step_id": step.id,
+            "kind": step.kind.value,
+            "title": step.title,
+            "ordinal": step.ordinal,
+            "of_count": step.of,
+            "status": (
+                StepStatus.PERFORMED if step.id in performed else StepStatus.CANCELLED
+            ).value,
+            "day": step.day,
+            "end_day": step.end,
+            "appointment": step.appointment,
+        }
+        for step in before.steps
+        if step.id not in then and _is_worked_on(step, before) and (step.day or since) >= since
+    ]
+
+
+def _is_worked_on(step: PlannedStep, plan: PlanRecord) -> bool:
+    """What the conditions of the feeds' queries say too."""
+    if step.day is None or step.kind is StepKind.RESTRICTION:
+        return False
+    if step.status in _CALLED_OFF:
+        return True
+    return plan.status in _WORKED_ON_PLANS and step.status in _WORKED_ON_STEPS
 
 
 def _due_values(step: PlannedStep, plan: PlanStatus) -> Values:

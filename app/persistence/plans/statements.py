@@ -174,11 +174,12 @@ def read_plan(dialect: str) -> Prepared:
     return prepare(plans.where(PlanRow.clinic_id == clinic_id, PlanRow.id == plan_id), dialect)
 
 
-def with_place_and_version(plans: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Plans joined with the location and the protocol version of each."""
+def with_place_and_version(
+    plans: Select[*tuple[Any, ...]], place: InstrumentedAttribute[UUID] = PlanRow.location_id
+) -> Select[*tuple[Any, ...]]:
+    """Plans joined with the location, which may be another than now, and version of each."""
     return plans.join(
-        LocationRow,
-        (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == PlanRow.location_id),
+        LocationRow, (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == place)
     ).join(
         ProtocolVersionRow,
         (ProtocolVersionRow.clinic_id == PlanRow.clinic_id)
