@@ -1,10 +1,13 @@
 """What happened and what people chose: facts, pins, kept days, other plans, waivers, the anchor."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from app.domain.errors import DomainError
+from app.domain.rules import OverAllPlans
 
 
 class InvalidRequest(DomainError):
@@ -139,9 +142,16 @@ class OtherStep:
 
 @dataclass(frozen=True, slots=True)
 class OtherPlan:
-    """Another plan of the patient, with its site and side."""
+    """Another plan of the patient, with its site and side, and the ``rules`` it is held to.
+
+    What people have set aside there, by the ids of rules, or widened by some days: ``waived`` of
+    its own rules, ``waived_of_ours`` of those of the plan that is looked at.
+    """
 
     id: str
     steps: tuple[OtherStep, ...]
     body_site: str | None = None
     laterality: str | None = None
+    rules: tuple[OverAllPlans, ...] = ()
+    waived: Mapping[str, int | None] = field(default_factory=lambda: MappingProxyType({}))
+    waived_of_ours: Mapping[str, int | None] = field(default_factory=lambda: MappingProxyType({}))

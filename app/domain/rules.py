@@ -158,6 +158,24 @@ class Cluster(_Rule):
     steps: tuple[StepSelector, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepAway(_Rule):
+    """A rule of another plan of the patient as it binds this one: no document writes it.
+
+    These ``steps`` stay clear of the ``others`` of that ``plan``: none is so long ``before`` one of
+    them nor so long ``after``, and none on its day. ``widened`` are days by which that plan does
+    with less. ``origin`` is the rule as that plan has it.
+    """
+
+    plan: str
+    steps: frozenset[str]
+    others: frozenset[str]
+    before: Offset | None
+    after: Offset | None
+    widened: int
+    origin: "Rule"
+
+
 Rule = (
     MinGap
     | MinGapBetween
@@ -170,3 +188,34 @@ Rule = (
     | Readiness
     | Cluster
 )
+# What may look at all plans of the patient.
+OverAllPlans = MinGapOfKinds | Washout
+# What the engine looks at: rules of documents, and those of the patient's other plans.
+AnyRule = Rule | KeepAway
+
+
+_HARSHNESS = {Severity.WARN: 0, Severity.REVIEW: 1, Severity.BLOCK: 2}
+
+
+def is_as_harsh(own: Rule, rule: Rule) -> bool:
+    """Whether a rule always holds and is at least as hard as another."""
+    return own.parameter is None and _HARSHNESS[own.severity] >= _HARSHNESS[rule.severity]
+
+
+def is_at_least(own: Offset | None, asked: Offset | None) -> bool:
+    """Whether one interval is never shorter than another; none is the shortest."""
+    if asked is None:
+        return True
+    return own is not None and own.longest_days >= asked.longest_days
+
+
+def keeps_apart_as_much(own: Rule, rule: MinGapOfKinds) -> bool:
+    """Whether a rule asks at least what this gap asks, wherever it does."""
+    return (
+        isinstance(own, MinGapOfKinds)
+        and rule.kinds <= own.kinds
+        and is_at_least(own.offset, rule.offset)
+        and (own.scope is Scope.PATIENT or rule.scope is Scope.PLAN)
+        and (rule.same_site or not own.same_site)
+        and is_as_harsh(own, rule)
+    )

@@ -2,11 +2,15 @@
 
 import pytest
 
+from app.domain.calendars import EVERY_DAY
+from app.domain.facts import OtherPlan
 from app.domain.offsets import Offset
 from app.domain.permissions import GRANTS, NOTHING, UNRESTRICTED, Grant, NotPermitted, Role
 from app.domain.plans.changes import Change, Decide, SetParameter, Waive
+from app.domain.plans.state import Surroundings
+from app.domain.protocols import Protocol
 from app.domain.rules import MinGapOfKinds
-from app.services.plans.waiving import refuse_unpermitted
+from app.services.plans.waiving import refuse_unpermitted, rules_known
 
 RULES = (
     MinGapOfKinds(id="plain", kinds=frozenset({"injection"}), offset=Offset.parse("P14D")),
@@ -55,3 +59,12 @@ def test_who_may_is_let(grant: Grant, change: Change) -> None:
 def test_who_may_not_is_refused(grant: Grant, change: Change, text: str) -> None:
     with pytest.raises(NotPermitted, match=text):
         refuse_unpermitted(grant, [SetParameter("primer_count", 1), change], RULES)
+
+
+def test_a_rule_of_another_plan_is_set_aside_by_whom_it_names_there() -> None:
+    other = OtherPlan("other", (), rules=RULES)
+    around = Surroundings(EVERY_DAY, clinic_rules=RULES[:1], other_plans=(other,))
+
+    known = {rule.id: rule.waiver_role for rule in rules_known(Protocol(steps=()), around)}
+
+    assert known == {"plain": None, "other/plain": None, "other/nurses": "nurse"}

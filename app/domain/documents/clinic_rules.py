@@ -15,11 +15,19 @@ from app.domain.documents.rule_writing import gap_of_kinds_data, readiness_data,
 from app.domain.documents.shapes import Report, Schema
 from app.domain.documents.writing import Written, written
 from app.domain.errors import Faults
-from app.domain.offsets import MonthEnd, Offset
+from app.domain.offsets import MonthEnd
 from app.domain.protocols import Protocol, Step, StepKind
-from app.domain.rules import MinGapOfKinds, Readiness, Rule, Scope, Severity, Washout
+from app.domain.rules import (
+    MinGapOfKinds,
+    Readiness,
+    Rule,
+    Severity,
+    Washout,
+    is_as_harsh,
+    is_at_least,
+    keeps_apart_as_much,
+)
 
-_HARSHNESS = {Severity.WARN: 0, Severity.REVIEW: 1, Severity.BLOCK: 2}
 _TREATMENTS = frozenset({StepKind.INJECTION, StepKind.PROCEDURE})
 
 
@@ -88,7 +96,7 @@ def _applied(clinic_rule: ClinicRule, protocol: Protocol) -> Iterator[Rule]:
             if left:
                 yield replace(rule, id=f"clinic-{rule.id}", applies_to=left)
         case MinGapOfKinds():
-            if not any(_keeps_apart(own, rule) for own in protocol.rules):
+            if not any(keeps_apart_as_much(own, rule) for own in protocol.rules):
                 yield replace(rule, id=f"clinic-{rule.id}")
         case never:
             assert_never(never)
@@ -109,9 +117,9 @@ def _washed(part: Washout, key: str, protocol: Protocol) -> bool:
         and own.agent == part.agent
         and _concerns(own, key, protocol)
         and (part.same_site or not own.same_site)
-        and (_at_least(own.before, part.before) and _at_least(own.after, part.after))
+        and (is_at_least(own.before, part.before) and is_at_least(own.after, part.after))
         for own in protocol.rules
-        if _is_as_harsh(own, part)
+        if is_as_harsh(own, part)
     )
 
 
@@ -120,19 +128,8 @@ def _asked(rule: Readiness, key: str, protocol: Protocol) -> bool:
         isinstance(own, Readiness)
         and rule.findings <= own.findings
         and _concerns(own, key, protocol)
-        and _is_as_harsh(own, rule)
+        and is_as_harsh(own, rule)
         for own in protocol.rules
-    )
-
-
-def _keeps_apart(own: Rule, rule: MinGapOfKinds) -> bool:
-    return (
-        isinstance(own, MinGapOfKinds)
-        and rule.kinds <= own.kinds
-        and _at_least(own.offset, rule.offset)
-        and (own.scope is Scope.PATIENT or rule.scope is Scope.PLAN)
-        and (rule.same_site or not own.same_site)
-        and _is_as_harsh(own, rule)
     )
 
 
@@ -141,16 +138,6 @@ def _concerns(own: Washout | Readiness, key: str, protocol: Protocol) -> bool:
         return key in own.applies_to
     step = protocol.step(key)
     return step is not None and step.kind in _TREATMENTS
-
-
-def _is_as_harsh(own: Rule, rule: Rule) -> bool:
-    return own.parameter is None and _HARSHNESS[own.severity] >= _HARSHNESS[rule.severity]
-
-
-def _at_least(own: Offset | None, asked: Offset | None) -> bool:
-    if asked is None:
-        return True
-    return own is not None and own.longest_days >= asked.longest_days
 
 
 def parse_clinic_rules(data: Any) -> ClinicRules:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from app.domain.calendars import Absence, Closure
+from app.domain.engine.elsewhere import rules_elsewhere
 from app.domain.engine.network import Network
 from app.domain.engine.occurrences import Expansion, Link, Occurrence
 from app.domain.engine.shifts import (
@@ -18,6 +19,7 @@ from app.domain.engine.shifts import (
 from app.domain.facts import Anchor, OccurrenceId
 from app.domain.problem import Problem
 from app.domain.protocols import Bounds, LatestIs, Protocol, Step, Unit
+from app.domain.rules import AnyRule
 
 SEARCH_DAYS = 366
 WEEK_BITS = 127
@@ -53,7 +55,8 @@ class Frame:
         days = [day.toordinal() for day in _given_days(problem)]
         self.base = max(LOWEST, min(days) - extent)
         self.size = min(HIGHEST, max(days) + extent) - self.base + 1
-        self.rules = sorted(problem.protocol.rules, key=lambda rule: rule.id)
+        rules: list[AnyRule] = [*problem.protocol.rules, *rules_elsewhere(problem)]
+        self.rules = sorted(rules, key=lambda rule: rule.id)
         self.absences = [absence for absence in problem.absences if absence.steps is not None]
         self._known: dict[LeftOut, int] = {}
         self._named: LeftOut | None = None

@@ -13,7 +13,9 @@ from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import LatestIs, Unit
 from app.domain.rules import (
+    AnyRule,
     Cluster,
+    KeepAway,
     MaxGap,
     MinGap,
     MinGapBetween,
@@ -21,7 +23,6 @@ from app.domain.rules import (
     NoOverlap,
     OrderRule,
     Readiness,
-    Rule,
     SameDay,
     Severity,
     Washout,
@@ -151,7 +152,7 @@ def _rules(question: Question, texts: Texts) -> None:
             texts[f"rule:{rule.id}"] = rule_in_words(rule)
 
 
-def rule_in_words(rule: Rule) -> str:
+def rule_in_words(rule: AnyRule) -> str:
     """A rule as one sentence for people."""
     match rule:
         case MinGap():
@@ -178,6 +179,8 @@ def rule_in_words(rule: Rule) -> str:
             sentence = _washout_in_words(rule)
         case Readiness():
             sentence = f"needs clearance after {', '.join(sorted(rule.findings))}"
+        case KeepAway(origin=origin):
+            return f"another plan asks: {rule_in_words(origin)}"
         case Cluster():
             sentence = f"{_listed(rule)} move together"
         case never:

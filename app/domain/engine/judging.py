@@ -7,9 +7,11 @@ from itertools import combinations
 from typing import assert_never
 
 from app.domain.engine.compiling import Compilation
-from app.domain.engine.occurrences import Occurrence
+from app.domain.engine.occurrences import Occurrence, spoken
 from app.domain.engine.restrictions import (
     agent_days,
+    days_kept_away,
+    kept_away_from,
     other_steps,
     pairs_between,
     pairs_of_kinds,
@@ -17,9 +19,11 @@ from app.domain.engine.restrictions import (
     washed_out,
     washout_targets,
 )
-from app.domain.engine.shifts import last_not_after, of_offset, value
+from app.domain.engine.shifts import chained, last_not_after, of_offset, value
 from app.domain.rules import (
+    AnyRule,
     Cluster,
+    KeepAway,
     MaxGap,
     MinGap,
     MinGapBetween,
@@ -27,7 +31,6 @@ from app.domain.rules import (
     NoOverlap,
     OrderRule,
     Readiness,
-    Rule,
     SameDay,
     Severity,
     Washout,
@@ -67,7 +70,7 @@ def breaches(compilation: Compilation, days: Days) -> tuple[Breach, ...]:
     return tuple(found)
 
 
-def violations(compilation: Compilation, rule: Rule, days: Days) -> Iterator[Violation]:
+def violations(compilation: Compilation, rule: AnyRule, days: Days) -> Iterator[Violation]:
     """Where a rule does not hold on these days; among facts alone nothing is judged."""
     match rule:
         case MinGap():
@@ -90,6 +93,8 @@ def violations(compilation: Compilation, rule: Rule, days: Days) -> Iterator[Vio
             yield from _washouts(compilation, rule, days)
         case Readiness():
             yield from _findings(compilation, rule, days)
+        case KeepAway():
+            yield from _too_near_another_plan(compilation, rule, days)
         case Cluster():
             return
         case never:
@@ -177,12 +182,31 @@ def _apart_from_others(
         index = occurrence.index
         if occurrence.step.kind not in rule.kinds or index in compilation.given:
             continue
-        for _, step in other_steps(compilation.problem, rule, compilation.left_out):
-            day = step.day.toordinal()
-            if index in days and last_not_after(shift, day) < days[index] < value(shift, day):
+        for step, widened in other_steps(compilation.problem, rule, compilation.left_out):
+            day, shorter = step.day.toordinal(), chained(shift, -widened) if widened else shift
+            if index in days and last_not_after(shorter, day) < days[index] < value(shorter, day):
                 text = (
                     f"{occurrence.label} on {spoken_day(days[index])} is less than "
                     f"{rule.offset.in_words()} from {step.key} of another plan on {spoken_day(day)}"
+                )
+                yield Violation((index,), text)
+
+
+def _too_near_another_plan(
+    compilation: Compilation, rule: KeepAway, days: Days
+) -> Iterator[Violation]:
+    for step in kept_away_from(compilation.problem, rule, compilation.left_out):
+        day = step.day.toordinal()
+        first, last = days_kept_away(compilation.problem, rule, day)
+        for occurrence in compilation.expansion.occurrences:
+            index = occurrence.index
+            if occurrence.step.key not in rule.steps or index in compilation.given:
+                continue
+            if index in days and first <= days[index] <= last:
+                text = (
+                    f"{occurrence.label} on {spoken_day(days[index])} is too near to "
+                    f"{spoken(step.key)} of another plan on {spoken_day(day)}, "
+                    f"by that plan's rule {rule.origin.id}"
                 )
                 yield Violation((index,), text)
 
@@ -202,8 +226,8 @@ def _overlaps(compilation: Compilation, rule: NoOverlap, days: Days) -> Iterator
 
 def _washouts(compilation: Compilation, rule: Washout, days: Days) -> Iterator[Violation]:
     agent = rule.agent.replace("_", " ")
-    for _, day in agent_days(compilation.problem, rule, compilation.left_out):
-        first, last = washed_out(rule, compilation.problem, day)
+    for day, widened in agent_days(compilation.problem, rule, compilation.left_out):
+        first, last = washed_out(rule, compilation.problem, day, widened)
         for occurrence in washout_targets(compilation.expansion, rule):
             index = occurrence.index
             if index in days and index not in compilation.given and first <= days[index] <= last:

@@ -16,7 +16,7 @@ from app.domain.facts import OccurrenceId, Pinned
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import ParameterType, Step
-from app.domain.rules import OrderRule, Rule
+from app.domain.rules import AnyRule, KeepAway, OrderRule
 from app.domain.schedules import (
     AskAnchor,
     AskCancelOther,
@@ -36,7 +36,7 @@ WAIVER_ROLE = "physician"
 CLOSURE_ROLE = "manager"
 
 
-def waiver_role(element: str, rules: Iterable[Rule]) -> str:
+def waiver_role(element: str, rules: Iterable[AnyRule]) -> str:
     """Who may set an element aside: whom the rule names, for a closed day who runs the place."""
     if element.startswith("closure:"):
         return CLOSURE_ROLE
@@ -282,15 +282,21 @@ class _Finder:
             case AskCancelOther(_, step):
                 text = f"call off {spoken(step)} of another plan"
             case AskWaiver(element, None, role):
-                text = f"set aside {element}; needs the role {role}"
+                text = f"set aside {self._named_rule(element)}; needs the role {role}"
             case AskWaiver(element, days, role):
                 by = f"{days} day{'' if days == 1 else 's'}"
-                text = f"widen {element} by {by}; needs the role {role}"
+                text = f"widen {self._named_rule(element)} by {by}; needs the role {role}"
             case never:
                 assert_never(never)
         if schedule is None or isinstance(remedy, AskSkip):
             return text
         return text + self._days_of(schedule, said=remedy)
+
+    def _named_rule(self, element: str) -> str:
+        """The element as it is told: a rule of another plan by the name it has there."""
+        elsewhere = (rule for rule in self._question.frame.rules if isinstance(rule, KeepAway))
+        names = {f"rule:{rule.id}": f"rule:{rule.origin.id} of another plan" for rule in elsewhere}
+        return names.get(element, element)
 
     def _days_of(self, schedule: Schedule, said: Remedy) -> str:
         """Where the other steps come to lie that take part."""

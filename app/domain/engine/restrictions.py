@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 from typing import assert_never
 
 from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
+from app.domain.engine.elsewhere import TREATMENTS, same_site, sides_meet, widened_elsewhere
 from app.domain.engine.occurrences import Expansion, Occurrence
 from app.domain.engine.shifts import (
     HIGHEST,
@@ -16,12 +17,13 @@ from app.domain.engine.shifts import (
     of_offset,
     value,
 )
-from app.domain.facts import OtherPlan, OtherStep
+from app.domain.facts import OtherStep
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
-from app.domain.protocols import StepKind
 from app.domain.rules import (
+    AnyRule,
     Cluster,
+    KeepAway,
     MaxGap,
     MinGap,
     MinGapBetween,
@@ -29,15 +31,12 @@ from app.domain.rules import (
     NoOverlap,
     OrderRule,
     Readiness,
-    Rule,
     SameDay,
     Scope,
     Severity,
     StepSelector,
     Washout,
 )
-
-TREATMENTS = frozenset({StepKind.INJECTION, StepKind.PROCEDURE})
 
 
 def compile_network(
@@ -87,27 +86,36 @@ def pairs_of_spans(expansion: Expansion, rule: NoOverlap) -> Iterator[tuple[int,
 
 def other_steps(
     problem: Problem, rule: MinGapOfKinds, left_out: LeftOut
-) -> Iterator[tuple[OtherPlan, OtherStep]]:
-    """Steps of other plans which a patient-wide gap looks at."""
+) -> Iterator[tuple[OtherStep, int]]:
+    """Steps of other plans which a patient-wide gap looks at, and by how many days less."""
     if rule.scope is not Scope.PATIENT:
         return
     for plan in sorted(problem.other_plans, key=lambda plan: plan.id):
         if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
             continue
-        for step in plan.steps:
+        widened = widened_elsewhere(plan, rule)
+        for step in plan.steps if widened is not None else ():
             if step.kind in rule.kinds and f"other:{plan.id}/{step.key}" not in left_out:
-                yield plan, step
+                yield step, widened or 0
 
 
-def same_site(problem: Problem, body_site: str | None, laterality: str | None) -> bool:
-    """Whether something elsewhere concerns the plan's site and side; unknown counts as the same."""
-    site_differs = None not in (body_site, problem.body_site) and body_site != problem.body_site
-    return not site_differs and sides_meet(laterality, problem.laterality)
+def kept_away_from(problem: Problem, rule: KeepAway, left_out: LeftOut) -> Iterator[OtherStep]:
+    """The steps of another plan from which its own rule keeps steps of this one away."""
+    for plan in problem.other_plans:
+        for step in plan.steps if plan.id == rule.plan else ():
+            if step.key in rule.others and f"other:{plan.id}/{step.key}" not in left_out:
+                yield step
 
 
-def sides_meet(one: str | None, other: str | None) -> bool:
-    """Whether two sides can be the same; unknown and bilateral meet both."""
-    return None in (one, other) or one == other or "bilateral" in (one, other)
+def days_kept_away(problem: Problem, rule: KeepAway, day: int, widened: int = 0) -> tuple[int, int]:
+    """First and last day closed by a step of another plan on ``day``, its own day included."""
+    month_end, less = problem.protocol.month_end, rule.widened + widened
+    first = last = day
+    if rule.before is not None:
+        first = min(day, last_not_after(of_offset(rule.before, month_end), day) + less + 1)
+    if rule.after is not None:
+        last = max(day, value(of_offset(rule.after, month_end), day) - less - 1)
+    return first, last
 
 
 def washout_targets(expansion: Expansion, rule: Washout | Readiness) -> Iterator[Occurrence]:
@@ -122,20 +130,21 @@ def washout_targets(expansion: Expansion, rule: Washout | Readiness) -> Iterator
 
 def agent_days(
     problem: Problem, rule: Washout, left_out: LeftOut = NOTHING
-) -> Iterator[tuple[str, int]]:
-    """The elements and days on which the agent of a washout was given."""
+) -> Iterator[tuple[int, int]]:
+    """The days on which the agent of a washout was given, and how many days less there suffice."""
     for event in sorted(problem.reported, key=lambda event: (event.on, event.id)):
         element = f"event:{event.id}"
         here = not rule.same_site or same_site(problem, event.body_site, event.laterality)
         if event.agent == rule.agent and here and element not in left_out:
-            yield element, event.on.toordinal()
+            yield event.on.toordinal(), 0
     for plan in sorted(problem.other_plans, key=lambda plan: plan.id):
         if rule.same_site and not same_site(problem, plan.body_site, plan.laterality):
             continue
-        for step in plan.steps:
+        widened = widened_elsewhere(plan, rule)
+        for step in plan.steps if widened is not None else ():
             element = f"other:{plan.id}/{step.key}"
             if step.agent == rule.agent and element not in left_out:
-                yield element, step.day.toordinal()
+                yield step.day.toordinal(), widened or 0
 
 
 def washed_out(rule: Washout, problem: Problem, day: int, widened: int = 0) -> tuple[int, int]:
@@ -149,7 +158,7 @@ def washed_out(rule: Washout, problem: Problem, day: int, widened: int = 0) -> t
     return first, last
 
 
-def _add_rule(compilation: Compilation, rule: Rule) -> None:
+def _add_rule(compilation: Compilation, rule: AnyRule) -> None:
     expansion = compilation.expansion
     match rule:
         case MinGap():
@@ -176,6 +185,8 @@ def _add_rule(compilation: Compilation, rule: Rule) -> None:
                 _apart(compilation, i, j, _after_end(expansion, i), _after_end(expansion, j))
         case Washout():
             _wash_out(compilation, rule)
+        case KeepAway():
+            _keep_away(compilation, rule)
         case Cluster():
             _move_together(compilation, rule)
         case Readiness():
@@ -224,18 +235,27 @@ def _keep_kinds_apart(compilation: Compilation, rule: MinGapOfKinds) -> None:
     shift = _gap(compilation, rule.id, rule.offset)
     for i, j in pairs_of_kinds(expansion, rule):
         _apart(compilation, i, j, shift, shift)
-    for _, step in other_steps(compilation.problem, rule, compilation.left_out):
-        day = step.day.toordinal()
+    for step, widened in other_steps(compilation.problem, rule, compilation.left_out):
+        day, shorter = step.day.toordinal(), chained(shift, -widened) if widened else shift
         for occurrence in _of_kinds(expansion, rule):
             if occurrence.index not in compilation.given:
-                first, last = last_not_after(shift, day) + 1, value(shift, day) - 1
+                first, last = last_not_after(shorter, day) + 1, value(shorter, day) - 1
+                _hole(compilation, occurrence.index, first, last)
+
+
+def _keep_away(compilation: Compilation, rule: KeepAway) -> None:
+    problem, widened = compilation.problem, compilation.widened.get(f"rule:{rule.id}", 0)
+    for step in kept_away_from(problem, rule, compilation.left_out):
+        first, last = days_kept_away(problem, rule, step.day.toordinal(), widened)
+        for occurrence in compilation.expansion.occurrences:
+            if occurrence.step.key in rule.steps and occurrence.index not in compilation.given:
                 _hole(compilation, occurrence.index, first, last)
 
 
 def _wash_out(compilation: Compilation, rule: Washout) -> None:
     widened = compilation.widened.get(f"rule:{rule.id}", 0)
-    for _, day in agent_days(compilation.problem, rule, compilation.left_out):
-        first, last = washed_out(rule, compilation.problem, day, widened)
+    for day, less in agent_days(compilation.problem, rule, compilation.left_out):
+        first, last = washed_out(rule, compilation.problem, day, widened + less)
         for occurrence in washout_targets(compilation.expansion, rule):
             if occurrence.index not in compilation.given:
                 _hole(compilation, occurrence.index, first, last)

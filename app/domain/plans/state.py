@@ -21,7 +21,7 @@ from app.domain.facts import (
 )
 from app.domain.problem import Problem
 from app.domain.protocols import Protocol
-from app.domain.rules import Rule
+from app.domain.rules import MinGapOfKinds, OverAllPlans, Rule, Scope, Washout
 from app.domain.states import AppointmentStatus, PlanStatus, StepStatus
 
 
@@ -174,6 +174,21 @@ def _with_rules(protocol: Protocol, rules: tuple[Rule, ...]) -> Protocol:
     own = {rule.id for rule in protocol.rules}
     others = tuple(rule for rule in rules if rule.id not in own)
     return replace(protocol, rules=(*protocol.rules, *others)) if others else protocol
+
+
+def rules_over_all_plans(
+    protocol: Protocol, clinic_rules: tuple[Rule, ...], state: PlanState
+) -> tuple[OverAllPlans, ...]:
+    """The washouts and patient-wide gaps which a plan is held to, as its parameters are set."""
+    values = {parameter.key: parameter.default for parameter in protocol.parameters}
+    values |= state.parameters
+    return tuple(
+        rule
+        for rule in _with_rules(protocol, clinic_rules).rules
+        if isinstance(rule, Washout)
+        or (isinstance(rule, MinGapOfKinds) and rule.scope is Scope.PATIENT)
+        if rule.parameter is None or values.get(rule.parameter) in rule.parameter_values
+    )
 
 
 def _bound(state: PlanState, kept: tuple[Kept, ...]) -> Iterator[Kept]:

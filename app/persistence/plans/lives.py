@@ -1,7 +1,7 @@
 """What plans of many patients are made from, read by one statement for all of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -16,13 +16,17 @@ from app.persistence.plans.arrays import among, array, collected, given_ids
 from app.persistence.plans.bases import ABSENCE, EVENT, OTHER, PATIENT, Kind
 from app.persistence.plans.records import PatientStep
 from app.persistence.prepared import Prepared, parameter, prepare
+from app.persistence.protocols import VersionSummary
+from app.persistence.records import columns_of
 from app.persistence.tables import (
+    JsonObject,
     PatientAbsenceRow,
     PatientEventRow,
     PatientIdentifierRow,
     PatientRow,
     PlannedStepRow,
     PlanRow,
+    ProtocolVersionRow,
 )
 
 # The patient's id comes last: by it rows are told apart before they are read.
@@ -42,6 +46,15 @@ class PatientLife:
     events: tuple[PatientEventRecord, ...]
     absences: tuple[AbsenceRecord, ...]
     steps: tuple[PatientStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStanding:
+    """What a plan goes by: its facts and choices, and its version of a protocol."""
+
+    plan_id: UUID
+    state: JsonObject
+    version: VersionSummary
 
 
 async def read_lives(
@@ -68,6 +81,28 @@ async def read_lives(
             tuple(_STEP.read(of_steps.get(str(patient.id), []))),
         )
         for patient in PATIENT.read(patients)
+    )
+
+
+async def read_standings(
+    connection: AsyncConnection, clinic_id: UUID, plan_ids: Collection[UUID]
+) -> tuple[PlanStanding, ...]:
+    """What these plans go by."""
+    by_version = and_(
+        ProtocolVersionRow.clinic_id == PlanRow.clinic_id,
+        ProtocolVersionRow.protocol_key == PlanRow.protocol_key,
+        ProtocolVersionRow.version == PlanRow.protocol_version,
+    )
+    columns = columns_of(ProtocolVersionRow, VersionSummary)
+    rows = await connection.execute(
+        select(PlanRow.id, PlanRow.state, *columns)
+        .join_from(PlanRow, ProtocolVersionRow, by_version)
+        .where(PlanRow.clinic_id == clinic_id, PlanRow.id.in_(plan_ids))
+    )
+    names = [column.key for column in columns]
+    return tuple(
+        PlanStanding(id_, state, VersionSummary(**dict(zip(names, version, strict=True))))
+        for id_, state, *version in rows
     )
 
 

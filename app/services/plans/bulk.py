@@ -1,6 +1,6 @@
 """Makes many plans in one transaction, as if each were posted after the one before it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import chain
@@ -44,6 +44,7 @@ from app.services.plans.loading import (
     only_patient,
     surroundings_of,
 )
+from app.services.plans.others import HeldTo, held_to, load_held
 from app.services.plans.planning import plan_at_once
 from app.services.plans.requests import PlanRequest
 
@@ -95,12 +96,21 @@ class _Life:
     """A patient's life as it was read, and the plans made for the patient since."""
 
     read: PatientLife
-    made: list[ReadyPlan] = field(default_factory=list)
+    held: Mapping[UUID, HeldTo]
+    made: list[tuple[ReadyPlan, _Version]] = field(default_factory=list)
 
     @property
     def steps(self) -> Iterator[PatientStep]:
         """The dated steps of all its plans."""
-        return chain(self.read.steps, *(plan.steps() for plan in self.made))
+        return chain(self.read.steps, *(plan.steps() for plan, _ in self.made))
+
+    def held_to(self) -> dict[UUID, HeldTo]:
+        """What each of its plans is held to."""
+        made = {
+            plan.new.id: held_to(version.document.protocol, version.rules, plan.state)
+            for plan, version in self.made
+        }
+        return {**self.held, **made}
 
 
 @dataclass(slots=True)
@@ -148,13 +158,14 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
         {name for request in requests for name in _patient_name(request)},
     )
     lives = await read_lives(ctx.connection, ctx.clinic_id, patients)
+    held = await load_held(ctx, (step for life in lives for step in life.steps))
     keys = {one.key for one in asked if one.key is not None}
     versions = {(one.protocol_key, one.protocol_version) for one in requests}
     repository = BulkRepository(ctx.connection, ctx.clinic_id)
     return _Chunk(
         versions={(key, version): await _version(ctx, key, version) for key, version in versions},
         places={id_: await _place(ctx, id_) for id_ in {one.location_id for one in requests}},
-        lives={life.patient.id: _Life(life) for life in lives},
+        lives={life.patient.id: _Life(life, held) for life in lives},
         known_as={name: life.patient.id for life in lives for name in life.patient.identifiers},
         answers=await IdempotencyRepository(ctx.connection, ctx.clinic_id).find(
             keys, now=ctx.now, kept_for=KEPT_FOR
@@ -229,7 +240,8 @@ def _make(
     if kept is not None:
         chunk.answers[kept.key] = kept
     chunk.taken.update(identifiers)
-    life.made.append(plan)
+    version = _there(chunk.versions[asked.request.protocol_key, asked.request.protocol_version])
+    life.made.append((plan, version))
     return made
 
 
@@ -264,6 +276,7 @@ def _basis(request: PlanRequest, version: _Version, place: _Place, life: _Life) 
         events=life.read.events,
         absences=life.read.absences,
         others=life.steps,
+        held=life.held_to(),
     )
     patient, location = life.read.patient, place.location
     return Basis(version.summary, version.document, patient, location, around, place.today)

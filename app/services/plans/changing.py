@@ -46,7 +46,7 @@ from app.services.plans.posting import (
     version_faults,
 )
 from app.services.plans.redating import ChangedPlan, Redating, kept_days, redated
-from app.services.plans.waiving import refuse_unpermitted
+from app.services.plans.waiving import refuse_unpermitted, rules_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,8 @@ async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> W
     state = _applied(begun.state, made, stored.basis)
     basis = await _amended(ctx, stored, state.version, made)
     protocol = extended_by(basis.document, state, made)
-    refuse_unpermitted(ctx.grant, (one.change for one in made), protocol.rules)
+    rules = rules_known(protocol, basis.around)
+    refuse_unpermitted(ctx.grant, (one.change for one in made), rules)
     faults = version_faults(made, protocol, state)
     if faults:
         raise InvalidChange(tuple(faults))

@@ -17,7 +17,7 @@ from app.persistence.plans.lives import PatientLife
 from app.persistence.plans.patterns import ReadyRows, RowPattern
 from app.persistence.plans.records import PatientStep
 from app.persistence.plans.rows import patient_steps
-from app.persistence.tables import JsonList
+from app.persistence.tables import JsonList, JsonObject
 from app.services.context import Context
 from app.services.plans.planning import PlannedPlan, first_revision, plan_created
 from app.services.plans.requests import PlanRequest
@@ -45,9 +45,10 @@ class NewPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """A plan ready to be stored."""
+    """A plan ready to be stored; ``state`` are its facts and choices as they are."""
 
     new: NewPlan
+    state: JsonObject
     rows: ReadyRows
     alike: tuple[PatientStep, ...]
 
@@ -85,7 +86,7 @@ class PlanPattern:
         if attention:
             attention = json.loads(self._rows.renamed(json.dumps(attention), ids))
         new = NewPlan(ids[0], attention, first.today)
-        return ReadyPlan(new, self._rows.rows(ids, own), self.first.alike)
+        return ReadyPlan(new, self.first.state, self._rows.rows(ids, own), self.first.alike)
 
 
 def pattern_of(ctx: Context, planned: PlannedPlan, ready: ReadyPlans) -> PlanPattern:
@@ -95,7 +96,7 @@ def pattern_of(ctx: Context, planned: PlannedPlan, ready: ReadyPlans) -> PlanPat
     changes = (UUID(change["id"]) for change in planned.posted["changes"])
     ids = (record.id, event.id, *(step.id for step in record.steps), *changes)
     new = NewPlan(record.id, record.attention, planned.basis.today)
-    return PlanPattern(ReadyPlan(new, rows, patient_steps(record)), ids, ready)
+    return PlanPattern(ReadyPlan(new, record.state, rows, patient_steps(record)), ids, ready)
 
 
 @dataclass(slots=True)

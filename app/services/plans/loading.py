@@ -1,20 +1,19 @@
 """Loads what a plan is made from: protocol version, patient, location, rules, other plans."""
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from uuid import UUID
 
 from app.domain.calendars import Absence, Calendar, Closure
-from app.domain.documents import ProtocolDocument, parse_protocol
+from app.domain.documents import ProtocolDocument
 from app.domain.errors import DomainError
-from app.domain.facts import OtherPlan, OtherStep, Reported
+from app.domain.facts import Reported
 from app.domain.plans.state import Surroundings
-from app.domain.protocols import Protocol, StepKind
+from app.domain.protocols import Protocol
 from app.domain.rules import Rule
-from app.domain.states import PlanStatus, StepStatus, VersionStatus
+from app.domain.states import VersionStatus
 from app.persistence.locations import (
     ClosureRecord,
     ClosureRepository,
@@ -39,6 +38,7 @@ from app.persistence.protocols import ProtocolRepository, VersionSummary
 from app.services import clinic
 from app.services.context import Context
 from app.services.patients import present
+from app.services.plans.others import HeldTo, load_held, other_plans, parsed
 from app.services.plans.requests import PlanRequest
 
 MAX_REMEMBERED = 256
@@ -53,32 +53,6 @@ class LocationNotNamed(DomainError):
 
 class VersionNotUsable(DomainError):
     """New plans are made by active protocol versions only."""
-
-
-class ParsedProtocols:
-    """Protocol documents already read, by the hash of their content; bounded."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, ProtocolDocument] = OrderedDict()
-
-    async def document(
-        self, protocols: ProtocolRepository, summary: VersionSummary
-    ) -> ProtocolDocument:
-        """The document of a version, read from the database when it is not known yet."""
-        found = self._known.get(summary.content_hash)
-        if found is None:
-            version = await protocols.get_version(summary.protocol_key, summary.version)
-            found = parse_protocol(version.document)
-            self._known[summary.content_hash] = found
-            if len(self._known) > MAX_REMEMBERED:
-                self._known.popitem(last=False)
-        return found
-
-
-# Content never changes under its hash, so that remembering it needs no one's permission.
-_parsed = ParsedProtocols()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +91,7 @@ async def load_basis(
             allow_draft=allow_draft,
         )
         unstored = version, await _document_of(ctx, version)
-    return _basis(
+    return await _basis(
         ctx,
         found,
         *unstored,
@@ -128,7 +102,7 @@ async def load_basis(
 
 
 async def _document_of(ctx: Context, version: VersionSummary) -> ProtocolDocument:
-    return await _parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
+    return await parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
 
 
 async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
@@ -145,7 +119,7 @@ async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
     # What a plan names is there as long as the plan: nothing of it can be deleted.
     assert found.version is not None  # noqa: S101
     assert found.patient is not None  # noqa: S101
-    return _basis(
+    return await _basis(
         ctx,
         found,
         found.version,
@@ -153,10 +127,11 @@ async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
         patient=found.patient,
         location=location,
         laterality=plan.laterality,
+        plan_id=plan.id,
     )
 
 
-def _basis(
+async def _basis(
     ctx: Context,
     found: BasisRecord,
     version: VersionSummary,
@@ -165,6 +140,7 @@ def _basis(
     patient: PatientRecord,
     location: LocationRecord,
     laterality: str | None,
+    plan_id: UUID | None = None,
 ) -> Basis:
     around = surroundings_of(
         document,
@@ -175,6 +151,8 @@ def _basis(
         events=found.events,
         absences=found.absences,
         others=found.others,
+        held=await load_held(ctx, found.others),
+        plan_id=plan_id,
     )
     return Basis(version, document, patient, location, around, ctx.today(location.time_zone))
 
@@ -208,7 +186,7 @@ async def load_active(
     """
     summary = await _usable(ctx, key, version)
     protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
-    return summary, await _parsed.document(protocols, summary)
+    return summary, await parsed.document(protocols, summary)
 
 
 async def _usable(
@@ -234,7 +212,7 @@ async def load_version(
     """A version, else the active one, with its document."""
     protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
     summary = await protocols.get_summary(key, version)
-    return summary, await _parsed.document(protocols, summary)
+    return summary, await parsed.document(protocols, summary)
 
 
 async def load_surroundings(
@@ -250,6 +228,7 @@ async def load_surroundings(
     """What lies round a plan; ``plan_id`` is left out of the patient's other plans."""
     reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    others = await plans.steps_of_patient(patient.id, besides=plan_id)
     return surroundings_of(
         document,
         patient,
@@ -258,7 +237,9 @@ async def load_surroundings(
         laterality=laterality,
         events=await reports.events(patient.id),
         absences=await reports.absences(patient.id),
-        others=await plans.steps_of_patient(patient.id, besides=plan_id),
+        others=others,
+        held=await load_held(ctx, others),
+        plan_id=plan_id,
     )
 
 
@@ -272,6 +253,8 @@ def surroundings_of(
     events: Iterable[PatientEventRecord],
     absences: Iterable[AbsenceRecord],
     others: Iterable[PatientStep],
+    held: Mapping[UUID, HeldTo],
+    plan_id: UUID | None = None,
 ) -> Surroundings:
     """What lies round a plan, from what was loaded."""
     return Surroundings(
@@ -295,7 +278,7 @@ def surroundings_of(
         absences=tuple(
             Absence(str(absence.id), absence.first_day, absence.last_day) for absence in absences
         ),
-        other_plans=_other_plans(step for step in others if _counts(step)),
+        other_plans=other_plans(others, held, plan_id),
     )
 
 
@@ -333,39 +316,6 @@ def _calendar_of(
             for closure in closures
         ),
     )
-
-
-def _counts(step: PatientStep) -> bool:
-    """Whether other plans must respect it: what happened always, what is promised while it is."""
-    if step.plan_status == PlanStatus.ENTERED_IN_ERROR:
-        return False
-    if step.status == StepStatus.PERFORMED:
-        return True
-    promised = step.plan_status in {PlanStatus.ACTIVE, PlanStatus.ON_HOLD}
-    return promised and step.status in {StepStatus.PLANNED, StepStatus.BOOKED}
-
-
-def _other_plans(steps: Iterable[PatientStep]) -> tuple[OtherPlan, ...]:
-    found: dict[UUID, list[PatientStep]] = {}
-    for step in steps:
-        found.setdefault(step.plan_id, []).append(step)
-    return tuple(
-        OtherPlan(
-            id=str(plan_id),
-            steps=tuple(_other_step(step) for step in of_plan),
-            body_site=of_plan[0].body_site,
-            laterality=of_plan[0].laterality,
-        )
-        for plan_id, of_plan in found.items()
-    )
-
-
-def _other_step(step: PatientStep) -> OtherStep:
-    key = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
-    # A time without an agent gives none.
-    agent = None if step.kind == StepKind.RESTRICTION else step.agent
-    performed = step.status == StepStatus.PERFORMED
-    return OtherStep(key, step.day, step.kind, step.end_day, agent, performed)
 
 
 def only_patient(found: PatientRecord | None, request: PlanRequest) -> PatientRecord:

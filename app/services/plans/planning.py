@@ -33,7 +33,7 @@ from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
 from app.services.plans.posting import own_sets, own_shifts, own_starts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
-from app.services.plans.waiving import refuse_unpermitted, waiver_faults
+from app.services.plans.waiving import refuse_unpermitted, rules_known, waiver_faults
 
 SMALL_PLAN = 40
 
@@ -218,7 +218,8 @@ async def plan_by(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPl
 
 def _permitted(ctx: Context, request: PlanRequest, basis: Basis) -> Asked:
     asked = problem_for(request, basis)
-    refuse_unpermitted(ctx.grant, asked.changes, basis.document.protocol.rules)
+    rules = rules_known(basis.document.protocol, basis.around)
+    refuse_unpermitted(ctx.grant, asked.changes, rules)
     return asked
 
 

@@ -1,13 +1,16 @@
 """Whether what a person waives can be waived at all, and who may waive and decide."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from app.domain.engine import waivable_elements, waiver_role
 from app.domain.errors import Fault
 from app.domain.permissions import Grant, NotPermitted, Right
 from app.domain.plans.changes import Change, Decide, Waive
+from app.domain.plans.state import Surroundings
 from app.domain.plans.step_changes import CloseStart
 from app.domain.problem import Problem
+from app.domain.protocols import Protocol
 from app.domain.rules import Rule
 
 
@@ -23,6 +26,14 @@ def waiver_faults(changes: Iterable[Change | None], problem: Problem) -> list[Fa
         for number, change in enumerate(changes)
         if isinstance(change, Waive) and change.element not in known
     ]
+
+
+def rules_known(protocol: Protocol, around: Surroundings) -> Iterator[Rule]:
+    """The rules which a plan can be held to, by the names that waivers have for them."""
+    yield from protocol.rules
+    yield from around.clinic_rules
+    for plan in around.other_plans:
+        yield from (replace(rule, id=f"{plan.id}/{rule.id}") for rule in plan.rules)
 
 
 def refuse_unpermitted(grant: Grant, changes: Iterable[Change], rules: Iterable[Rule]) -> None:
