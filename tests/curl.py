@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ def main() -> None:
     parser = ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("-s", action="store_true")
+    parser.add_argument("-f", action="store_true")
     parser.add_argument("-o", dest="output")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
@@ -23,8 +25,11 @@ def main() -> None:
     parts = urlsplit(asked.url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     connection.request(method, parts.path, data, headers)
-    answer = connection.getresponse().read()
+    response = connection.getresponse()
+    answer = response.read()
     connection.close()
+    if asked.f and response.status >= HTTPStatus.BAD_REQUEST:
+        sys.exit(22)
     if asked.output is None:
         sys.stdout.buffer.write(answer)
     else:

@@ -31,8 +31,9 @@ Asset = Literal[
     "favicon.png",
     "start-swagger.js",
     "guide.css",
+    "plan.svg",
 ]
-_OURS = {"start-swagger.js", "guide.css"}
+_OURS = {"start-swagger.js", "guide.css", "plan.svg"}
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -33,6 +33,7 @@ SCOPES: Mapping[str, Scope | None] = MappingProxyType(
         "preview_plan": Scope.PLANS_READ,
         "propose_plans": Scope.PLANS_READ,
         "read_plan": Scope.PLANS_READ,
+        "read_timeline": Scope.PLANS_READ,
         "read_revision": Scope.PLANS_READ,
         "add_absence": Scope.PATIENTS_WRITE,
         "change_patient": Scope.PATIENTS_WRITE,

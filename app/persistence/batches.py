@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
+from app.domain.facts import OccurrenceId
 from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import (
@@ -348,7 +349,7 @@ def batched(ids: Sequence[UUID], size: int) -> Iterator[list[UUID]]:
 def _flags(plan: FlaggedPlan, steps: Sequence[StepOnDay], rule: str, why: str) -> dict[str, object]:
     breaches, attention = list(plan.breaches), list(plan.attention)
     for step in steps:
-        name = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
+        name = str(OccurrenceId(step.key, step.occurrence))
         text = f"{step.title} on {step.day.isoformat()}: {why}; another day is being looked for"
         id_ = f"{rule}:{name}"
         breaches.append(

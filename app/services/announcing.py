@@ -3,6 +3,7 @@
 from datetime import date
 from uuid import UUID
 
+from app.domain.facts import OccurrenceId
 from app.domain.protocols import StepKind
 from app.persistence.announcing import AnnouncingRepository, StepToAnnounce
 from app.persistence.events import EventRepository, NewEvent
@@ -34,7 +35,7 @@ def _event(ctx: Context, step: StepToAnnounce) -> NewEvent:
     else:
         is_decision = step.kind == StepKind.DECISION
         type_ = EventType.DECISION_DUE if is_decision else EventType.STEP_DUE
-    name = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
+    name = str(OccurrenceId(step.key, step.occurrence))
     return new_event(
         ctx,
         type_,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.domain.errors import Fault, Faults
+from app.domain.facts import OccurrenceId
 from app.domain.protocols import StepKind
 from app.domain.restrictions import MergedRestriction, RestrictionSpan, merged_restrictions
 from app.domain.states import PlanStatus, StepStatus
@@ -104,7 +105,7 @@ def _spans(steps: Iterable[PatientStep]) -> list[RestrictionSpan]:
             first=step.day,
             last=step.end_day or step.day,
             plan=str(step.plan_id),
-            step=step.key if step.occurrence is None else f"{step.key}/{step.occurrence}",
+            step=str(OccurrenceId(step.key, step.occurrence)),
         )
         for step in steps
         if step.kind == StepKind.RESTRICTION

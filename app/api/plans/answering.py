@@ -133,7 +133,7 @@ def _steps(view: PlanView, today: date, *, stored: bool) -> list[Data]:
     return [
         {
             **step_data(step, status, today, stored=stored),
-            "missed": missed.get(name_of(step), []),
+            "missed": missed.get(step.name, []),
             "allowed_changes": _allowed(step, status, today, pinned) if stored else (),
         }
         for step in view.steps
@@ -175,7 +175,7 @@ def _allowed(
     if step.reasons and step.reasons[0]["code"] == DECIDED:
         return ()
     has_come = step.day is not None and step.day <= today.isoformat()
-    facts = has_come, name_of(step) in pinned, step.appointment is not None
+    facts = has_come, step.name in pinned, step.appointment is not None
     return _changes(plan, step.status, step.kind, facts)
 
 
@@ -313,9 +313,4 @@ def judged_data(answer: Schedule | Conflict, step: str, step_ids: dict[str, str]
 
 def ids_by_occurrence(read: ReadPlan) -> dict[str, str]:
     """The id of every planned step by its occurrence."""
-    return {name_of(step): step.id for step in read.view.steps}
-
-
-def name_of(step: StepView) -> str:
-    """A planned step's occurrence, as requests name it."""
-    return step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
+    return {step.name: step.id for step in read.view.steps}

@@ -1,5 +1,6 @@
 """Plans: a protocol applied to a patient, with every day explained."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
+from app.api.etags import etag
 from app.api.fields import Day
 from app.api.paging import PageDep, uuid_of
 from app.api.plans.answering import (
@@ -67,6 +69,18 @@ _CHANGE = (
 )
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 hot = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=HotRead)
+
+
+class PictureResponse(Response):
+    """A picture in which only its own styles hold, in whatever page it is shown."""
+
+    media_type = "image/svg+xml"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """With the policy, where answers otherwise allow nothing."""
+        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        super().init_headers({**(headers or {}), "content-security-policy": policy})
+
 
 _BASIS = (
     NotPermitted,
@@ -163,6 +177,25 @@ async def read_plan(plan_id: UUID, ctx: ReadContextDep) -> Response:
     found = await plans.read_plan(ctx, plan_id)
     starts = await starts_of(ctx, found.view)
     return plan_response(found.view, found.today, starts=starts)
+
+
+@router.get(
+    "/{plan_id}/timeline",
+    operation_id="read_timeline",
+    response_class=PictureResponse,
+    responses={**problems(PlanNotFound), **UNCHANGED},
+)
+async def read_timeline(plan_id: UUID, ctx: ReadContextDep) -> PictureResponse:
+    """Look at a plan: a picture (SVG) with a row for each step, its window and its day.
+
+    Where a pointer rests on a row, the reasons of its day are shown. It loads nothing and runs no
+    script; notes, conditions and who the patient is are not in it.
+    """
+    from app.integrations.timelines import timeline  # noqa: PLC0415 - not every process draws
+
+    found = await plans.read_plan(ctx, plan_id)
+    content = timeline(found.view, found.today, sandbox=ctx.sandbox)
+    return PictureResponse(content, headers={"etag": etag(found.view.revision, found.today)})
 
 
 @router.get(

@@ -101,6 +101,11 @@ class StepView:
     practitioner: str | None
     position: int
 
+    @property
+    def name(self) -> str:
+        """Its occurrence, as requests name it: ``session`` or ``primer/2``."""
+        return self.key if self.occurrence is None else f"{self.key}/{self.occurrence}"
+
 
 @dataclass(slots=True)
 class PlanView:

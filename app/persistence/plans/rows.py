@@ -277,10 +277,9 @@ def view_from_data(data: Values) -> PlanView:
 
 def step_of(view: StepView) -> PlannedStep:
     """The domain's planned step of a shown one."""
-    name = view.key if view.occurrence is None else f"{view.key}/{view.occurrence}"
     return PlannedStep(
         id=UUID(view.id),
-        occurrence=OccurrenceId.parse(name),
+        occurrence=OccurrenceId.parse(view.name),
         position=view.position,
         ordinal=view.ordinal,
         of=view.of_count,
