@@ -1,6 +1,5 @@
 """What decisions start over HTTP: bodies which succeed as they are, until begun or dismissed."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from app.domain.documents import document_to_data
 from app.domain.permissions import Role
 from app.services.library import library_protocol
+from tests.api.given_bulk import bulk
 from tests.api.given_callers import headers
 from tests.api.given_changes import Living, have_protocol, living
 from tests.api.given_plans import ANKLE, START, Data, Desk, days_of, faults_of, good
@@ -326,13 +326,33 @@ async def test_a_rung_of_the_ladder_may_be_the_clinics_own(desk: Desk, choice: s
     assert start["text"] == "there is no protocol 'clinic-choice'"
 
 
-async def test_many_plans_at_once_are_started_by_no_decision(desk: Desk) -> None:
-    line = desk.body(started_by={"plan_id": desk.patient_id, "step": "gate"})
-    sent = await desk.api.post(
-        "/v1/plans/bulk",
-        content=json.dumps(line),
-        headers={"content-type": "application/x-ndjson"},
-    )
+async def test_lines_of_one_stream_begin_each_start_once_and_change_its_plan_with_it(
+    desk: Desk,
+) -> None:
+    plan = await decided_ladder(desk, "left")
+    requests = {start["protocol"]: start["request"] for start in plan.plan["starts"]}
+    following, series = requests["next"], requests["series"]
+    lines = [
+        {**following, "idempotency_key": f"{plan.plan['id']}-1"},
+        following,
+        {**series, "patient": {"id": await desk.patient()}},
+        {**series, "started_by": {**series["started_by"], "plan_id": desk.patient_id}},
+        {**series, "started_by": {**series["started_by"], "step": "visit"}},
+        series,
+    ]
 
-    told = json.loads(sent.text.splitlines()[0])
-    assert (told["status"], faults_of(told["problem"])) == (422, {"/started_by": "not-null"})
+    results = (await bulk(desk, *lines))[:-1]
+
+    assert [result["status"] for result in results] == [201, 422, 422, 422, 422, 201]
+    faults = [faults_of(result["problem"]) for result in results[1:5]]
+    nothing = {"/started_by": "nothing-to-start"}
+    assert faults == [nothing, nothing, {"/started_by/plan_id": "unknown-plan"}, nothing]
+    revision = plan.plan["revision"]
+    await plan.on("2027-01-12")
+    assert plan.plan["revision"] == revision + 2
+    assert [start["protocol"] for start in plan.plan["starts"]] == ["not-here"]
+    closed = [revision["changes"][-1] for revision in (await plan.history())[-2:]]
+    assert [change["plan"] for change in closed] == [results[0]["id"], results[5]["id"]]
+    (again, _) = await bulk(desk, lines[0])
+    assert (again["replayed"], again["id"]) == (True, results[0]["id"])
+    assert (await plan.on("2027-01-12")).plan["revision"] == revision + 2

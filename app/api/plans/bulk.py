@@ -69,9 +69,6 @@ class PlanLineIn(PlanIn):
         json_schema_extra={"examples": [{"idempotency_key": "row-1", **EXAMPLE}]}
     )
 
-    started_by: None = Field(
-        default=None, description="Not here: what a decision starts is posted by itself."
-    )
     idempotency_key: Annotated[str, Field(max_length=255, pattern=f"^{KEY}$")] | None = Field(
         default=None,
         description=(

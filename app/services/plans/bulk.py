@@ -24,7 +24,7 @@ from app.persistence.locations import LocationRecord, LocationRepository
 from app.persistence.patients import Identifier, PatientRepository
 from app.persistence.plans.bulk import BulkRepository, OvertakenMeanwhile, ReadyPlans
 from app.persistence.plans.lives import PatientLife, read_lives
-from app.persistence.plans.records import PatientStep, PlanIdentifierTaken
+from app.persistence.plans.records import PatientStep, PlanIdentifierTaken, PlanRecord
 from app.persistence.protocols import VersionSummary
 from app.services.context import Context
 from app.services.idempotency import KEPT_FOR
@@ -47,6 +47,14 @@ from app.services.plans.loading import (
 from app.services.plans.others import HeldTo, held_to, load_held
 from app.services.plans.planning import plan_at_once
 from app.services.plans.requests import PlanRequest
+from app.services.plans.starting import (
+    Started,
+    close_start,
+    load_origin,
+    nothing_to_start,
+    refuse_another,
+    refuse_unlisted,
+)
 
 __all__ = ["AskedPlan", "MadePlan", "NewPlan", "OvertakenMeanwhile", "Patterns", "create_plans"]
 
@@ -128,6 +136,8 @@ class _Chunk:
     taken: set[Identifier]
     ready: ReadyPlans
     patterns: Patterns
+    origins: dict[UUID, PlanRecord | DomainError]
+    started: list[Started] = field(default_factory=list)
     sources: dict[tuple[object, ...], int] = field(default_factory=dict)
 
 
@@ -147,6 +157,8 @@ async def create_plans(
     chunk = await _load(ctx, asked, patterns)
     made = await to_thread.run_sync(_make_all, ctx, asked, chunk, answer)
     await BulkRepository(ctx.connection, ctx.clinic_id).add(chunk.ready)
+    for started in chunk.started:
+        await close_start(ctx, started)
     return made
 
 
@@ -175,6 +187,11 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
         ),
         ready=repository.ready(),
         patterns=patterns,
+        origins={
+            one.started_by.plan_id: await _origin(ctx, one.started_by.plan_id)
+            for one in requests
+            if one.started_by is not None
+        },
     )
 
 
@@ -184,6 +201,13 @@ async def _version(ctx: Context, key: str, version: str | None) -> _Version | Do
     except DomainError as error:
         return error
     return _Version(summary, document, await load_clinic_rules(ctx, document.protocol))
+
+
+async def _origin(ctx: Context, plan_id: UUID) -> PlanRecord | DomainError:
+    try:
+        return await load_origin(ctx, plan_id)
+    except DomainError as error:
+        return error
 
 
 async def _place(ctx: Context, location_id: UUID | None) -> _Place | DomainError:
@@ -228,7 +252,9 @@ def _make(
         if before.fingerprint != asked.fingerprint:
             raise KeyReused("the idempotency key was used for another request")
         return MadePlan(before.answer, replayed=True)
+    origin = _listing(asked.request, chunk)
     life, plan = _ready(ctx, asked.request, chunk)
+    refuse_another(origin, life.read.patient.id)
     identifiers = tuple(Identifier(i.system, i.value) for i in asked.request.identifiers)
     if not chunk.taken.isdisjoint(identifiers):
         raise PlanIdentifierTaken("another plan has this identifier")
@@ -240,9 +266,27 @@ def _make(
     if kept is not None:
         chunk.answers[kept.key] = kept
     chunk.taken.update(identifiers)
+    if (by := asked.request.started_by) is not None:
+        chunk.started.append(Started(by, asked.request.protocol_key, plan.new.id))
     version = _there(chunk.versions[asked.request.protocol_key, asked.request.protocol_version])
     life.made.append((plan, version))
     return made
+
+
+def _listing(request: PlanRequest, chunk: _Chunk) -> PlanRecord | None:
+    """The plan whose decision starts this one, if one does. Raises InvalidPlan.
+
+    What a line before was started by is listed no more.
+    """
+    by = request.started_by
+    if by is None:
+        return None
+    before = {(one.by, one.protocol) for one in chunk.started}
+    if (by, request.protocol_key) in before:
+        raise nothing_to_start()
+    origin = _there(chunk.origins[by.plan_id])
+    refuse_unlisted(origin, by, request.protocol_key)
+    return origin
 
 
 def _ready(ctx: Context, request: PlanRequest, chunk: _Chunk) -> tuple[_Life, ReadyPlan]:
