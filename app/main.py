@@ -8,7 +8,6 @@ from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
@@ -36,6 +35,7 @@ from app.api import (
     worklist,
 )
 from app.api.authentication import WRONG_PER_MINUTE, Authentication, is_loopback
+from app.api.browsers import let_browsers_call
 from app.api.deps import read_clock
 from app.api.edge import Edge
 from app.api.fhir.outcomes import ROOT as FHIR
@@ -137,7 +137,7 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
     wrong = Allowance(WRONG_PER_MINUTE) if settings.rate_limit else None
     app.add_middleware(Authentication, callers=app.state.callers, wrong=wrong)
     app.add_middleware(InFlight, most=settings.max_in_flight)
-    _let_browsers_call(app, settings.allowed_origins)
+    let_browsers_call(app, settings.allowed_origins)
     app.state.tracer_provider = None
     if settings.traces_endpoint:
         from app.tracing import provider_for  # noqa: PLC0415 - slow, and few ask for it
@@ -217,32 +217,3 @@ def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Put every route on the application itself: an included router is searched twice a request."""
     for router in routers:
         app.router.routes.extend(router.routes)
-
-
-def _let_browsers_call(app: FastAPI, origins: tuple[str, ...]) -> None:
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Exist",
-                "If-None-Match",
-                "Prefer",
-                "X-API-Key",
-            ],
-            expose_headers=[
-                "ETag",
-                "Last-Modified",
-                "Link",
-                "Location",
-                "RateLimit",
-                "RateLimit-Policy",
-                "Retry-After",
-                "X-Request-Id",
-            ],
-        )

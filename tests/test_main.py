@@ -53,6 +53,28 @@ async def test_an_allowed_origin_may_ask_before_it_changes(open_to_browsers: Fas
     assert "PATCH" in answer.headers["access-control-allow-methods"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"Origin": "https://evil.example"}, id="an origin"),
+        pytest.param({"Access-Control-Request-Method": "BREW"}, id="a method"),
+        pytest.param({"Access-Control-Request-Headers": "X-Secret"}, id="a header"),
+    ],
+)
+async def test_what_is_not_allowed_is_refused_before_it_is_sent(
+    open_to_browsers: FastAPI, wrong: dict[str, str]
+) -> None:
+    asked = {"Origin": DESK, "Access-Control-Request-Method": "PATCH"} | wrong
+
+    async with client_of(open_to_browsers) as api:
+        answer = await api.options("/v1/patients", headers=asked)
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "bad-request")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Origin" in answer.headers["vary"]
+    assert "evil" not in answer.text + str(answer.headers)
+
+
 async def test_other_origins_may_not(open_to_browsers: FastAPI) -> None:
     async with client_of(open_to_browsers) as api:
         answer = await api.get("/v1/patients", headers={"Origin": "https://evil.example"})

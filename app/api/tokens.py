@@ -1,12 +1,15 @@
 """Bearer tokens: given to clients for assertions they sign, and read when they come back."""
 
+import asyncio
 import hmac
 import json
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +28,8 @@ LIFETIME = timedelta(minutes=15)
 KEYS_KEPT_SECONDS = 600.0
 # A key that is not known may be new; who makes up names of keys shall not make us ask for each.
 KEYS_ASKED_EVERY_SECONDS = 30.0
+# While keys cannot be had, nobody waits for them but one call now and then.
+KEYS_MISSED_SECONDS = 10.0
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
@@ -51,22 +56,30 @@ class Given:
 
 @dataclass(slots=True)
 class KeySets:
-    """Sets of public keys found at URLs, remembered for minutes."""
+    """Sets of public keys found at URLs, remembered for minutes; one call at a time asks a URL."""
 
     fetch: Fetch
     _known: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
+    _missed: dict[str, float] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     async def at(self, url: str, *, older_than: float = KEYS_KEPT_SECONDS) -> Mapping[str, Any]:
         """The keys at a URL, asked for again when known for so long. Raises InvalidToken."""
-        known = self._known.get(url)
-        if known is not None and time.monotonic() - known[0] < older_than:
-            return known[1]
-        try:
-            found = json.loads(await self.fetch(url))
-        except (NotSent, ValueError, RecursionError) as error:
-            raise InvalidToken("the keys cannot be had") from error
-        self._known[url] = (time.monotonic(), found)
-        return self._known[url][1]
+        async with self._asking[url]:
+            known = self._known.get(url)
+            if known is not None and time.monotonic() - known[0] < older_than:
+                return known[1]
+            if time.monotonic() - self._missed.get(url, -inf) < KEYS_MISSED_SECONDS:
+                raise InvalidToken("the keys could not be had a moment ago")
+            try:
+                found = json.loads(await self.fetch(url))
+            except (NotSent, ValueError, RecursionError) as error:
+                self._missed[url] = time.monotonic()
+                raise InvalidToken("the keys cannot be had") from error
+            self._known[url] = (time.monotonic(), found)
+            return self._known[url][1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from joserfc.jwk import ECKey, OctKey
 
 from app.api import routing
 from app.api.deps import read_clock
+from app.api.tokens import KEYS_MISSED_SECONDS
 from app.domain.permissions import UNRESTRICTED, Role, Scope
+from app.integrations.addresses import Failure, NotSent
 from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.services import oauth
@@ -253,6 +255,30 @@ async def test_keys_are_found_by_url_and_asked_for_again_when_a_new_one_signs(
     app.state.tokens().key_sets._known[url] = (0.0, public(RSA_KEY))
     assert (await second.ask()).status_code == 200
     assert asked == [url, url]
+
+
+async def test_while_keys_cannot_be_had_only_one_call_waits_for_them(
+    app: FastAPI, api: Client
+) -> None:
+    asked: list[str] = []
+    url = "https://ehr.example/jwks.json"
+
+    async def fetch(at: str) -> bytes:
+        asked.append(at)
+        await asyncio.sleep(0.01)
+        if len(asked) == 1:
+            raise NotSent(Failure.TIMED_OUT)
+        return json.dumps(public(RSA_KEY)).encode()
+
+    key_sets = app.state.tokens().key_sets
+    key_sets.fetch = fetch
+    system = System(api, str(await client_id(app, jwks_url=url)), RSA_KEY, "RS384")
+
+    answers = await asyncio.gather(*(system.ask() for _ in range(5)))
+    assert {answer.json()["error"] for answer in answers} == {"invalid_client"}
+    assert asked == [url]
+    key_sets._missed[url] -= KEYS_MISSED_SECONDS
+    assert (await system.ask()).status_code == 200
 
 
 def claims_of_user(**changed: Any) -> dict[str, Any]:
