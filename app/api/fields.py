@@ -28,9 +28,9 @@ _ONE_LINE = r"^[^\r\n\t]*\S[^\r\n\t]*$"
 
 
 class In(BaseModel):
-    """What a client sends: immutable, unknown fields refused."""
+    """What a client sends: immutable, unknown fields refused. It is made at its first use."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Out(BaseModel):

@@ -123,7 +123,7 @@ class Regimen(FastAPI):
         if self.openapi_schema is None:
             for route in self.routes:
                 if isinstance(route, Route):
-                    route.name_refusals()
+                    route.completed().name_refusals()
             self.openapi_schema = _completed(super().openapi())
         return self.openapi_schema
 

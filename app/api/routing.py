@@ -2,15 +2,18 @@
 
 import asyncio
 import re
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, get_origin
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.datastructures import Headers
+from starlette.routing import compile_path, get_name
 from starlette.types import Receive, Scope, Send
 
 from app.api import refusals
@@ -31,13 +34,13 @@ from app.api.deps import (
     remember_answer,
     write_contexts,
 )
-from app.api.documents import MalformedDocument, pointer_to, read_json
+from app.api.documents import MalformedDocument, read_json
 from app.api.etags import is_unchanged, not_modified
 from app.api.limits import ALWAYS_SERVED
 from app.api.paging import read_page
 from app.api.problems import BODY, merged, problems
+from app.api.query import check_query, parameters_of
 from app.api.scopes import scope_of
-from app.domain.errors import Fault
 from app.services.idempotency import KeyInUse, KeyReused
 from app.services.plans import ScheduleConflict
 
@@ -149,16 +152,40 @@ def media_type_of(content_type: str | None, allowed: tuple[str, ...]) -> str:
 
 
 class Route(APIRoute):
-    """An operation that reads strict JSON."""
+    """An operation that reads strict JSON.
+
+    Before it is asked for, it is only what a request finds it by: reading the signatures and
+    models of all operations takes a tenth of the start, and most are seldom asked for.
+    """
 
     media_types: ClassVar[tuple[str, ...]] = (JSON,)
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.scope = scope_of(options.get("operation_id"))
-        super().__init__(path, endpoint, **{**options, "strict_content_type": False})
-        self.summary = self.summary or self.description.partition("\n")[0].rstrip(".")
+        self.path, self.endpoint, self.name = path, endpoint, get_name(endpoint)
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self.methods = set(options["methods"])
+        self.app = self._answer_first
+        self._declared: dict[str, Any] | None = {**options, "strict_content_type": False}
         self._names_refusals = False
-        self.openapi_extra = {**self._documented(), **(self.openapi_extra or {})}
+
+    def completed(self) -> Self:
+        """This, with all that the framework makes of its declaration."""
+        if self._declared is not None:
+            super().__init__(self.path, self.endpoint, **self._declared)
+            self._declared = None
+            if self.body_field is not None:
+                with warnings.catch_warnings():
+                    # Its model is made now. The framework, which gives it an alias that is not
+                    # used, hides what is said of that where it makes a model by itself.
+                    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+                    self.body_field.validate(None)
+            self.summary = self.summary or self.description.partition("\n")[0].rstrip(".")
+            self.openapi_extra = {**self._documented(), **(self.openapi_extra or {})}
+        return self
+
+    async def _answer_first(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.completed().app(scope, receive, send)
 
     def name_refusals(self) -> None:
         """Add what may be refused before the operation: two megabytes, for those who read of it."""
@@ -175,7 +202,7 @@ class Route(APIRoute):
         answer = self._accounted(_repeatable(handle))
         media_types = self.media_types if self.body_field is not None else None
         is_read = "GET" in (self.methods or ())
-        parameters = _query_parameters(self.dependant)
+        parameters = parameters_of(self.dependant)
 
         needed = self.scope
 
@@ -183,7 +210,7 @@ class Route(APIRoute):
             require(needed, request)
             strict_request = StrictRequest(request.scope, request.receive)
             if request.scope["query_string"]:
-                _check_query(strict_request, parameters)
+                check_query(strict_request, parameters)
             if media_types is not None:
                 await strict_request.load(media_types)
             response = await answer(strict_request)
@@ -254,11 +281,13 @@ class HotRead(Route):
     where the path has something else than ids, for the framework to refuse.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        read = _reading(endpoint, _only_context(self.dependant))
-        self._direct, self._by_framework = self.strict(read), self.app
-        self.app = self._answered
+    def completed(self) -> Self:
+        """This, with a way of its own for ids."""
+        if self._declared is not None:
+            read = _reading(self.endpoint, _only_context(super().completed().dependant))
+            self._direct, self._by_framework = self.strict(read), self.app
+            self.app = self._answered
+        return self
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         if all(map(_ID.fullmatch, scope["path_params"].values())):
@@ -309,31 +338,6 @@ def _calls(dependant: Dependant) -> set[Any]:
     for below in dependant.dependencies:
         found |= _calls(below)
     return found
-
-
-def _query_parameters(dependant: Dependant) -> dict[str, bool]:
-    """The query parameters that are known, and whether they may be repeated."""
-    found = {
-        field.alias: get_origin(field.field_info.annotation) in {list, tuple, set}
-        for field in dependant.query_params
-    }
-    for below in dependant.dependencies:
-        found |= _query_parameters(below)
-    return found
-
-
-def _check_query(request: Request, known: Mapping[str, bool]) -> None:
-    """Refuse what a filter's typing error would silently leave out."""
-    faults, seen = [], set()
-    for name, _ in request.query_params.multi_items():
-        where = pointer_to("", name).removeprefix("/")
-        if name not in known:
-            faults.append(Fault(where, "unknown-parameter", "is not a known parameter"))
-        elif name in seen and not known[name]:
-            faults.append(Fault(where, "repeated-parameter", "is given more than once"))
-        seen.add(name)
-    if faults:
-        raise refusals.FieldsRefused(tuple(faults))
 
 
 def _stores(route: APIRoute) -> bool:
