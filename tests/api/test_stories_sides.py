@@ -5,7 +5,9 @@ from importlib.resources import files
 import pytest
 
 from app.api.yaml_documents import read_yaml
-from tests.api.given_changes import Living, did, moved
+from app.domain.documents import document_to_data
+from app.services.library import library_protocol
+from tests.api.given_changes import Living, did, have_protocol, moved
 from tests.api.given_plans import Data, Desk, faults_of, good
 from tests.api.given_protocols import activate
 
@@ -249,3 +251,28 @@ async def test_a_side_must_be_said_to_be_both(desk: Desk) -> None:
         "/laterality",
         "/parameters/first_side",
     }
+
+
+@pytest.mark.parametrize("both_first", [True, False])
+async def test_marrow_aspirated_by_another_plan_within_28_days_is_flagged_in_the_later_plan(
+    desk: Desk, *, both_first: bool
+) -> None:
+    knee = document_to_data(library_protocol("knee-bmac-three-part"))
+    await have_protocol(desk, knee)
+    one = desk.body(
+        protocol={"key": knee["key"]},
+        location_id=await desk.location(open_weekdays=[1, 2, 3, 4, 5]),
+        anchor={"date": "2027-03-15"},
+        parameters=...,
+    )
+    if both_first:
+        await both(desk)
+        plan = await good(desk.post(one))
+    else:
+        await good(desk.post(one))
+        plan = (await both(desk)).plan
+
+    assert [breach["rule"].rpartition("/")[2] for breach in plan["breaches"]] == [
+        "marrow-once-elsewhere"
+    ]
+    assert [item["code"] for item in plan["needs_attention"]] == ["breach"]

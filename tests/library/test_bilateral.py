@@ -11,7 +11,7 @@ from app.domain.facts import Anchor, OccurrenceId
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import Step
-from app.domain.rules import MinGapBetween, NoOverlap, Readiness
+from app.domain.rules import MinGapBetween, NoOverlap, Readiness, Washout
 from app.domain.schedules import Conflict, Schedule
 from app.services.library import library_clinic_rules, library_protocol
 from tests.library.drafts import BILATERAL, FOLDER, Data, needs_drafts, read, triple
@@ -96,6 +96,11 @@ def test_rules_of_both_sides_have_the_drafts_figures() -> None:
     assert days(booster.offset) == given(booster.id)["days"]
     assert isinstance(marrow, MinGapBetween)
     assert days(marrow.offset) == given(marrow.id)["per"]["value"]
+    elsewhere = rules["marrow-once-elsewhere"]
+    assert isinstance(elsewhere, Washout)
+    assert {days(offset) for offset in (elsewhere.before, elsewhere.after)} == {days(marrow.offset)}
+    assert (elsewhere.severity, elsewhere.sources) == (marrow.severity, marrow.sources)
+    assert {our(step).agent for step in elsewhere.applies_to} == {elsewhere.agent}
     assert isinstance(help_at_home, Readiness)
     assert help_at_home.findings == set(given(help_at_home.id)["findings"])
 
