@@ -184,10 +184,13 @@ def _database_url(field: str, value: str) -> str:
         raise WrongSetting(f"{variable(field)}: {error}") from None
 
 
-def _http_url(field: str, value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^/\s]+/\S*", value):
-        raise WrongSetting(f"{variable(field)} must look like http://host:4318/v1/traces")
-    return value
+def _url_like(example: str, pattern: str) -> Callable[[str, str], str]:
+    def read(field: str, value: str) -> str:
+        if value and not re.fullmatch(pattern, value):
+            raise WrongSetting(f"{variable(field)} must look like {example}")
+        return value
+
+    return read
 
 
 def _text(field: str, value: str) -> str:
@@ -261,8 +264,8 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "webhook_loopback": _yes_or_no,
         "max_in_flight": _whole_number(1, 10_000),
         "rate_limit": _whole_number(0, 1_000_000),
-        "traces_endpoint": _http_url,
-        "public_url": _http_url,
+        "traces_endpoint": _url_like("http://host:4318/v1/traces", r"https?://[^/\s]+/\S*"),
+        "public_url": _url_like("https://plans.example.org", r"https?://[^\s?#]+"),
         "issuer": _text,
         "issuer_audience": _text,
         "issuer_keys": _text,

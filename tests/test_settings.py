@@ -24,27 +24,29 @@ def test_nothing_set_gives_a_file_in_the_working_directory() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
 
 
+GIVEN = {
+    "REGIMEN_DATABASE_URL": "postgresql://regimen@db/regimen?sslmode=require",
+    "REGIMEN_HOST": " 0.0.0.0 ",
+    "REGIMEN_PORT": "80",
+    "REGIMEN_ENVIRONMENT": "production",
+    "REGIMEN_SECRET": SECRET,
+    "REGIMEN_ALLOWED_HOSTS": "api.example.org, localhost,",
+    "REGIMEN_ALLOWED_ORIGINS": "https://desk.example.org",
+    "REGIMEN_POOL_SIZE": "20",
+    "REGIMEN_WEBHOOK_RETRY_SECONDS": "0, 10,600",
+    "REGIMEN_WEBHOOK_TIMEOUT_SECONDS": "5",
+    "REGIMEN_WEBHOOK_LOOPBACK": "no",
+    "REGIMEN_MAX_IN_FLIGHT": "32",
+    "REGIMEN_RATE_LIMIT": "600",
+    "REGIMEN_TRACES_ENDPOINT": "http://collector:4318/v1/traces",
+    "REGIMEN_PUBLIC_URL": "https://plans.example.org",
+    "REGIMEN_LOG_LEVEL": "warning",
+    "REGIMEN_LOG_FORMAT": "json",
+}
+
+
 def test_every_setting_is_read_from_its_variable() -> None:
-    settings = Settings.from_environ(
-        {
-            "REGIMEN_DATABASE_URL": "postgresql://regimen@db/regimen?sslmode=require",
-            "REGIMEN_HOST": " 0.0.0.0 ",
-            "REGIMEN_PORT": "80",
-            "REGIMEN_ENVIRONMENT": "production",
-            "REGIMEN_SECRET": SECRET,
-            "REGIMEN_ALLOWED_HOSTS": "api.example.org, localhost,",
-            "REGIMEN_ALLOWED_ORIGINS": "https://desk.example.org",
-            "REGIMEN_POOL_SIZE": "20",
-            "REGIMEN_WEBHOOK_RETRY_SECONDS": "0, 10,600",
-            "REGIMEN_WEBHOOK_TIMEOUT_SECONDS": "5",
-            "REGIMEN_WEBHOOK_LOOPBACK": "no",
-            "REGIMEN_MAX_IN_FLIGHT": "32",
-            "REGIMEN_RATE_LIMIT": "600",
-            "REGIMEN_TRACES_ENDPOINT": "http://collector:4318/v1/traces",
-            "REGIMEN_LOG_LEVEL": "warning",
-            "REGIMEN_LOG_FORMAT": "json",
-        }
-    )
+    settings = Settings.from_environ(GIVEN)
 
     assert settings == Settings(
         database_url="postgresql+asyncpg://regimen@db/regimen?ssl=require",
@@ -61,6 +63,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_in_flight=32,
         rate_limit=600,
         traces_endpoint="http://collector:4318/v1/traces",
+        public_url="https://plans.example.org",
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
     )
@@ -83,6 +86,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("REGIMEN_MAX_IN_FLIGHT", "0", "whole number from 1 to 10000"),
         ("REGIMEN_RATE_LIMIT", "-1", "whole number from 0 to 1000000"),
         ("REGIMEN_TRACES_ENDPOINT", "collector:4318", "http://host:4318/v1/traces"),
+        ("REGIMEN_PUBLIC_URL", "plans.example.org", "https://plans.example.org"),
+        ("REGIMEN_PUBLIC_URL", "https://a.example/?b", "https://plans.example.org"),
         ("REGIMEN_ENVIRONMENT", "staging", "development, production"),
         ("REGIMEN_SECRET", "short", "at least 32 characters"),
         ("REGIMEN_LOG_LEVEL", "loud", "debug, info, warning, error"),
