@@ -152,4 +152,6 @@ Paragraphs = Annotated[str, Field(min_length=1, max_length=4000)]
 Key = Annotated[str, Field(max_length=64, pattern="^[a-z][a-z0-9_-]*$")]
 TimeOfDay = Annotated[str, Field(pattern="^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
 Whole = Annotated[int, Strict()]
+# A number that a protocol asks for.
+Amount = Annotated[Whole, Field(ge=-1_000_000_000, le=1_000_000_000)]
 YesNo = Annotated[bool, Strict()]

@@ -123,6 +123,12 @@ REFUSED = [
         "not-allowed",
     ),
     invalid(
+        "more than any number may be",
+        {"type": "set_parameter", "key": "primer_count", "value": 10**9 + 1},
+        "/value",
+        "too-large",
+    ),
+    invalid(
         "a number as text",
         {"type": "set_parameter", "key": "primer_count", "value": "2"},
         "/value",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault, until
+from app.api.fields import Amount, Day, In, Instant, Key, Line, Paragraphs, Whole, fault, until
 from app.domain.calendars import Absence
 from app.domain.facts import OccurrenceId, Reported
 from app.domain.plans.changes import Change, Decide, Report, SetParameter, Unavailable, Waive
@@ -165,7 +165,7 @@ class SetParameterIn(In):
 
     type: Literal["set_parameter"]
     key: Key = Field(description="The parameter.")
-    value: Whole | Line = Field(description="Its value.")
+    value: Amount | Line = Field(description="Its value.")
 
     def to_domain(self, name: str) -> Change:
         """The choice."""
@@ -278,7 +278,7 @@ class PlanBody(In):
     events: dict[Key, Day] = Field(
         default_factory=dict, max_length=50, description="Outside events by name, with their days."
     )
-    parameters: dict[Key, Whole | Line] = Field(
+    parameters: dict[Key, Amount | Line] = Field(
         default_factory=dict, max_length=50, description="Values of the protocol's parameters."
     )
     laterality: Side | None = Field(default=None, description="The side treated.")

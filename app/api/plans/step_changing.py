@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.api.fields import Day, In, Instant, Key, Line, Paragraphs, Whole, fault, told_by
+from app.api.fields import Amount, Day, In, Instant, Key, Line, Paragraphs, fault, told_by
 from app.api.plans.asking import Occurrence
 from app.domain.calendars import local_date
 from app.domain.facts import OccurrenceId
@@ -258,7 +258,7 @@ class DecisionTakenIn(OfStepIn):
     shift: Annotated[str, Field(max_length=16)] | None = Field(
         default=None, description="Puts off what the choice keeps, in weeks or days, such as P2W."
     )
-    answers: dict[Key, Whole | Line] = Field(
+    answers: dict[Key, Amount | Line] = Field(
         default_factory=dict, max_length=50, description="What was asked and answered."
     )
 
