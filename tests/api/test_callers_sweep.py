@@ -17,7 +17,7 @@ from app.main import ROUTERS, create_app
 from app.settings import Settings
 from tests.api.given_callers import headers, headers_of_all, issued, second_clinic
 from tests.api.given_protocols import SMALL, approval
-from tests.client import Answer, Client, client_of
+from tests.client import PUBLISHED, Answer, Client, client_of
 
 pytestmark = pytest.mark.long
 
@@ -25,10 +25,9 @@ LOCATION = {"name": "West", "time_zone": "America/Denver", "open_weekdays": [2, 
 # What no list can do without are the first and the last day.
 DAY = ("query", True)
 NOTHING = "00000000-0000-7000-8000-000000000000"
-DOCUMENT = create_app(Settings(database_url="sqlite+aiosqlite:///unused.db")).openapi()
 OPERATIONS = {
     operation["operationId"]: (method, path, operation)
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in PUBLISHED["paths"].items()
     for method, operation in methods.items()
 }
 CLOSED = sorted(name for name in OPERATIONS if SCOPES[name] is not None)
@@ -150,12 +149,12 @@ async def test_a_cursor_of_another_clinic_leads_nowhere(
 
 
 def test_every_operation_says_what_it_needs() -> None:
-    schemes = DOCUMENT["components"]["securitySchemes"]
+    schemes = PUBLISHED["components"]["securitySchemes"]
 
     assert schemes == SECURITY_SCHEMES
     for name, (_, path, operation) in OPERATIONS.items():
         scope = SCOPES[name]
-        expected = [] if scope is None else [{scheme: [scope]} for scheme in schemes]
+        expected = [] if scope is None else [{scheme: [scope]} for scheme in SECURITY_SCHEMES]
         assert operation["security"] == expected, name
         assert (scope is None) == bool(PUBLIC.fullmatch(path)), name
 
@@ -244,4 +243,4 @@ def body_of(name: str, operation: dict[str, Any]) -> Any:
     reference = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
     if reference == "Protocol":
         return SMALL
-    return DOCUMENT["components"]["schemas"].get(reference, {}).get("examples", [None])[0]
+    return PUBLISHED["components"]["schemas"].get(reference, {}).get("examples", [None])[0]

@@ -7,16 +7,13 @@ from typing import Any
 
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
 from tests.api.given_plans import Desk
 from tests.api.given_storing_apart import STORING
-from tests.client import Answer
+from tests.client import PUBLISHED, Answer
 
-DOCUMENT = create_app(Settings(database_url="sqlite+aiosqlite:///unused.db")).openapi()
 OPERATIONS = {
     operation["operationId"]: (method, path, operation)
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in PUBLISHED["paths"].items()
     for method, operation in methods.items()
 }
 LINKED = [

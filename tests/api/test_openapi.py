@@ -13,8 +13,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from app.api.openapi import rendered
 from app.main import create_app
 from app.settings import Settings
+from tests.client import REVIEWED
 
-SNAPSHOT = Path(__file__).with_name("openapi.json")
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,7 +41,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_the_document_is_the_reviewed_one(application: FastAPI) -> None:
     """To renew it: ``python -m app openapi > tests/api/openapi.json``; then review it."""
-    assert rendered(application) == SNAPSHOT.read_text("utf-8")
+    assert rendered(application) == REVIEWED.read_text("utf-8")
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:

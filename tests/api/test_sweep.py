@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
-from tests.client import Client, client_of
+from tests.client import PUBLISHED, Client, client_of
 
 pytestmark = pytest.mark.long
 
@@ -37,14 +37,9 @@ RUBBISH: list[Any] = [
 BODIES = [b"", b"null", b"[]", b"{}", b"5", b'"x"', b"{", b"[" * 50, b'{"a":1,"a":2}', b"\xff"]
 
 
-def _published() -> dict[str, Any]:
-    return create_app(Settings(database_url="sqlite+aiosqlite:///unused.db")).openapi()
-
-
-DOCUMENT = _published()
 OPERATIONS = [
     pytest.param(method, path, operation, id=operation["operationId"])
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in PUBLISHED["paths"].items()
     for method, operation in methods.items()
 ]
 
@@ -67,7 +62,7 @@ def examples_of(operation: dict[str, Any]) -> list[Any]:
     """Bodies that the document shows for an operation."""
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return list(DOCUMENT["components"]["schemas"].get(name, {}).get("examples", []))
+    return list(PUBLISHED["components"]["schemas"].get(name, {}).get("examples", []))
 
 
 def spoilt(value: Any) -> Iterator[Any]:
