@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Connection, event, pool, text
+from sqlalchemy import Connection, MetaData, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.persistence.columns import Instant, Line
 from app.persistence.database import driver_url
-from app.persistence.tables import Row
+from app.persistence.tables import PARTIAL, Row
 
 # Any number will do that nothing else in the database locks.
 ADVISORY_LOCK = 0x726567696D656E
@@ -27,9 +27,19 @@ def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal
     return "sa.Text()" if isinstance(item, Line) else False
 
 
+def tell_where(metadata: MetaData) -> None:
+    """Tell both databases' dialects which rows an index holds, where it holds some only."""
+    indexes = [index for table in metadata.tables.values() for index in table.indexes]
+    for index in indexes:
+        if PARTIAL in index.info:
+            where = text(index.info[PARTIAL])
+            index.dialect_kwargs.update(sqlite_where=where, postgresql_where=where)
+
+
 def run(connection: Connection) -> None:
     """Run the migrations asked for in one transaction that other processes wait for."""
     sqlite = connection.dialect.name == "sqlite"
+    tell_where(Row.metadata)
     context.configure(
         connection=connection,
         target_metadata=Row.metadata,

@@ -17,7 +17,6 @@ from sqlalchemy import (
     MetaData,
     UniqueConstraint,
     Uuid,
-    text,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -60,6 +59,8 @@ VERSION_STATUSES = ("draft", "active", "retired")
 ROLES = ("front-desk", "clinician", "approver", "read-only", "integration", "admin")
 LATERALITIES = ("left", "right", "bilateral")
 
+# Under which an index's ``info`` keeps the condition of the rows it holds.
+PARTIAL = "where"
 # What the worklist's indexes hold. Both databases use such an index for a query that says the same
 # in the same words; a restriction is nobody's work.
 _OF_LIVING_PLAN = (
@@ -109,10 +110,12 @@ def _ordered(first: str, last: str) -> CheckConstraint:
     return CheckConstraint(f"{first} <= {last}", name=f"{first}_not_after_{last}")
 
 
-def _where(name: str, condition: str, *columns: str) -> Index:
-    """An index of some rows only."""
-    where = text(condition)
-    return Index(name, "clinic_id", *columns, sqlite_where=where, postgresql_where=where)
+def _where(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """An index of some rows only, of which migrations tell the databases' dialects.
+
+    To tell them here would load those of both, and a server has one database.
+    """
+    return Index(name, "clinic_id", *columns, unique=unique, info={PARTIAL: condition})
 
 
 def _of(table: str, *columns: str, key: tuple[str, ...] = ("id",)) -> ForeignKeyConstraint:
@@ -202,14 +205,7 @@ class ProtocolVersionRow(Row):
             "status <> 'active' OR (activated_at IS NOT NULL AND approval IS NOT NULL)",
             name="active_is_approved",
         ),
-        Index(
-            "uq_protocol_versions_active",
-            "clinic_id",
-            "protocol_key",
-            unique=True,
-            sqlite_where=text("status = 'active'"),
-            postgresql_where=text("status = 'active'"),
-        ),
+        _where("uq_protocol_versions_active", "status = 'active'", "protocol_key", unique=True),
     )
 
 
@@ -395,13 +391,7 @@ class PlanRow(Row):
         Index(None, "clinic_id", "patient_id", "id"),
         Index(None, "clinic_id", "location_id", "id"),
         Index(None, "clinic_id", "protocol_key", "protocol_version", "id"),
-        Index(
-            "ix_plans_attention",
-            "clinic_id",
-            "id",
-            sqlite_where=text("needs_attention"),
-            postgresql_where=text("needs_attention"),
-        ),
+        _where("ix_plans_attention", "needs_attention", "id"),
     )
 
 
@@ -629,13 +619,7 @@ class BatchRow(Row):
         _one_of("kind", BATCH_KINDS),
         _one_of("status", BATCH_STATUSES),
         CheckConstraint("total >= 0", name="total"),
-        Index(
-            "ix_batches_running",
-            "clinic_id",
-            "id",
-            sqlite_where=text("status = 'running'"),
-            postgresql_where=text("status = 'running'"),
-        ),
+        _where("ix_batches_running", "status = 'running'", "id"),
     )
 
 
@@ -656,14 +640,7 @@ class BatchItemRow(Row):
         _of("plans", "plan_id"),
         _one_of("status", BATCH_ITEM_STATUSES),
         Index(None, "clinic_id", "plan_id"),
-        Index(
-            "ix_batch_items_waiting",
-            "clinic_id",
-            "batch_id",
-            "plan_id",
-            sqlite_where=text("status = 'waiting'"),
-            postgresql_where=text("status = 'waiting'"),
-        ),
+        _where("ix_batch_items_waiting", "status = 'waiting'", "batch_id", "plan_id"),
     )
 
 
@@ -774,14 +751,7 @@ class ApiKeyRow(Row):
         _one_of("role", ROLES),
         UniqueConstraint("clinic_id", "prefix"),
         UniqueConstraint("clinic_id", "rotated_from"),
-        Index(
-            "uq_api_keys_first_of_name",
-            "clinic_id",
-            "name",
-            unique=True,
-            sqlite_where=text("rotated_from IS NULL"),
-            postgresql_where=text("rotated_from IS NULL"),
-        ),
+        _where("uq_api_keys_first_of_name", "rotated_from IS NULL", "name", unique=True),
     )
 
 
