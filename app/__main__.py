@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import cast
 
-from app.arguments import (
+from app.commands.arguments import (
     AUDIT,
     CLIENTS,
     CLINICS,
@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Callable[[Namespace], int], arguments: Namespace) -> int:
-    from app.failures import CommandFailed
+    from app.commands.failures import CommandFailed
 
     try:
         return command(arguments)
@@ -156,8 +156,8 @@ def _unknown(word: str) -> str:
 
 
 def _demo(arguments: Namespace) -> int:
-    from app.databases import settings_with
-    from app.demo import run
+    from app.commands.databases import settings_with
+    from app.commands.demo import run
 
     settings = settings_with(port=arguments.port)
     run(settings, file=arguments.database, serve=arguments.serve)
@@ -171,8 +171,8 @@ def _serve(arguments: Namespace) -> int:
     # FastAPI asks of every model whether it is one of pydantic's old kind. None is here, and to
     # load that for the answer costs a twentieth of the start.
     sys.modules["pydantic.v1"] = cast("ModuleType", None)
-    from app.databases import Tables, settings_with, tables_of
-    from app.serving import serve
+    from app.commands.databases import Tables, settings_with, tables_of
+    from app.commands.serving import serve
 
     settings = settings_with(host=arguments.host, port=arguments.port)
     if arguments.migrate and tables_of(settings.database_url) is not Tables.READY:
@@ -182,39 +182,39 @@ def _serve(arguments: Namespace) -> int:
 
 
 def _worker(_arguments: Namespace) -> int:
-    from app.databases import settings_with
-    from app.working import work
+    from app.commands.databases import settings_with
+    from app.commands.working import work
 
     work(settings_with())
     return 0
 
 
 def _backup(arguments: Namespace) -> int:
-    from app.backing import back_up
-    from app.databases import settings_with
+    from app.commands.backing import back_up
+    from app.commands.databases import settings_with
 
     print(back_up(settings_with(), arguments.file))
     return 0
 
 
 def _restore(arguments: Namespace) -> int:
-    from app.backing import restore
-    from app.databases import settings_with
+    from app.commands.backing import restore
+    from app.commands.databases import settings_with
 
     print(restore(settings_with(), arguments.file))
     return 0
 
 
 def _migrate(_arguments: Namespace) -> int:
-    from app.databases import settings_with
-    from app.migrating import migrate
+    from app.commands.databases import settings_with
+    from app.commands.migrating import migrate
 
     print(migrate(settings_with()))
     return 0
 
 
 def _check(arguments: Namespace) -> int:
-    from app.checking import Simulation, check
+    from app.commands.checking import Simulation, check
 
     simulation = None
     if arguments.simulate:
@@ -227,7 +227,7 @@ def _check(arguments: Namespace) -> int:
 
 
 def _administer(arguments: Namespace) -> int:
-    from app.administering import administer
+    from app.commands.administering import administer
 
     administer(arguments)
     return 0
@@ -235,7 +235,7 @@ def _administer(arguments: Namespace) -> int:
 
 def _openapi(_arguments: Namespace) -> int:
     from app.api.openapi import rendered
-    from app.databases import settings_with
+    from app.commands.databases import settings_with
     from app.main import create_app
 
     sys.stdout.write(rendered(create_app(settings_with())))

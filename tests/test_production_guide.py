@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import make_url
 
 from app.api import docs
-from app.backing import back_up, restore
-from app.databases import require_service
-from app.failures import CommandFailed
+from app.commands.backing import back_up, restore
+from app.commands.databases import require_service
+from app.commands.failures import CommandFailed
 from app.persistence.database import driver_url
 from app.persistence.migrate import upgrade
 from app.settings import Environment, Settings
+from tests.commands.test_backing import contents
 from tests.persistence.test_migrate import populate
 from tests.postgres import PASSWORD, administrate, as_role
-from tests.test_backing import contents
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 PAGE = Path(docs.__file__).with_name("guide").joinpath("production.md").read_text("utf-8")

@@ -4,8 +4,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from app.asking import Data
-from app.telling import tell_history, tell_moves, tell_plan
+from app.commands.asking import Data
+from app.commands.telling import tell_history, tell_moves, tell_plan
 
 STEP: Data = {
     "id": "1",

@@ -1,6 +1,6 @@
 """The command `migrate`: makes or changes tables. It alone loads Alembic, which is slow."""
 
-from app.databases import Tables, described, in_reach, tables_of
+from app.commands.databases import Tables, described, in_reach, tables_of
 from app.persistence.migrate import upgrade
 from app.persistence.readiness import head
 from app.settings import Settings

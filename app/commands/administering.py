@@ -15,14 +15,14 @@ from uuid import UUID
 from rich.table import Table
 
 from app.api.deps import read_clock
-from app.databases import in_reach, require_tables, settings_with
+from app.commands.databases import in_reach, require_tables, settings_with
+from app.commands.failures import CommandFailed
+from app.commands.printing import console
 from app.domain.errors import DomainError
 from app.domain.permissions import UNRESTRICTED, Role, Scope
-from app.failures import CommandFailed
 from app.integrations.addresses import check_url
 from app.integrations.tokens import InvalidToken, check_key_set
 from app.persistence.database import Database, open_database
-from app.printing import console
 from app.services import access, clinic, credentials, oauth
 from app.services.clinic import ClinicRecord
 from app.services.context import Context

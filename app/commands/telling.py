@@ -6,8 +6,8 @@ from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 
-from app.asking import Data
-from app.printing import spoken
+from app.commands.asking import Data
+from app.commands.printing import spoken
 
 # Reasons of a step that is where it should be, or where somebody asked it to be.
 _AS_WISHED = {"on_target", "asked", "performed", "pinned"}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import COMMANDS, main
-from app.demo import start_afresh
-from app.failures import CommandFailed
+from app.commands.demo import start_afresh
+from app.commands.failures import CommandFailed
 from app.library import __file__ as library
 from tests.client import REVIEWED
 from tests.processes import HOUSE, environ, get, regimen, running

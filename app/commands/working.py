@@ -6,8 +6,8 @@ import sys
 
 import uvloop
 
-from app.databases import described, require_service, sqlite_file
-from app.failures import CommandFailed
+from app.commands.databases import described, require_service, sqlite_file
+from app.commands.failures import CommandFailed
 from app.garbage import collect_seldom
 from app.logs import configure_logs
 from app.persistence.database import open_database

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from app.__main__ import main
-from app.backing import back_up, restore
-from app.failures import CommandFailed
+from app.commands.backing import back_up, restore
+from app.commands.failures import CommandFailed
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.database import open_database
 from app.persistence.migrate import downgrade, upgrade

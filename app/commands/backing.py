@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from app.databases import described, in_reach, require_tables, sqlite_file
-from app.failures import CommandFailed
+from app.commands.databases import described, in_reach, require_tables, sqlite_file
+from app.commands.failures import CommandFailed
+from app.commands.printing import counted
 from app.persistence.archives import UnusableBackup, read_archive, write_archive
 from app.persistence.database import open_database
 from app.persistence.readiness import head
-from app.printing import counted
 from app.settings import Settings
 
 SQLITE_HEADER = b"SQLite format 3\0"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.__main__ import main
-from app.databases import require_service
+from app.commands.databases import require_service
 from app.settings import Environment, Settings
 from tests.postgres import APP_ROLE, OWNER, PASSWORD, administrate, as_role
 from tests.processes import environ

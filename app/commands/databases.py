@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.failures import CommandFailed
+from app.commands.failures import CommandFailed
 from app.persistence.database import SQLITE, UnsuitableDatabase, driver_url, open_database
 from app.persistence.readiness import NotReady, check_ready, check_role
 from app.settings import Environment, Settings, WrongSetting

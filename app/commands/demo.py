@@ -14,19 +14,19 @@ from rich.console import Console
 from sqlalchemy.engine import URL
 
 from app.api.deps import read_clock
-from app.asking import Client
-from app.chapters import tell_living, tell_making
-from app.databases import described
+from app.commands.asking import Client
+from app.commands.chapters import tell_living, tell_making
+from app.commands.databases import described
+from app.commands.failures import CommandFailed
+from app.commands.migrating import migrate
+from app.commands.printing import console
+from app.commands.serving import address, listening, port_of, serve_on
 from app.domain.permissions import UNRESTRICTED, Role
-from app.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app
-from app.migrating import migrate
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
-from app.printing import console
 from app.services.context import Context
 from app.services.credentials import create_key
-from app.serving import address, listening, port_of, serve_on
 from app.settings import LogLevel, Settings
 
 # Written into the file's header, so that no other file is ever replaced.

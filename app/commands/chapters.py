@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from app.asking import Client, Data
-from app.printing import spoken
-from app.telling import (
+from app.commands.asking import Client, Data
+from app.commands.printing import spoken
+from app.commands.telling import (
     named,
     tell_breaches,
     tell_conflict,

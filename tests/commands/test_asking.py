@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.asking import Client
+from app.commands.asking import Client
 from app.main import create_app
 from app.settings import Settings
 

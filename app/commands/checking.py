@@ -13,12 +13,12 @@ from rich.table import Table
 
 from app.api.documents import MalformedDocument, read_json
 from app.api.yaml_documents import read_yaml
+from app.commands.failures import CommandFailed
+from app.commands.printing import console, counted, spoken
 from app.domain.calendars import Calendar
 from app.domain.checks import Checked, StartDays, check_data, simulate_start_days
 from app.domain.documents import ProtocolDocument
 from app.domain.errors import DomainError, Fault
-from app.failures import CommandFailed
-from app.printing import console, counted, spoken
 from app.services.library import library_parts
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

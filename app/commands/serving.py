@@ -15,8 +15,8 @@ from uvicorn.supervisors import Multiprocess
 
 from app.api.connections import Connection
 from app.api.metrics import SHARED_FIGURES
-from app.databases import described, require_service, sqlite_file
-from app.failures import CommandFailed
+from app.commands.databases import described, require_service, sqlite_file
+from app.commands.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app, is_for_trying_out
 from app.settings import Settings, variable
@@ -76,7 +76,7 @@ def serve_on(sock: socket.socket, app: FastAPI) -> None:
 
 def serve_in_workers(sock: socket.socket, workers: int) -> None:
     """Serve in processes of their own, each with an application made by `application`."""
-    config = _config("app.serving:application", factory=True, workers=workers)
+    config = _config("app.commands.serving:application", factory=True, workers=workers)
     with TemporaryDirectory(prefix="regimen-figures-") as folder:
         os.environ[SHARED_FIGURES] = folder
         Multiprocess(config, sockets=[sock]).run()

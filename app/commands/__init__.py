@@ -1,0 +1,1 @@
+"""What `python -m app` does, a module for each command, and what they share."""
