@@ -31,13 +31,18 @@ class Bounds(Generic[Point]):
             both[one.name] = narrower(known) if known else None
         return Bounds(**both, not_within=(*self.not_within, *other.not_within))
 
-    def hold(self, moment: Point) -> bool:
-        """Whether something fits that is a point."""
+    def reach(self) -> tuple[Point | None, Point | None]:
+        """After which point, and before which, some of everything that fits lies."""
         first = [bound for bound in (self.begins_from, self.ends_from) if bound is not None]
         last = [bound for bound in (self.begins_until, self.ends_until) if bound is not None]
+        return max(first, default=None), min(last, default=None)
+
+    def hold(self, moment: Point) -> bool:
+        """Whether something fits that is a point."""
+        first, last = self.reach()
         return (
-            all(bound <= moment for bound in first)
-            and all(moment <= bound for bound in last)
+            (first is None or first <= moment)
+            and (last is None or moment <= last)
             and not any(begin <= moment <= end for begin, end in self.not_within)
         )
 

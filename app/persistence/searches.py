@@ -6,7 +6,18 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, SQLColumnExpression, Uuid, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    SQLColumnExpression,
+    Uuid,
+    and_,
+    func,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -14,6 +25,7 @@ from app.persistence.columns import Instant
 
 Key = tuple[str | int, ...]
 Columns = list[tuple[Any, bool]]
+_Keys = Select[*tuple[Any, ...]]
 
 
 class Sorting(NamedTuple):
@@ -65,8 +77,13 @@ async def page_of_ids(
     page: SearchPage,
     *,
     by: Mapping[str, SQLColumnExpression[Any]],
+    parts: Sequence[ColumnElement[bool]] = (),
 ) -> Ids:
-    """The ids of the rows that fit, ordered by columns that are never null, the last by id."""
+    """The ids of the rows that fit, ordered by columns that are never null, the last by id.
+
+    Where an index serves but a part of all that fits, parts are looked for apart: nearly all that
+    fits is in the first, each row in one.
+    """
     columns = ordering(page.sorts, by, id_)
     total = None
     if page.counted:
@@ -75,16 +92,24 @@ async def page_of_ids(
     if not page.limit:
         return Ids((), None, total)
     after = [] if page.after is None else [beyond(columns, page.after)]
-    statement = (
-        select(*(column for column, _ in columns))
-        .where(*which, *after)
-        .order_by(*in_order(columns))
-        .limit(page.limit + 1)
-    )
+    fitting = select(*(column for column, _ in columns)).where(*which, *after)
+    if parts:
+        fitting, columns = _merged(fitting, columns, parts, page.limit + 1)
+    statement = fitting.order_by(*in_order(columns)).limit(page.limit + 1)
     rows = (await connection.execute(statement)).all()
     shown = rows[: page.limit]
     following = key_of(shown[-1]) if len(rows) > page.limit else None
     return Ids(tuple(row[-1] for row in shown), following, total)
+
+
+def _merged(
+    fitting: _Keys, columns: Columns, parts: Sequence[ColumnElement[bool]], limit: int
+) -> tuple[_Keys, Columns]:
+    """The first rows of the first part in the order of its index, and the few of the others."""
+    first = fitting.where(parts[0]).order_by(*in_order(columns)).limit(limit).subquery()
+    found = union_all(select(first), *(fitting.where(part) for part in parts[1:])).subquery()
+    kept = [(column, down) for column, (_, down) in zip(found.c, columns, strict=True)]
+    return select(found), kept
 
 
 def ordering(

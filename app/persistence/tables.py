@@ -72,6 +72,7 @@ STRAY = f"{WAITING} AND (day < due_from OR day > due_until)"
 CALLED_OFF = "status IN ('cancelled', 'skipped') AND kind <> 'restriction' AND day IS NOT NULL"
 LOOSE = f"{WAITING} AND loose"
 UNDECIDED = f"{WAITING} AND kind = 'decision'"
+UNTIMED_SPAN = "end_day IS NOT NULL AND window_target IS NULL"
 # How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
 # How far back calendar feeds of people who work look.
@@ -482,6 +483,9 @@ class PlannedStepRow(Row):
         ),
         _where("ix_planned_steps_worklist_done", DONE, *_BY_DAY),
         _where("ix_planned_steps_called_off", CALLED_OFF, "day", "id"),
+        Index(None, "clinic_id", "day", "id"),
+        _where("ix_planned_steps_untimed_spans", UNTIMED_SPAN, "end_day"),
+        Index(None, "clinic_id", "due_until", "due_from", "id"),
     )
 
 

@@ -1,17 +1,31 @@
 """Searches over plans, their steps and their revisions, and the plans of a page read at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, Text, and_, cast, exists, func, or_, select, type_coerce
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    SQLColumnExpression,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
-from app.domain.offsets import LAST_DAY
+from app.domain.offsets import FIRST_DAY, LAST_DAY
 from app.domain.states import AppointmentStatus
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.plans.arrays import array, collected
@@ -23,8 +37,9 @@ from app.persistence.plans.statements import (
     with_place_and_version,
 )
 from app.persistence.records import columns_of
-from app.persistence.searches import Ids, Key, SearchPage, page_of_ids
+from app.persistence.searches import Ids, Key, SearchPage, Sorting, page_of_ids
 from app.persistence.tables import (
+    UNTIMED_SPAN,
     PlanIdentifierRow,
     PlannedStepRow,
     PlanRevisionRow,
@@ -87,7 +102,9 @@ class StepSearch:
     kinds: tuple[str, ...] | None = None
     states: tuple[StepState, ...] | None = None
     days: Bounds[date] = NO_BOUNDS
+    """Those on which steps are, or begin."""
     windows: Bounds[date] = NO_BOUNDS
+    """Those between which they may be; what has no window is on its day, or lasts until its end."""
     updated: Bounds[datetime] = NO_BOUNDS
 
 
@@ -116,12 +133,18 @@ class PlanSearches:
 
     async def steps(self, wanted: StepSearch, page: SearchPage) -> Ids:
         """The ids of one page of the steps that fit."""
-        which = [PlanRow.clinic_id == self._clinic_id, *_STEP_OF_PLAN, *_of_steps(wanted)]
-        by = {
-            "_lastUpdated": PlanRow.updated_at,
-            "date": func.coalesce(PlannedStepRow.day, LAST_DAY, type_=PlannedStepRow.day.type),
-        }
-        return await page_of_ids(self._connection, PlannedStepRow.id, which, page, by=by)
+        which = [PlannedStepRow.clinic_id == self._clinic_id, *_STEP_OF_PLAN, *_of_steps(wanted)]
+        parts = _parts_by_days(wanted)
+        day: SQLColumnExpression[Any] = PlannedStepRow.day
+        if wanted.days == wanted.windows == NO_BOUNDS:
+            day = func.coalesce(day, LAST_DAY, type_=PlannedStepRow.day.type)
+        by = {"_lastUpdated": PlanRow.updated_at, "date": day, "due": PlannedStepRow.due_until}
+        if parts and not page.sorts:
+            # In the order of the index: who asks for days wants to see them in order anyway.
+            order = Sorting("due" if wanted.windows != NO_BOUNDS else "date")
+            page = replace(page, sorts=(order,))
+        id_ = PlannedStepRow.id
+        return await page_of_ids(self._connection, id_, which, page, by=by, parts=parts)
 
     async def plans_of(self, step_ids: Sequence[UUID]) -> tuple[UUID, ...]:
         """The plans to which these steps belong."""
@@ -142,7 +165,7 @@ class PlanSearches:
             PlanRow.clinic_id == self._clinic_id, PlanRow.id.in_(ids)
         )
         rows = await self._connection.execute(statement)
-        found = [view_of(str(text)) for text in rows.scalars()]
+        found = [view_of(str(whole)) for whole in rows.scalars()]
         places = {str(id_): place for place, id_ in enumerate(ids)}
         return tuple(sorted(found, key=lambda view: places[view.id]))
 
@@ -248,15 +271,44 @@ def _of_steps(wanted: StepSearch) -> list[ColumnElement[bool]]:
             (PlannedStepRow.kind, wanted.kinds),
         ]
     )
-    ends = func.coalesce(PlannedStepRow.end_day, PlannedStepRow.day)
-    which += wanted.days.of(PlannedStepRow.day, ends)
+    day, has_window = PlannedStepRow.day, PlannedStepRow.window_target.is_not(None)
+    which += wanted.days.of(day, day)
     which += wanted.windows.of(
-        func.coalesce(PlannedStepRow.window_earliest, PlannedStepRow.day),
-        func.coalesce(PlannedStepRow.window_latest, ends),
+        case((has_window, func.coalesce(PlannedStepRow.window_earliest, FIRST_DAY)), else_=day),
+        case(
+            (has_window, func.coalesce(PlannedStepRow.window_latest, LAST_DAY)),
+            else_=func.coalesce(PlannedStepRow.end_day, day),
+        ),
     )
     if wanted.states is not None:
         which.append(or_(*map(_is_in, wanted.states)) if wanted.states else PlanRow.id.is_(None))
     return [*which, *_updated(wanted.updated)]
+
+
+def _parts_by_days(wanted: StepSearch) -> list[ColumnElement[bool]]:
+    """Where to look for steps of some days, so that an index serves: each is in one of these.
+
+    Without any no such index is wanted: steps of a patient or a plan are few, whatever their days.
+    """
+    by_window = wanted.windows != NO_BOUNDS
+    bounds = wanted.windows if by_window else wanted.days
+    first, last = bounds.reach()
+    of_few = (wanted.ids, wanted.plan_ids, wanted.patient_ids) != (None, None, None)
+    if of_few or (first is None and last is None):
+        return []
+    begins, ends = PlannedStepRow.day, PlannedStepRow.day
+    if by_window:
+        begins, ends = PlannedStepRow.due_from, PlannedStepRow.due_until
+    within = [] if first is None else [ends >= first]
+    within += [] if last is None else [begins <= last]
+    if not by_window or bounds.ends_from is None:
+        return [and_(*within)]
+    # A span without a window is due on its first day, and lasts.
+    of_window = or_(PlannedStepRow.end_day.is_(None), PlannedStepRow.window_target.is_not(None))
+    return [
+        and_(*within, of_window),
+        and_(text(UNTIMED_SPAN), PlannedStepRow.end_day >= bounds.ends_from),
+    ]
 
 
 def _updated(bounds: Bounds[datetime]) -> list[ColumnElement[bool]]:
