@@ -42,6 +42,18 @@ async def test_taking_back_all_of_the_last_post_is_taking_it_back(desk: Desk) ->
     assert plan.days == before
 
 
+async def test_steps_that_come_back_with_what_is_taken_back_are_the_same_ones(desk: Desk) -> None:
+    plan = await living(desk)
+    before = plan.plan["steps"]
+    answer = await plan.change({"type": "set_parameter", "key": "primer_count", "value": 0})
+    gone = {removed["step_id"] for removed in answer["removed"]}
+
+    again = await plan.change(correct(await plan.last_change()))
+
+    assert set(again["added"]) == gone
+    assert plan.plan["steps"] == before
+
+
 async def test_a_fact_in_the_middle_is_taken_back_and_later_ones_stay(desk: Desk) -> None:
     plan = await living(desk)
     await plan.on("2027-02-05")

@@ -178,7 +178,7 @@ def _changed(plan: Redating, schedule: Schedule, offers: tuple[Offer, ...]) -> C
     bound = {**known, **{step.occurrence: step for step in plan.promised}}
     gone = [fact.occurrence for fact in (*state.skipped, *state.cancelled)]
     wanted = [*(placed.id for placed in schedule.steps), *gone]
-    ids = {id_: known[id_].id if id_ in known else step_id(before.id, id_) for id_ in wanted}
+    ids = {id_: bound[id_].id if id_ in bound else step_id(before.id, id_) for id_ in wanted}
     booked = frozenset(o.change.occurrence for o in plan.made if isinstance(o.change, Book))
     steps = planned_steps(schedule, plan.protocol, state, ids, bound, booked=booked)
     ids = {step.occurrence: step.id for step in steps}
