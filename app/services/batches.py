@@ -28,7 +28,7 @@ from app.services.events import EventType, new_event
 from app.services.listing import Listed, page_of
 from app.services.locations import ClosureRecord, create_closure, delete_closure, get_location
 from app.services.plans import PlanChangedMeanwhile
-from app.services.plans.changing import load_plan, store, work_out
+from app.services.plans.changing import StoredPlan, load_plan, store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
 from app.services.plans.posting import PlanChange, PostedChanges
@@ -239,6 +239,8 @@ async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dic
     posted, tried = _posted(batch), bool(batch.request.get("tried"))
     try:
         stored = await load_plan(ctx, plan_id, hold=True)
+        if _is_amended(batch, stored):
+            return "unchanged", {"moves": []}
         worked_out = await work_out(ctx, stored, posted)
     except ScheduleConflict as conflict:
         if not tried:
@@ -256,6 +258,11 @@ async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dic
     if not tried:
         await store(ctx, stored, worked_out, reason=posted.reason)
     return "changed", _result(worked_out.plan)
+
+
+def _is_amended(batch: BatchRecord, stored: StoredPlan) -> bool:
+    """Whether somebody has brought the plan to the batch's version meanwhile."""
+    return batch.kind == "amendment" and stored.record.protocol_version == batch.request["to"]
 
 
 def _result(changed: ChangedPlan) -> dict[str, Any]:

@@ -325,6 +325,18 @@ async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
     assert (await read(pinned)).plan["protocol"]["version"] == "1.0.0"
 
 
+async def test_a_plan_that_was_amended_meanwhile_is_as_it_should_be(desk: Desk) -> None:
+    body, plans, _ = await amendable(desk)
+    first = await good(desk.api.post("/v1/plans/amendments", json=body))
+    second = await good(desk.api.post("/v1/plans/amendments", json=body))
+
+    await work(desk)
+
+    for batch, status in ((first, "changed"), (second, "unchanged")):
+        found = await results(desk, batch)
+        assert {found[plan.plan["id"]]["status"] for plan in plans} == {status}
+
+
 async def test_what_a_new_version_would_do_is_previewed_and_changes_nothing(desk: Desk) -> None:
     body, plans, pinned = await amendable(desk)
     before = [plan.plan for plan in (*plans, pinned)]
