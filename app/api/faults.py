@@ -18,13 +18,17 @@ def _with(template: str) -> _Words:
     return template.format_map
 
 
+def _number(words: str, name: str, things: str) -> _Words:
+    return lambda context: f"{words} {context[name]} {things}{'s' * (context[name] != 1)}"
+
+
 # Of an error's context only what our own schema says is used: bounds, patterns, allowed values.
 WORDS: dict[str, tuple[str, _Words]] = {
     "missing": ("missing", _fixed("is required")),
     "extra_forbidden": ("unknown-field", _fixed("is not a known field")),
     "string_type": ("not-text", _fixed("must be text")),
-    "string_too_short": ("too-short", _with("must have at least {min_length} characters")),
-    "string_too_long": ("too-long", _with("must have at most {max_length} characters")),
+    "string_too_short": ("too-short", _number("must have at least", "min_length", "character")),
+    "string_too_long": ("too-long", _number("must have at most", "max_length", "character")),
     "string_pattern_mismatch": ("wrong-form", _with("must match {pattern}")),
     "int_type": ("not-an-integer", _fixed("must be an integer")),
     "int_parsing": ("not-an-integer", _fixed("must be an integer")),
@@ -41,8 +45,8 @@ WORDS: dict[str, tuple[str, _Words]] = {
     "less_than_equal": ("too-large", _with("must be at most {le}")),
     "list_type": ("not-a-list", _fixed("must be a list")),
     "tuple_type": ("not-a-list", _fixed("must be a list")),
-    "too_long": ("too-many", _with("must have at most {max_length} items")),
-    "too_short": ("too-few", _with("must have at least {min_length} items")),
+    "too_long": ("too-many", _number("must have at most", "max_length", "item")),
+    "too_short": ("too-few", _number("must have at least", "min_length", "item")),
     "dict_type": ("not-an-object", _fixed("must be an object")),
     "model_type": ("not-an-object", _fixed("must be an object")),
     "model_attributes_type": ("not-an-object", _fixed("must be an object")),

@@ -78,6 +78,7 @@ class PatientOut(Out):
                     "revision": 1,
                     **_EXAMPLE,
                     "merged_into": None,
+                    "erased_at": None,
                     "created_at": "2027-01-04T16:00:00Z",
                     "updated_at": "2027-01-04T16:00:00Z",
                 }
@@ -93,6 +94,7 @@ class PatientOut(Out):
     name: str | None = Field(description="The patient's name, if it is kept here.")
     birth_date: Day | None = Field(description="The patient's birth date, if it is kept here.")
     merged_into: UUID | None = Field(description="The patient as whom this one lives on.")
+    erased_at: Instant | None = Field(description="When the person was erased from it, if so.")
     created_at: Instant = Field(description="When it was added.")
     updated_at: Instant = Field(description="When it was last changed.")
 
@@ -109,6 +111,7 @@ class PatientOut(Out):
             name=patient.name,
             birth_date=patient.birth_date,
             merged_into=patient.merged_into,
+            erased_at=patient.erased_at,
             created_at=patient.created_at,
             updated_at=patient.updated_at,
         )

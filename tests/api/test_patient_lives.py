@@ -188,6 +188,7 @@ async def test_erasing_again_changes_nothing(desk: Desk) -> None:
 
     assert again == first
     assert (again["name"], again["birth_date"], again["identifiers"]) == (None, None, [])
+    assert again["erased_at"] == again["updated_at"]
 
 
 async def test_a_merged_patient_gives_all_it_has(desk: Desk) -> None:
