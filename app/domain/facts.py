@@ -139,6 +139,11 @@ class OtherStep:
     agent: str | None = None
     performed: bool = False
 
+    @property
+    def label(self) -> str:
+        """What people call it: not by its number, which says nothing in another plan."""
+        return self.key.partition("/")[0].replace("_", " ").replace("-", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class OtherPlan:

@@ -160,3 +160,13 @@ def test_a_day_asked_for_something_that_is_not_planned_is_said_by_its_name() -> 
 
     assert found["pin:check/3"] == "check/3 is asked for on Wed 2027-03-10"
     assert "event:fever" not in found
+
+
+def test_a_step_of_another_plan_is_told_by_its_name_and_day_not_by_its_number() -> None:
+    gap = MinGapOfKinds(id="gap", kinds=frozenset({"procedure"}), offset=MONTH, scope=Scope.PATIENT)
+    other = OtherPlan("other", (OtherStep("steroid_shot/2", SESSION_DAY),))
+    found = texts(problem(rules=(gap,), other_plans=(other,)))
+
+    assert found["other:other/steroid_shot/2"] == (
+        f"steroid shot of another plan is on {SESSION_DAY:%a} {SESSION_DAY}"
+    )

@@ -211,8 +211,7 @@ def _surroundings(question: Question, texts: Texts) -> None:
     for plan in sorted(problem.other_plans, key=lambda plan: plan.id):
         for step in plan.steps:
             day = spoken_day(step.day.toordinal())
-            name = step.key.replace("_", " ")
-            texts[f"other:{plan.id}/{step.key}"] = f"{name} of another plan is on {day}"
+            texts[f"other:{plan.id}/{step.key}"] = f"{step.label} of another plan is on {day}"
 
 
 def _calendar(question: Question, texts: Texts) -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import assert_never
 
 from app.domain.engine.compiling import Compilation
-from app.domain.engine.occurrences import Occurrence, spoken
+from app.domain.engine.occurrences import Occurrence
 from app.domain.engine.restrictions import (
     agent_days,
     days_kept_away,
@@ -187,7 +187,8 @@ def _apart_from_others(
             if index in days and last_not_after(shorter, day) < days[index] < value(shorter, day):
                 text = (
                     f"{occurrence.label} on {spoken_day(days[index])} is less than "
-                    f"{rule.offset.in_words()} from {step.key} of another plan on {spoken_day(day)}"
+                    f"{rule.offset.in_words()} from {step.label} of another plan on "
+                    f"{spoken_day(day)}"
                 )
                 yield Violation((index,), text)
 
@@ -205,7 +206,7 @@ def _too_near_another_plan(
             if index in days and first <= days[index] <= last:
                 text = (
                     f"{occurrence.label} on {spoken_day(days[index])} is too near to "
-                    f"{spoken(step.key)} of another plan on {spoken_day(day)}, "
+                    f"{step.label} of another plan on {spoken_day(day)}, "
                     f"by that plan's rule {rule.origin.id}"
                 )
                 yield Violation((index,), text)

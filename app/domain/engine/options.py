@@ -280,7 +280,7 @@ class _Finder:
             case AskUnpin(occurrence):
                 text = f"give back the day chosen for {self._label(occurrence)}"
             case AskCancelOther(_, step):
-                text = f"call off {spoken(step)} of another plan"
+                text = f"call off {spoken(step).replace('/', ' ')} of another plan"
             case AskWaiver(element, None, role):
                 text = f"set aside {self._named_rule(element)}; needs the role {role}"
             case AskWaiver(element, days, role):
