@@ -6,7 +6,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from app.domain.checks.checking import sound_document
+from app.domain.checks import Checked, check_data
 from app.domain.documents import (
     InvalidProtocol,
     ProtocolDocument,
@@ -59,15 +59,28 @@ async def whole_document(ctx: Context, posted: ProtocolDocument | Unexpanded) ->
 async def _sound(
     data: Mapping[str, Any], parts: Mapping[VersionName, ProtocolDocument]
 ) -> ProtocolDocument:
-    document = await to_thread.run_sync(sound_document, data, parts)
-    refuse_taken_key(document)
-    return document
+    return (await check(data, parts)).sound()
+
+
+async def check(data: Any, parts: Mapping[VersionName, ProtocolDocument]) -> Checked:
+    """Check a written document beside the event loop, and whether its key could be its own."""
+    checked = await to_thread.run_sync(check_data, data, parts)
+    key = data.get("key") if isinstance(data, Mapping) else None
+    return replace(checked, faults=(*_key_faults(key), *checked.faults))
 
 
 def refuse_taken_key(document: ProtocolDocument) -> None:
     """Raise InvalidProtocol where the protocol could not be found by its key."""
-    if document.key in _NOT_KEYS:
-        raise InvalidProtocol((Fault("/key", "not-allowed", "this key is taken by an address"),))
+    faults = _key_faults(document.key)
+    if faults:
+        raise InvalidProtocol(faults)
+
+
+def _key_faults(key: object) -> tuple[Fault, ...]:
+    if isinstance(key, str) and key in _NOT_KEYS:
+        text = "must be another key: this one is taken by an address of the service"
+        return (Fault("/key", "not-allowed", text),)
+    return ()
 
 
 async def load_parts(ctx: Context, data: Any) -> dict[VersionName, ProtocolDocument]:

@@ -12,7 +12,6 @@ from app.domain.checks import (
     Checked,
     Difference,
     StartDays,
-    check_data,
     differences,
     simulate_start_days,
 )
@@ -45,6 +44,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.including import (
     Unexpanded,
+    check,
     content_of,
     document_of,
     load_parts,
@@ -313,7 +313,7 @@ async def check_protocol(
         location = await LocationRepository(ctx.connection, ctx.clinic_id).get(location_id)
         zone = location.time_zone
         calendar = await load_calendar(ctx, location, first_day or ctx.today(zone))
-    checked = await to_thread.run_sync(check_data, data, await load_parts(ctx, data))
+    checked = await check(data, await load_parts(ctx, data))
     if checked.document is None or checked.faults:
         return CheckResult(checked, None)
     with engine_time.measured():

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from tests.api.given_protocols import (
@@ -82,9 +83,23 @@ async def test_a_contradiction_is_refused_in_words(api: Client) -> None:
 
 @pytest.mark.parametrize("key", ["check", "schema", "library"])
 async def test_a_key_that_is_an_address_is_refused(api: Client, key: str) -> None:
-    answer = await api.post("/v1/protocols", json=SMALL | {"key": key})
+    body = SMALL | {"key": key, "surprise": 1}
 
-    assert faults(answer) == {"/key": "not-allowed"}
+    answer = await api.post("/v1/protocols", json=body)
+    checked = await api.post("/v1/protocols/check", json=SMALL | {"key": key})
+
+    assert faults(answer) == {"/key": "not-allowed", "/surprise": "unknown-field"}
+    assert [fault["pointer"] for fault in checked.json()["faults"]] == ["/key"]
+
+
+async def test_every_fixed_address_below_the_protocols_is_no_key(app: FastAPI, api: Client) -> None:
+    paths = {path for path in app.openapi()["paths"] if path.startswith("/v1/protocols/")}
+    fixed = {path.split("/")[3] for path in paths if "{" not in path.split("/")[3]}
+
+    answers = [await api.post("/v1/protocols", json=SMALL | {"key": key}) for key in fixed]
+
+    assert fixed >= {"schema"}
+    assert {answer.status_code for answer in answers} == {422}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import pytest
 
 from app.domain.checks import check_data, check_document
-from app.domain.checks.checking import sound_document
 from app.domain.documents import InvalidProtocol, parse_protocol
 from tests.domain.given_checks import checked, codes, exactly, sourced
 from tests.domain.given_documents import after, choice, document, parameter, sample, step
@@ -132,7 +131,7 @@ def test_what_is_stored_has_no_faults() -> None:
     data = document(step("a", timings=after("b", target="P1D")))
 
     with pytest.raises(InvalidProtocol):
-        sound_document(data)
+        check_data(data).sound()
 
 
 def test_a_contradiction_is_not_stored() -> None:
@@ -143,7 +142,7 @@ def test_a_contradiction_is_not_stored() -> None:
     )
 
     with pytest.raises(InvalidProtocol) as caught:
-        sound_document(data)
+        check_data(data).sound()
 
     assert [fault.code for fault in caught.value.faults] == ["contradiction"]
 
@@ -151,7 +150,7 @@ def test_a_contradiction_is_not_stored() -> None:
 def test_a_sound_document_is_given_back() -> None:
     data = sample("protocol-format-1")
 
-    assert sound_document(data) == parse_protocol(data)
+    assert check_data(data).sound() == parse_protocol(data)
 
 
 def test_a_document_may_be_checked_without_reading_it_again() -> None:

@@ -21,6 +21,12 @@ class Checked:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
 
+    def sound(self) -> ProtocolDocument:
+        """The document, with what it includes taken in. Raises InvalidProtocol with every fault."""
+        if self.document is None or self.faults:
+            raise InvalidProtocol(self.faults)
+        return self.document
+
 
 def check_data(data: Any, known: Mapping[VersionName, ProtocolDocument] = NO_PARTS) -> Checked:
     """Check plain data that should be a protocol document; ``known`` holds what it includes."""
@@ -39,16 +45,3 @@ def check_data(data: Any, known: Mapping[VersionName, ProtocolDocument] = NO_PAR
 def check_document(document: ProtocolDocument) -> Checked:
     """Check a document whose parts are sound: whether they hold together."""
     return Checked(document, contradictions(document), warnings(document))
-
-
-def sound_document(
-    data: Any, known: Mapping[VersionName, ProtocolDocument] = NO_PARTS
-) -> ProtocolDocument:
-    """The document which this data writes down, with what it includes taken in.
-
-    Raises InvalidProtocol with every fault.
-    """
-    checked = check_data(data, known)
-    if checked.document is None or checked.faults:
-        raise InvalidProtocol(checked.faults)
-    return checked.document
