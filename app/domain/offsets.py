@@ -89,6 +89,11 @@ class Offset:
         return self.years * _LONGEST_YEAR + self.months * 31 + self.weeks * 7 + self.days
 
     @property
+    def shortest_days(self) -> int:
+        """The fewest days this offset can be, without its sign."""
+        return self.years * 365 + self.months * 28 + self.weeks * 7 + self.days
+
+    @property
     def fixed_days(self) -> int | None:
         """Signed number of days, or ``None`` when it depends on the month it starts in."""
         if self.years or self.months:

@@ -206,7 +206,7 @@ def is_at_least(own: Offset | None, asked: Offset | None) -> bool:
     """Whether one interval is never shorter than another; none is the shortest."""
     if asked is None:
         return True
-    return own is not None and own.longest_days >= asked.longest_days
+    return own is not None and (own == asked or own.shortest_days >= asked.longest_days)
 
 
 def keeps_apart_as_much(own: Rule, rule: MinGapOfKinds) -> bool:

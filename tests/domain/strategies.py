@@ -28,7 +28,7 @@ from app.domain.facts import (
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import StepReference
-from app.domain.rules import MinGapOfKinds
+from app.domain.rules import MinGapOfKinds, Scope
 from tests.domain.brute import Answer, solve_by_trial
 from tests.domain.given_problems import SESSION_DAY, after, kept, problem, step
 from tests.domain.given_vectors import problem_of, vectors
@@ -74,7 +74,20 @@ def _other_plan(draw: Draw, today: date) -> OtherPlan:
         for name in ("first", "second")[: draw(st.integers(1, 2))]
     )
     side = draw(st.sampled_from(("right", "left")))
-    return OtherPlan("other", steps, "ankle", side)
+    rules = (draw(_gap_elsewhere()),) if one_in(draw, 2) else ()
+    waived = {"theirs": draw(st.sampled_from((None, 1, 3, 30)))} if one_in(draw, 4) else {}
+    return OtherPlan("other", steps, "ankle", side, rules=rules, waived=waived)
+
+
+@st.composite
+def _gap_elsewhere(draw: Draw) -> MinGapOfKinds:
+    return MinGapOfKinds(
+        id="theirs",
+        kinds=frozenset({draw(st.sampled_from(("injection", "visit", "procedure")))}),
+        offset=draw(st.sampled_from((Offset.of_days(0), Offset.of_days(5), Offset(months=1)))),
+        scope=Scope.PATIENT,
+        same_site=draw(st.booleans()),
+    )
 
 
 @st.composite
@@ -115,6 +128,14 @@ def fresh_problems(draw: Draw, *, working: bool = True, most: int = 4) -> Proble
         laterality=HERE[1],
         not_before=today + draw(days(0, 6)) if one_in(draw, 8) else None,
     )
+
+
+@st.composite
+def problems_beside_others(draw: Draw) -> Problem:
+    """A protocol applied to a patient who has another plan, with rules of its own."""
+    problem = draw(fresh_problems(most=3))
+    other = draw(_other_plan(problem.as_of))
+    return replace(problem, other_plans=(replace(other, rules=(draw(_gap_elsewhere()),)),))
 
 
 @st.composite

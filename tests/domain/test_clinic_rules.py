@@ -175,6 +175,8 @@ def test_findings_that_the_protocol_looks_at_everywhere_are_left_to_it() -> None
     [
         pytest.param({}, 0, id="the same"),
         pytest.param({"offset": "P7D"}, 1, id="shorter"),
+        pytest.param({"offset": "P1M"}, 1, id="shorter in February"),
+        pytest.param({"offset": "P31D"}, 0, id="longer"),
         pytest.param({"kinds": ["injection"]}, 1, id="fewer kinds"),
         pytest.param({"scope": "plan"}, 1, id="this plan alone"),
         pytest.param({"same_site": True}, 1, id="at one site only"),
@@ -182,7 +184,7 @@ def test_findings_that_the_protocol_looks_at_everywhere_are_left_to_it() -> None
     ],
 )
 def test_a_gap_which_the_protocol_keeps_is_not_asked_twice(own: Data, asked: int) -> None:
-    gap: Data = {"kinds": ["injection", "procedure"], "offset": "P14D", "scope": "patient"}
+    gap: Data = {"kinds": ["injection", "procedure"], "offset": "P30D", "scope": "patient"}
     given = rules(gaps=[{"id": "gap", **gap}])
 
     found = given.rules_for(protocol({"id": "own", "type": "min_gap", **gap, **own}))

@@ -18,7 +18,13 @@ from tests.domain.brute import (
     holds_together,
     solve_by_trial,
 )
-from tests.domain.strategies import changed_vectors, crowded_problems, shuffled, small_problems
+from tests.domain.strategies import (
+    changed_vectors,
+    crowded_problems,
+    problems_beside_others,
+    shuffled,
+    small_problems,
+)
 
 _EXAMPLES = settings.default.max_examples if settings.default else 60
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -70,6 +76,12 @@ def test_no_better_schedule_exists(problem: Problem) -> None:
 @given(crowded_problems())
 @many
 def test_no_better_schedule_exists_where_steps_could_change_places(problem: Problem) -> None:
+    _assert_best(problem)
+
+
+@given(problems_beside_others())
+@many
+def test_no_better_schedule_exists_beside_another_plan(problem: Problem) -> None:
     _assert_best(problem)
 
 
@@ -147,7 +159,7 @@ def test_a_closed_day_never_makes_the_impossible_possible(
 # -- conflicts and options
 
 
-@given(small_problems())
+@given(small_problems() | problems_beside_others())
 @many
 def test_every_element_of_a_conflict_is_needed(problem: Problem) -> None:
     found = solve(problem)
@@ -160,7 +172,7 @@ def test_every_element_of_a_conflict_is_needed(problem: Problem) -> None:
             assert holds_together(problem, elements - {element}), element
 
 
-@given(small_problems())
+@given(small_problems() | problems_beside_others())
 @many
 def test_every_offered_option_works(problem: Problem) -> None:
     conflict = solve(problem)

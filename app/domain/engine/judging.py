@@ -19,7 +19,7 @@ from app.domain.engine.restrictions import (
     washed_out,
     washout_targets,
 )
-from app.domain.engine.shifts import chained, last_not_after, of_offset, value
+from app.domain.engine.shifts import last_not_after, of_offset, shortened, value
 from app.domain.rules import (
     AnyRule,
     Cluster,
@@ -183,7 +183,7 @@ def _apart_from_others(
         if occurrence.step.kind not in rule.kinds or index in compilation.given:
             continue
         for step, widened in other_steps(compilation.problem, rule, compilation.left_out):
-            day, shorter = step.day.toordinal(), chained(shift, -widened) if widened else shift
+            day, shorter = step.day.toordinal(), shortened(shift, widened)
             if index in days and last_not_after(shorter, day) < days[index] < value(shorter, day):
                 text = (
                     f"{occurrence.label} on {spoken_day(days[index])} is less than "

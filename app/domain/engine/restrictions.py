@@ -15,6 +15,7 @@ from app.domain.engine.shifts import (
     inverse,
     last_not_after,
     of_offset,
+    shortened,
     value,
 )
 from app.domain.facts import OtherStep
@@ -108,13 +109,19 @@ def kept_away_from(problem: Problem, rule: KeepAway, left_out: LeftOut) -> Itera
 
 
 def days_kept_away(problem: Problem, rule: KeepAway, day: int, widened: int = 0) -> tuple[int, int]:
-    """First and last day closed by a step of another plan on ``day``, its own day included."""
+    """First and last day closed by a step of another plan on ``day``.
+
+    Its own day is closed as well, unless nothing is left of a gap: then the last lies before the
+    first.
+    """
     month_end, less = problem.protocol.month_end, rule.widened + widened
-    first = last = day
+    first, last = day + 1, day - 1
     if rule.before is not None:
-        first = min(day, last_not_after(of_offset(rule.before, month_end), day) + less + 1)
+        first = last_not_after(shortened(of_offset(rule.before, month_end), less), day) + 1
     if rule.after is not None:
-        last = max(day, value(of_offset(rule.after, month_end), day) - less - 1)
+        last = value(of_offset(rule.after, month_end), day) - less - 1
+    if isinstance(rule.origin, Washout):
+        return min(first, day), max(last, day)
     return first, last
 
 
@@ -154,7 +161,8 @@ def washed_out(rule: Washout, problem: Problem, day: int, widened: int = 0) -> t
     if rule.before is not None:
         last = max(day, value(of_offset(rule.before, month_end), day) - widened - 1)
     if rule.after is not None:
-        first = min(day, last_not_after(of_offset(rule.after, month_end), day) + widened + 1)
+        after = shortened(of_offset(rule.after, month_end), widened)
+        first = min(day, last_not_after(after, day) + 1)
     return first, last
 
 
@@ -236,7 +244,7 @@ def _keep_kinds_apart(compilation: Compilation, rule: MinGapOfKinds) -> None:
     for i, j in pairs_of_kinds(expansion, rule):
         _apart(compilation, i, j, shift, shift)
     for step, widened in other_steps(compilation.problem, rule, compilation.left_out):
-        day, shorter = step.day.toordinal(), chained(shift, -widened) if widened else shift
+        day, shorter = step.day.toordinal(), shortened(shift, widened)
         for occurrence in _of_kinds(expansion, rule):
             if occurrence.index not in compilation.given:
                 first, last = last_not_after(shorter, day) + 1, value(shorter, day) - 1

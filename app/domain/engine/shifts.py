@@ -177,6 +177,11 @@ def chained(first: Shift, second: Shift) -> Shift:
     return Chain(first, second)
 
 
+def shortened(shift: Shift, days: int) -> Shift:
+    """The shift by so many days less."""
+    return chained(shift, -days) if days else shift
+
+
 def of_offset(offset: Offset, month_end: MonthEnd) -> Shift:
     """The shift of a calendar offset."""
     days = offset.fixed_days

@@ -44,6 +44,7 @@ def _elements(problem: Problem) -> Iterator[str]:
     yield from (f"unavailable:{absence.id}" for absence in problem.absences)
     for plan in problem.other_plans:
         yield from (f"other:{plan.id}/{step.key}" for step in plan.steps)
+        yield from (f"rule:{plan.id}/{rule.id}" for rule in plan.rules)
     for reading in readings(problem):
         for node in reading.nodes.values():
             for link in node.links:

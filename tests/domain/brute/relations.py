@@ -1,10 +1,10 @@
 """What must hold, as sets of days: restrictions of one occurrence and relations between two."""
 
-from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
 
-from app.domain.facts import OccurrenceId, Reported
+from app.domain.facts import OccurrenceId, OtherPlan, Reported
+from app.domain.offsets import MonthEnd, Offset
 from app.domain.protocols import Nth, Order
 from app.domain.rules import (
     Cluster,
@@ -45,6 +45,8 @@ class Relations:
         for rule in reading.problem.protocol.rules:
             if rule.severity is Severity.BLOCK and reading.active(f"rule:{rule.id}"):
                 self._add_rule(rule)
+        for plan in reading.problem.other_plans:
+            self._add_rules_of(plan)
 
     @property
     def pairs(self) -> list[Relation]:
@@ -246,8 +248,10 @@ class Relations:
         if one.id != other.id and not (one.is_given and other.is_given):
             self._add(one.id, other.id, allowed, inverse)
 
-    def _apart(self, rule: MinGapBetween | MinGapOfKinds) -> Allowed:
-        days = self.reading.widened(f"rule:{rule.id}")
+    def _apart(
+        self, rule: MinGapBetween | MinGapOfKinds, element: str | None = None, less: int = 0
+    ) -> Allowed:
+        days = self.reading.widened(element or f"rule:{rule.id}") + less
         horizon, add = self.horizon, self.reading.clock.add
 
         def allowed(day: int) -> int:
@@ -298,20 +302,32 @@ class Relations:
             if not any({one.id.step, other.id.step} <= group for group in rule.exempt):
                 self._relate(one, other, self._apart(rule), self._apart(rule))
         if rule.scope is Scope.PATIENT:
-            for fixed in self._days_elsewhere(rule):
-                allowed = self._apart(rule)(fixed)
-                for node in concerned:
-                    self._restrict(node, allowed)
+            for plan in self.reading.problem.other_plans:
+                alike = (one for one in plan.rules if one.id in plan.waived and _asks(one, rule))
+                less = next((plan.waived[one.id] for one in alike), 0)
+                if less is not None:
+                    self._keep_from(plan, rule, f"rule:{rule.id}", less)
 
-    def _days_elsewhere(self, rule: MinGapOfKinds) -> Iterator[int]:
+    def _keep_from(self, plan: OtherPlan, rule: MinGapOfKinds, element: str, less: int) -> None:
+        """Our steps of some kinds keep their distance from the days of another plan."""
         problem = self.reading.problem
-        here = (problem.body_site, problem.laterality)
-        for plan in problem.other_plans:
-            if rule.same_site and (plan.body_site, plan.laterality) != here:
-                continue
-            for fixed in plan.steps:
-                if fixed.kind in rule.kinds and self.reading.active(f"other:{plan.id}/{fixed.key}"):
-                    yield fixed.day.toordinal()
+        if rule.same_site and plan.laterality != problem.laterality:
+            return
+        for fixed in plan.steps:
+            if fixed.kind in rule.kinds and self.reading.active(f"other:{plan.id}/{fixed.key}"):
+                allowed = self._apart(rule, element, less)(fixed.day.toordinal())
+                for node in self.reading.nodes.values():
+                    if node.step.kind in rule.kinds and not node.undated:
+                        self._restrict(node, allowed)
+
+    def _add_rules_of(self, plan: OtherPlan) -> None:
+        """What the patient's other plan asks, as far as we do not ask as much ourselves."""
+        for rule in plan.rules:
+            assert isinstance(rule, MinGapOfKinds)
+            element, less = f"rule:{plan.id}/{rule.id}", plan.waived.get(rule.id, 0)
+            asked = any(_asks(own, rule) for own in self.reading.problem.protocol.rules)
+            if less is not None and not asked and self.reading.active(element):
+                self._keep_from(plan, rule, element, less)
 
     def _restrict(self, node: Node, allowed: int) -> None:
         if not node.is_given:
@@ -348,3 +364,25 @@ class Relations:
         site = report.body_site is None or report.body_site == problem.body_site
         side = report.laterality is None or report.laterality == problem.laterality
         return site and side
+
+
+def _asks(own: Rule, rule: Rule) -> bool:
+    """Whether one gap over all plans asks for all that another one does."""
+    return (
+        isinstance(own, MinGapOfKinds)
+        and isinstance(rule, MinGapOfKinds)
+        and own.scope is rule.scope is Scope.PATIENT
+        and own.parameter is None
+        and own.severity is Severity.BLOCK
+        and rule.kinds <= own.kinds
+        and _never_shorter(own.offset, rule.offset)
+        and rule.same_site >= own.same_site
+    )
+
+
+def _never_shorter(own: Offset, other: Offset) -> bool:
+    """Whether one offset leads at least as far as another, from whatever day."""
+    days = (date(2027, 1, 1) + timedelta(days=n) for n in range(3 * 366))
+    return all(
+        own.from_day(day, MonthEnd.CLAMP) >= other.from_day(day, MonthEnd.CLAMP) for day in days
+    )
