@@ -48,14 +48,14 @@ REFUSED = [
     invalid(
         "a fact tomorrow",
         {"type": "perform", "step": "consult", "on": "2027-02-26"},
-        "",
-        "contradiction",
+        "/on",
+        "after-today",
     ),
     invalid(
         "an instant tomorrow",
         {"type": "perform", "step": "consult", "at": "2027-02-26T07:00:00Z"},
-        "",
-        "contradiction",
+        "/at",
+        "after-today",
     ),
     invalid(
         "a day and an instant",
@@ -71,6 +71,12 @@ REFUSED = [
         "contradiction",
     ),
     invalid("a done step missed", {"type": "miss", "step": "primer/1"}, "", "contradiction"),
+    invalid(
+        "an appointment missed that is to come",
+        {"type": "miss", "step": "consult", "appointment": hours("2027-02-26")},
+        "/appointment/starts_at",
+        "after-today",
+    ),
     invalid("missed before its day", {"type": "miss", "step": "session"}, "", "not-yet"),
     invalid(
         "a done step moved",
@@ -154,8 +160,8 @@ REFUSED = [
     invalid(
         "a report tomorrow",
         {"type": "report", "agent": "nsaid", "on": "2027-02-26"},
-        "",
-        "contradiction",
+        "/on",
+        "after-today",
     ),
     invalid("a report of nothing", {"type": "report", "on": "2027-02-25"}, "", "one-of"),
     invalid(

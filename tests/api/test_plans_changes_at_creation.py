@@ -212,20 +212,20 @@ BAD_CHANGES = [
     ),
     pytest.param(
         {"type": "perform", "step": "consult", "on": "2027-01-05"},
-        "/changes/0",
-        "contradiction",
+        "/changes/0/on",
+        "after-today",
         id="a fact in the future",
     ),
     pytest.param(
         {"type": "perform", "step": "consult", "at": "2027-01-05T07:00:00Z"},
-        "/changes/0",
-        "contradiction",
+        "/changes/0/at",
+        "after-today",
         id="an instant in the future",
     ),
     pytest.param(
         {"type": "report", "agent": "nsaid", "on": "2027-01-05"},
-        "/changes/0",
-        "contradiction",
+        "/changes/0/on",
+        "after-today",
         id="a report in the future",
     ),
     pytest.param(

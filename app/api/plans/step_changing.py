@@ -45,10 +45,14 @@ class OfStepIn(In):
         return self
 
     def of_step(
-        self, make: Callable[[Place, OccurrenceId], Change], said: dict[str, Any] | None = None
+        self,
+        make: Callable[[Place, OccurrenceId], Change],
+        said: dict[str, Any] | None = None,
+        *,
+        day_at: str = "on",
     ) -> Posted:
-        """The change of this step, with what was said of it."""
-        return StepChange(self.named(), make, said or {})
+        """The change of this step, with what was said of it and the member that has its day."""
+        return StepChange(self.named(), make, said or {}, day_at)
 
     def named(self) -> UUID | OccurrenceId:
         """The step as it was named."""
@@ -108,6 +112,7 @@ class StepPerformedIn(HappenedIn):
         return self.of_step(
             lambda place, step: Perform(step, self.day_in(place.zone), _booking(self.appointment)),
             {name: value for name, value in said.items() if value},
+            day_at="on" if self.at is None else "at",
         )
 
 
@@ -126,7 +131,10 @@ class StepMissedIn(OfStepIn):
     def to_domain(self) -> Posted:
         """The fact."""
         missed = _booking(self.appointment)
-        return self.of_step(lambda place, step: Miss(step, self._day(place), missed))
+        return self.of_step(
+            lambda place, step: Miss(step, self._day(place), missed),
+            day_at="appointment/starts_at" if self.on is None and missed else "on",
+        )
 
     def _day(self, place: Place) -> Day:
         if self.on is not None:

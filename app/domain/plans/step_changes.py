@@ -25,12 +25,16 @@ T = TypeVar("T")
 
 
 class ContradictoryChange(InvalidRequest):
-    """Changes that cannot hold together, or a fact that lies in the future.
+    """Changes that cannot hold together.
 
     ``place`` is which of the changes applied together it was, counted from 0.
     """
 
     place = 0
+
+
+class FutureFact(ContradictoryChange):
+    """A fact that is told before it can have happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,8 @@ class Arrive:
         booking = state.booked.get(self.occurrence)
         if booking is None:
             raise ContradictoryChange(f"step '{self.occurrence}' is not booked")
-        refuse_future(state.moved[self.occurrence], as_of)
+        if state.moved[self.occurrence] > as_of:
+            raise ContradictoryChange("the appointment is after today")
         arrived = replace(booking, status=self.status)
         return replace(state, booked=having(state.booked, self.occurrence, arrived))
 
@@ -318,9 +323,9 @@ def refuse_gone(state: PlanState, occurrence: OccurrenceId) -> None:
 
 
 def refuse_future(on: date, as_of: date) -> None:
-    """Raise ContradictoryChange for a fact after today."""
+    """Raise FutureFact for a fact after today."""
     if on > as_of:
-        raise ContradictoryChange("a fact cannot lie after today")
+        raise FutureFact("a fact cannot lie after today")
 
 
 def refuse_odd(appointment: Booking) -> None:

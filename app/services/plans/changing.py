@@ -40,6 +40,8 @@ from app.services.plans.posting import (
     Made,
     Place,
     PostedChanges,
+    StepChange,
+    contradiction,
     extended,
     extended_by,
     resolved,
@@ -158,7 +160,7 @@ async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> W
     begun = Corrected(state, before.steps)
     if posted.corrections:
         begun = await corrected(ctx, before, posted.corrections)
-    state = _applied(begun.state, made, stored.basis)
+    state = _applied(begun.state, made, posted, stored.basis)
     basis = await _amended(ctx, stored, state.version, made)
     protocol = extended_by(basis.document, state, made)
     rules = rules_known(protocol, basis.around)
@@ -204,13 +206,17 @@ def _resolved(stored: StoredPlan, posted: PostedChanges, state: PlanState) -> tu
     return resolved(posted, places, known)
 
 
-def _applied(state: PlanState, made: tuple[Made, ...], basis: Basis) -> PlanState:
+def _applied(
+    state: PlanState, made: tuple[Made, ...], posted: PostedChanges, basis: Basis
+) -> PlanState:
     """The state after the changes. Raises InvalidChange naming the one that contradicts."""
     try:
         return changed_by(state, (one.change for one in made), as_of=basis.today)
     except ContradictoryChange as error:
-        at = f"/changes/{made[error.place].number}"
-        raise InvalidChange((Fault(at, "contradiction", str(error)),)) from error
+        number = made[error.place].number
+        change = posted.changes[number]
+        day_at = change.day_at if isinstance(change, StepChange) else "on"
+        raise InvalidChange((contradiction(error, number, day_at),)) from error
 
 
 def _refuse_unread(posted: PostedChanges, after: PlanRecord) -> None:

@@ -31,7 +31,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans.fitting import request_faults
 from app.services.plans.loading import Basis, default_not_before, hold_patient, load_basis
-from app.services.plans.posting import own_sets, own_shifts, own_starts
+from app.services.plans.posting import contradiction, own_sets, own_shifts, own_starts
 from app.services.plans.requests import AskedAnchor, PerformedAt, PlanRequest
 from app.services.plans.waiving import refuse_unpermitted, rules_known, waiver_faults
 
@@ -151,7 +151,8 @@ def problem_for(request: PlanRequest, basis: Basis) -> Asked:
     try:
         state = changed_by(first, changes, as_of=basis.today)
     except ContradictoryChange as error:
-        fault = Fault(f"/changes/{error.place}", "contradiction", str(error))
+        at_instant = isinstance(request.changes[error.place], PerformedAt)
+        fault = contradiction(error, error.place, "at" if at_instant else "on")
         raise InvalidPlan((fault,)) from error
     problem = problem_of(state, basis.document.protocol, basis.around, as_of=basis.today)
     _refuse(waiver_faults(changes, problem))

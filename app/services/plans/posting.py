@@ -20,7 +20,14 @@ from app.domain.plans.changes import (
     SetParameter,
 )
 from app.domain.plans.state import PlanState
-from app.domain.plans.step_changes import CloseStart, Miss, Perform, Pin
+from app.domain.plans.step_changes import (
+    CloseStart,
+    ContradictoryChange,
+    FutureFact,
+    Miss,
+    Perform,
+    Pin,
+)
 from app.domain.protocols import Choice, Protocol
 
 StepName = UUID | OccurrenceId
@@ -28,6 +35,14 @@ StepName = UUID | OccurrenceId
 
 class InvalidChange(Faults):
     """Changes that do not fit the plan; each fault is named by its JSON pointer."""
+
+
+def contradiction(error: ContradictoryChange, number: int, day_at: str) -> Fault:
+    """What is wrong with one of the changes; of a fact to come it is the member ``day_at``."""
+    at = f"/changes/{number}"
+    if isinstance(error, FutureFact):
+        return Fault(f"{at}/{day_at}", "after-today", str(error))
+    return Fault(at, "contradiction", str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +61,13 @@ class Place:
 class StepChange:
     """A change of one step, which is named by its id or its occurrence.
 
-    ``said`` is kept in the history: findings, a note.
+    ``said`` is kept in the history: findings, a note. ``day_at`` is the member that says its day.
     """
 
     step: StepName
     make: Callable[[Place, OccurrenceId], Change]
     said: Mapping[str, Any] = field(default_factory=dict)
+    day_at: str = "on"
 
 
 @dataclass(frozen=True, slots=True)
