@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import DomainError
 from app.persistence.bounds import NO_BOUNDS, Bounds
 from app.persistence.prepared import Prepared, parameter, prepare
-from app.persistence.searches import Ids, SearchPage, Text, page_of_ids
+from app.persistence.searches import Ids, SearchPage, Text, holding, page_of_ids
 from app.persistence.tables import PatientIdentifierRow, PatientRow
 from app.persistence.upserts import insert_unless_there
 
@@ -78,10 +78,17 @@ class PatientSearch:
     identifiers: tuple[tuple[tuple[str | None, str], ...], ...] = ()
     names: tuple[tuple[Text, ...], ...] = ()
     born: Bounds[date] = NO_BOUNDS
+    has_identifier: bool | None = None
+    has_name: bool | None = None
+    has_birth_date: bool | None = None
     updated: Bounds[datetime] = NO_BOUNDS
 
 
 _NAMES = tuple(column.key for column in _PATIENT)
+_NAMED = (
+    PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
+    PatientIdentifierRow.patient_id == PatientRow.id,
+)
 
 
 class PatientRepository:
@@ -223,6 +230,11 @@ class PatientRepository:
             which += [PatientRow.merged_into.is_(None), PatientRow.erased_at.is_(None)]
         else:
             which.append(PatientRow.id.in_(wanted.ids))
+        which += holding(
+            (wanted.has_identifier, exists().where(*_NAMED)),
+            (wanted.has_name, PatientRow.name.is_not(None)),
+            (wanted.has_birth_date, PatientRow.birth_date.is_not(None)),
+        )
         for names in wanted.names:
             found = [_has_name(name) for name in names]
             which.append(or_(*found))
@@ -301,12 +313,7 @@ def _after(patient_id: UUID | None) -> list[ColumnElement[bool]]:
 def is_called(system: object, value: object) -> ColumnElement[bool]:
     """Whether a system, any where none is given, calls the patient so; both may be parameters."""
     of_system = [] if system is None else [PatientIdentifierRow.system == system]
-    return exists().where(
-        PatientIdentifierRow.clinic_id == PatientRow.clinic_id,
-        PatientIdentifierRow.patient_id == PatientRow.id,
-        PatientIdentifierRow.value == value,
-        *of_system,
-    )
+    return exists().where(*_NAMED, PatientIdentifierRow.value == value, *of_system)
 
 
 @cache

@@ -102,6 +102,11 @@ async def page_of_ids(
     return Ids(tuple(row[-1] for row in shown), following, total)
 
 
+def holding(*asked: tuple[bool | None, ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """Conditions that must hold, or must not; None does not matter."""
+    return [condition if holds else ~condition for holds, condition in asked if holds is not None]
+
+
 def _merged(
     fitting: _Keys, columns: Columns, parts: Sequence[ColumnElement[bool]], limit: int
 ) -> tuple[_Keys, Columns]:

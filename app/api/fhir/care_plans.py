@@ -25,7 +25,7 @@ _CATEGORY = Token(CATEGORIES, "assess-plan")
 _PATIENT = Parameter("patient", "reference", "Who is treated.", ("Patient",), "subject")
 _SUBJECT = Parameter("subject", "reference", "Who is treated.", ("Patient",), "subject")
 _STATUS_OF = Parameter("status", "token", "The plan's status.", codes=tuple(_OURS))
-_IDENTIFIER = Parameter("identifier", "token", "What another system calls the plan.")
+_IDENTIFIER = Parameter("identifier", "token", "What another system calls the plan.", optional=True)
 _CANONICAL = Parameter(
     "instantiates-canonical", "reference", "The protocol, with or without its version."
 )
@@ -45,6 +45,8 @@ def plan_search(query: Query) -> PlanSearch:
         identifiers=query.tokens("identifier"),
         protocols=canonicals and tuple(map(_protocol, canonicals)),
         days=query.days("date"),
+        has_identifier=query.has("identifier"),
+        has_days=query.has("date"),
         updated=query.instants("_lastUpdated"),
     )
 
@@ -83,7 +85,7 @@ CARE_PLAN = Face(
         _SUBJECT,
         Parameter("category", "token", "`assess-plan`, as US Core has it.", codes=("assess-plan",)),
         _STATUS_OF,
-        Parameter("date", "date", "Between which days the plan runs."),
+        Parameter("date", "date", "Between which days the plan runs.", optional=True),
         _IDENTIFIER,
         _CANONICAL,
         Parameter(

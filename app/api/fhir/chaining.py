@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.api.fhir.interactions import Ask, Face
-from app.api.fhir.queries import Chain, Parameter, Query, parsed, refused
+from app.api.fhir.queries import Chain, Parameter, Query, refused
 
 # As many resources may fit at the end of a chain; more are no help in finding anything.
 MOST_CHAINED = 500
@@ -53,9 +53,8 @@ async def _ends(ask: Ask, faces: Mapping[str, Face], query: Query, chain: Chain)
             text = f"a {face.type} is not searched by '{name}'"
             raise refused(chain.parameter, "not-supported", text)
         ask.require(f"{face.type}.s")
-        group = parsed(parameter, modifier, chain.value)
-        wanted = Query(criteria={name: (group,)}, now=query.now, count=MOST_CHAINED)
-        page = await face.search(ask, wanted)
+        wanted = Query(criteria={}, now=query.now, count=MOST_CHAINED)
+        page = await face.search(ask, wanted.asking(parameter, modifier, chain.value))
         if page.next is not None:
             text = f"more than {MOST_CHAINED} fit: ask for less"
             raise refused(chain.parameter, "too-costly", text)

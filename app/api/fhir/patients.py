@@ -38,6 +38,9 @@ async def search(ask: Ask, query: Query) -> Found:
         identifiers=query.tokens("identifier"),
         names=query.criteria.get("name", ()),
         born=query.days("birthdate"),
+        has_identifier=query.has("identifier"),
+        has_name=query.has("name"),
+        has_birth_date=query.has("birthdate"),
         updated=query.instants("_lastUpdated"),
     )
     found = await patients.find_patients(ask.ctx, wanted, page_of(query))
@@ -50,9 +53,11 @@ FACE = Face(
     text="As little of a patient as scheduling needs: identifiers, name and birth date.",
     summary=frozenset({"identifier", "active", "name", "birthDate", "link"}),
     parameters=(
-        Parameter("identifier", "token", "What another system calls the patient."),
-        Parameter("name", "string", "A part of the name; case and accents do not matter."),
-        Parameter("birthdate", "date", "The birth date."),
+        Parameter("identifier", "token", "What another system calls the patient.", optional=True),
+        Parameter(
+            "name", "string", "A part of the name; case and accents do not matter.", optional=True
+        ),
+        Parameter("birthdate", "date", "The birth date.", optional=True),
     ),
     sorts=("_id", "_lastUpdated"),
     read=read,

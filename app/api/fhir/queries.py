@@ -42,6 +42,8 @@ class Parameter:
     """Where in the resource the reference stands, for including what it points to."""
     codes: tuple[str, ...] = ()
     """All that a code can be, where that is a short list: so others than one are found, too."""
+    optional: bool = False
+    """Whether some resources have nothing there: so they, or all others, are found, too."""
 
 
 COMMON = (
@@ -75,6 +77,8 @@ class Query:
 
     criteria: Mapping[str, tuple[tuple[Any, ...], ...]]
     """By parameter: all of the groups must hold, of each group any value."""
+    missing: Mapping[str, bool] = field(default_factory=dict)
+    """By parameter: whether a resource must have nothing there, or something."""
     count: int = USUAL
     after: tuple[str | int, ...] | None = None
     sorts: tuple[Sorting, ...] = ()
@@ -99,6 +103,20 @@ class Query:
         if not groups:
             return None
         return tuple(one for one in groups[0] if all(one in other for other in groups[1:]))
+
+    def has(self, name: str) -> bool | None:
+        """Whether a resource must have something there; None where it is not asked."""
+        return not self.missing[name] if name in self.missing else None
+
+    def asking(self, parameter: Parameter, modifier: str, value: str) -> "Query":
+        """What is asked here and by one more parameter. Raises SearchRefused."""
+        name = parameter.name
+        if modifier == "missing" and parameter.optional:
+            if name in self.missing or value not in _TRUTHS:
+                raise refused(name, "not-allowed", "':missing' is true or false, and said once")
+            return replace(self, missing={**self.missing, name: _TRUTHS[value]})
+        groups = (*self.criteria.get(name, ()), _parsed(parameter, modifier, value))
+        return replace(self, criteria={**self.criteria, name: groups})
 
     def ids(self, *names: str) -> tuple[UUID, ...] | None:
         """Ids of ours of which one must hold; what is no id of ours is nobody's."""
@@ -151,6 +169,7 @@ def page_of(query: Query) -> SearchPage:
     )
 
 
+_TRUTHS = {"true": True, "false": False}
 _DAY = timedelta(days=1)
 _TICK = timedelta(microseconds=1)
 
@@ -195,7 +214,7 @@ def params_in(text: str) -> tuple[tuple[str, str], ...]:
         raise refused("", "wrong-form", "the parameters cannot be read") from None
 
 
-def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
+def _parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
     """The values of a parameter, of which one must hold. Raises SearchRefused."""
     name = parameter.name
     known = modifiers_of(parameter)
@@ -220,14 +239,15 @@ def parsed(parameter: Parameter, modifier: str, values: str) -> tuple[Any, ...]:
 
 def modifiers_of(parameter: Parameter) -> tuple[str, ...]:
     """What may be said of a parameter after a colon; of what a reference points to elsewhere."""
+    found: tuple[str, ...] = ()
     match parameter.type:
         case "reference":
-            return parameter.targets
+            found = parameter.targets
         case "string":
-            return ("exact", "contains")
+            found = ("exact", "contains")
         case "token" if parameter.codes:
-            return ("not",)
-    return ()
+            found = ("not",)
+    return (*found, "missing") if parameter.optional else found
 
 
 def _split(values: str) -> Iterable[str]:

@@ -13,7 +13,7 @@ from app.api.fhir.chaining import chain_of
 from app.api.fhir.cursors import CURSOR
 from app.api.fhir.interactions import Ask, Face, Found, Key, Resource
 from app.api.fhir.outcomes import informing
-from app.api.fhir.queries import COMMON, MOST, Query, parsed, refused, since
+from app.api.fhir.queries import COMMON, MOST, Query, refused, since
 from app.api.refusals import CursorRefused
 from app.services.listing import Sorting
 
@@ -35,9 +35,7 @@ def read_query(ask: Ask, face: Face) -> Query:
         if chain is not None:
             query = replace(query, chains=(*query.chains, chain))
         elif plain in known:
-            group = parsed(known[plain], modifier, value)
-            groups = (*query.criteria.get(plain, ()), group)
-            query = replace(query, criteria={**query.criteria, plain: groups})
+            query = query.asking(known[plain], modifier, value)
         elif name in _CONTROLS:
             query = _CONTROLS[name](query, face, value)
         elif plain not in SHAPING:

@@ -51,6 +51,7 @@ async def _search(ask: Ask, query: Query) -> Found:
         kinds=query.codes("category", f"{OWN}:step-kind"),
         states=_states(query),
         windows=query.days("occurrence"),
+        has_window=query.has("occurrence"),
         updated=query.instants("_lastUpdated"),
     )
     return built(await find_steps(ask.ctx, wanted, page_of(query)), service_request)
@@ -103,7 +104,7 @@ FACE = Face(
         SUBJECT,
         Parameter("based-on", "reference", "The plan it belongs to.", ("CarePlan",), "basedOn"),
         Parameter("status", "token", "Its status.", codes=_STATUSES),
-        Parameter("occurrence", "date", "Between which days it may happen."),
+        Parameter("occurrence", "date", "Between which days it may happen.", optional=True),
         Parameter("code", "token", "The key of the step in its protocol."),
         Parameter("category", "token", "The kind of step.", codes=tuple(StepKind)),
     ),

@@ -37,7 +37,7 @@ from app.persistence.plans.statements import (
     with_place_and_version,
 )
 from app.persistence.records import columns_of
-from app.persistence.searches import Ids, Key, SearchPage, Sorting, page_of_ids
+from app.persistence.searches import Ids, Key, SearchPage, Sorting, holding, page_of_ids
 from app.persistence.tables import (
     UNTIMED_SPAN,
     PlanIdentifierRow,
@@ -51,6 +51,10 @@ _NAMES = tuple(column.key for column in _REVISION)
 _STEP_OF_PLAN = (
     PlannedStepRow.clinic_id == PlanRow.clinic_id,
     PlannedStepRow.plan_id == PlanRow.id,
+)
+_NAMED = (
+    PlanIdentifierRow.clinic_id == PlanRow.clinic_id,
+    PlanIdentifierRow.plan_id == PlanRow.id,
 )
 _DECISIONS_WAIT = exists().where(
     *_STEP_OF_PLAN,
@@ -73,6 +77,8 @@ class PlanSearch:
     """Keys, each with its version or of any."""
     days: Bounds[date] = NO_BOUNDS
     """Between which the plan's first and last day lie."""
+    has_identifier: bool | None = None
+    has_days: bool | None = None
     updated: Bounds[datetime] = NO_BOUNDS
     waiting: bool = False
     """Only living plans in which a decision or a review waits for a person."""
@@ -105,6 +111,8 @@ class StepSearch:
     """Those on which steps are, or begin."""
     windows: Bounds[date] = NO_BOUNDS
     """Those between which they may be; what has no window is on its day, or lasts until its end."""
+    has_window: bool | None = None
+    """Whether there are any such days."""
     updated: Bounds[datetime] = NO_BOUNDS
 
 
@@ -218,7 +226,7 @@ def _views(dialect: str) -> Select[*tuple[Any, ...]]:
     """Plans as ``read_plan`` has one, each with all that is shown of it."""
     steps = select(collected(dialect, SHOWN_OF_STEP)).where(*_STEP_OF_PLAN)
     named = select(collected(dialect, (PlanIdentifierRow.system, PlanIdentifierRow.value))).where(
-        PlanIdentifierRow.clinic_id == PlanRow.clinic_id, PlanIdentifierRow.plan_id == PlanRow.id
+        *_NAMED
     )
     parts = [
         type_coerce(part.correlate(PlanRow).scalar_subquery(), JSON) for part in (steps, named)
@@ -247,6 +255,10 @@ def _of_plans(wanted: PlanSearch) -> list[ColumnElement[bool]]:
         )
     )
     which += [*wanted.days.of(first, last), *_updated(wanted.updated)]
+    which += holding(
+        (wanted.has_identifier, exists().where(*_NAMED)),
+        (wanted.has_days, exists().where(*_STEP_OF_PLAN, PlannedStepRow.day.is_not(None))),
+    )
     for group in wanted.identifiers:
         which.append(or_(*(_named(system, value) for system, value in group)))
     if wanted.protocols is not None:
@@ -280,6 +292,7 @@ def _of_steps(wanted: StepSearch) -> list[ColumnElement[bool]]:
             else_=func.coalesce(PlannedStepRow.end_day, day),
         ),
     )
+    which += holding((wanted.has_window, or_(has_window, day.is_not(None))))
     if wanted.states is not None:
         which.append(or_(*map(_is_in, wanted.states)) if wanted.states else PlanRow.id.is_(None))
     return [*which, *_updated(wanted.updated)]
@@ -317,11 +330,10 @@ def _updated(bounds: Bounds[datetime]) -> list[ColumnElement[bool]]:
 
 def _is_in(state: StepState) -> ColumnElement[bool]:
     dated = and_(PlannedStepRow.day.is_not(None), PlannedStepRow.end_day.is_(None))
-    conditions = ((state.tentative, PlannedStepRow.tentative), (state.dated, dated))
     return and_(
         PlannedStepRow.plan_status.in_(sorted(state.plan_statuses)),
         PlannedStepRow.status.in_(sorted(state.statuses)),
-        *(holds if wanted else ~holds for wanted, holds in conditions if wanted is not None),
+        *holding((state.tentative, PlannedStepRow.tentative.is_(True)), (state.dated, dated)),
         *([] if state.appointments is None else [_appointed(state.appointments)]),
     )
 
@@ -337,12 +349,7 @@ def _appointed(wanted: frozenset[str | None]) -> ColumnElement[bool]:
 
 def _named(system: str | None, value: str) -> ColumnElement[bool]:
     of_system = [] if system is None else [PlanIdentifierRow.system == system]
-    return exists().where(
-        PlanIdentifierRow.clinic_id == PlanRow.clinic_id,
-        PlanIdentifierRow.plan_id == PlanRow.id,
-        PlanIdentifierRow.value == value,
-        *of_system,
-    )
+    return exists().where(*_NAMED, PlanIdentifierRow.value == value, *of_system)
 
 
 def _follows(key: str, version: str | None) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from tests.api.fhir.given_fhir import (
     matches,
 )
 from tests.api.fhir.test_capabilities import one_of, value_of
+from tests.api.given_changes import Living
 from tests.api.given_plans import Desk, good
 
 PARAMETERS = [(type_, one) for type_, face in FACES.items() for one in face.parameters]
@@ -103,6 +104,46 @@ async def test_a_text_is_found_as_it_is_written(
     assert ids(await get(shown.api, f"{search}:exact={quote(text[:-1])}")) == []
 
 
+ELEMENTS = {
+    "birthdate": {"birthDate"},
+    "date": {"period"},
+    "occurrence": {"occurrencePeriod", "occurrenceDateTime"},
+}
+
+
+@pytest.mark.parametrize(
+    "type_, name", [(type_, one.name) for type_, one in PARAMETERS if one.optional]
+)
+async def test_what_a_resource_has_not_is_found_by_missing(
+    desk: Desk, type_: str, name: str
+) -> None:
+    born = {"birth_date": "1975-06-30", "name": "Alex Example"}
+    patients = [
+        await desk.patient(),
+        await desk.patient(**born, identifiers=[{"system": "urn:m", "value": desk.patient_id}]),
+    ]
+    await desk.plan(identifiers=[{"system": "urn:m", "value": desk.patient_id}])
+    postponed = Living(desk, await desk.plan(laterality="left"))
+    await postponed.change({"type": "move_anchor", "to": None})
+    of = f"_id={','.join(patients)}" if type_ == "Patient" else f"patient={desk.patient_id}"
+    mine = f"{type_}?{of}&_count=200"
+
+    without = ids(await get(desk.api, f"{mine}&{name}:missing=true"))
+    others = ids(await get(desk.api, f"{mine}&{name}:missing=false"))
+
+    whole = matches(await get(desk.api, mine))
+    elements = ELEMENTS.get(name, {name})
+    assert set(without) == {one["id"] for one in whole if not elements & one.keys()} != set()
+    assert set(others) == {one["id"] for one in whole} - set(without) != set()
+
+
+async def test_a_chain_may_ask_for_what_is_missing(desk: Desk) -> None:
+    plan = await desk.plan()
+    mine = f"CarePlan?_id={plan['id']}&patient.birthdate:missing"
+
+    assert ids(await get(desk.api, f"{mine}=false")) == [plan["id"]]
+
+
 @pytest.mark.parametrize(
     "asked, fits",
     [
@@ -170,6 +211,8 @@ async def test_what_is_sorted_by_several_things_is_in_their_order(shown: Desk) -
         ("CarePlan?instantiates-canonical:identifier=x", "not-supported"),
         ("CarePlan?identifier:not=x", "not-supported"),
         ("CarePlan?status:missing=true", "not-supported"),
+        ("CarePlan?date:missing=perhaps", "code-invalid"),
+        ("CarePlan?date:missing=true&date:missing=false", "code-invalid"),
         ("CarePlan?_has:ServiceRequest:based-on:status=active", "not-supported"),
         ("CarePlan?patient.identifier.system=x", "not-supported"),
         ("AuditEvent?date=ne2027", "not-supported"),
