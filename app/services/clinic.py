@@ -72,11 +72,6 @@ async def save_clinic_rules(ctx: Context, document: object, *, revision: int) ->
     return StoredRules(data, saved, ctx.now)
 
 
-async def rules_for(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
-    """The clinic's rules for the steps of a protocol, which its plans are held to now."""
-    return applied(await rules_document(ctx), protocol)
-
-
 async def rules_document(ctx: Context) -> str | None:
     """The rules which the clinic has saved, if it has."""
     stored = await ClinicRulesRepository(ctx.connection, ctx.clinic_id).get()

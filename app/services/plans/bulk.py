@@ -26,6 +26,7 @@ from app.persistence.plans.bulk import BulkRepository, OvertakenMeanwhile, Ready
 from app.persistence.plans.lives import PatientLife, read_lives
 from app.persistence.plans.records import PatientStep, PlanIdentifierTaken, PlanRecord
 from app.persistence.protocols import VersionSummary
+from app.services import clinic
 from app.services.context import Context
 from app.services.idempotency import KEPT_FOR
 from app.services.plans.likeness import (
@@ -39,7 +40,6 @@ from app.services.plans.loading import (
     Basis,
     load_active,
     load_calendar,
-    load_clinic_rules,
     only_location,
     only_patient,
     surroundings_of,
@@ -170,12 +170,13 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
         {name for request in requests for name in _patient_name(request)},
     )
     lives = await read_lives(ctx.connection, ctx.clinic_id, patients)
-    held = await load_held(ctx, (step for life in lives for step in life.steps))
+    rules = await clinic.rules_document(ctx)
+    held = await load_held(ctx, (step for life in lives for step in life.steps), rules)
     keys = {one.key for one in asked if one.key is not None}
     versions = {(one.protocol_key, one.protocol_version) for one in requests}
     repository = BulkRepository(ctx.connection, ctx.clinic_id)
     return _Chunk(
-        versions={(key, version): await _version(ctx, key, version) for key, version in versions},
+        versions={name: await _version(ctx, name, rules) for name in versions},
         places={id_: await _place(ctx, id_) for id_ in {one.location_id for one in requests}},
         lives={life.patient.id: _Life(life, held) for life in lives},
         known_as={name: life.patient.id for life in lives for name in life.patient.identifiers},
@@ -195,12 +196,14 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
     )
 
 
-async def _version(ctx: Context, key: str, version: str | None) -> _Version | DomainError:
+async def _version(
+    ctx: Context, name: tuple[str, str | None], clinic_rules: str | None
+) -> _Version | DomainError:
     try:
-        summary, document = await load_active(ctx, key, version)
+        summary, document = await load_active(ctx, *name)
     except DomainError as error:
         return error
-    return _Version(summary, document, await load_clinic_rules(ctx, document.protocol))
+    return _Version(summary, document, clinic.applied(clinic_rules, document.protocol))
 
 
 async def _origin(ctx: Context, plan_id: UUID) -> PlanRecord | DomainError:

@@ -11,7 +11,6 @@ from app.domain.documents import ProtocolDocument
 from app.domain.errors import DomainError
 from app.domain.facts import Reported
 from app.domain.plans.state import Surroundings
-from app.domain.protocols import Protocol
 from app.domain.rules import Rule
 from app.domain.states import VersionStatus
 from app.persistence.locations import (
@@ -151,7 +150,7 @@ async def _basis(
         events=found.events,
         absences=found.absences,
         others=found.others,
-        held=await load_held(ctx, found.others),
+        held=await load_held(ctx, found.others, found.clinic_rules),
         plan_id=plan_id,
     )
     return Basis(version, document, patient, location, around, ctx.today(location.time_zone))
@@ -229,16 +228,17 @@ async def load_surroundings(
     reports = PatientReportRepository(ctx.connection, ctx.clinic_id)
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     others = await plans.steps_of_patient(patient.id, besides=plan_id)
+    clinic_rules = await clinic.rules_document(ctx)
     return surroundings_of(
         document,
         patient,
         calendar=await load_calendar(ctx, location, today),
-        clinic_rules=await load_clinic_rules(ctx, document.protocol),
+        clinic_rules=clinic.applied(clinic_rules, document.protocol),
         laterality=laterality,
         events=await reports.events(patient.id),
         absences=await reports.absences(patient.id),
         others=others,
-        held=await load_held(ctx, others),
+        held=await load_held(ctx, others, clinic_rules),
         plan_id=plan_id,
     )
 
@@ -280,11 +280,6 @@ def surroundings_of(
         ),
         other_plans=other_plans(others, held, plan_id),
     )
-
-
-async def load_clinic_rules(ctx: Context, protocol: Protocol) -> tuple[Rule, ...]:
-    """The clinic's own rules for the steps of a protocol."""
-    return await clinic.rules_for(ctx, protocol)
 
 
 async def load_calendar(ctx: Context, location: LocationRecord, today: date) -> Calendar:

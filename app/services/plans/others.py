@@ -71,13 +71,17 @@ def held_to(protocol: Protocol, clinic_rules: tuple[Rule, ...], data: Mapping[st
     return HeldTo(rules_over_all_plans(protocol, clinic_rules, state), waivers)
 
 
-async def load_held(ctx: Context, others: Iterable[PatientStep]) -> dict[UUID, HeldTo]:
-    """What each of the plans is held to whose steps these are; nothing is read without any."""
+async def load_held(
+    ctx: Context, others: Iterable[PatientStep], clinic_rules: str | None
+) -> dict[UUID, HeldTo]:
+    """What each of the plans is held to whose steps these are; nothing is read without any.
+
+    ``clinic_rules`` are those the clinic has saved, if it has.
+    """
     ids = {step.plan_id for step in others if counts(step)}
     if not ids:
         return {}
     protocols = ProtocolRepository(ctx.connection, ctx.clinic_id)
-    clinic_rules = await clinic.rules_document(ctx)
     found = {}
     for standing in await read_standings(ctx.connection, ctx.clinic_id, ids):
         protocol = (await parsed.document(protocols, standing.version)).protocol
