@@ -3,7 +3,6 @@
 Making a database and an application for each of these tests would cost more than the tests.
 """
 
-import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from sqlalchemy import text
 from app.domain.documents import content_hash, document_to_data, parse_protocol
 from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID, ClinicRepository
-from app.persistence.database import driver_url
-from app.persistence.migrate import upgrade
 from app.persistence.protocols import ProtocolExists, ProtocolRepository, VersionRecord
 from app.services.library import library_protocol
 from app.settings import Settings
 from tests.client import Answer, Client, client_of
-from tests.postgres import APP_ROLE, OWNER, as_role, new_database
+from tests.copies import sqlite_copy
+from tests.postgres import APP_ROLE, as_role, new_database
 
 Data = dict[str, Any]
 
@@ -242,16 +240,13 @@ def faults_of(problem: Data) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def plans_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated SQLite database shared by the tests of plans."""
-    path = tmp_path_factory.mktemp("plans") / "plans.db"
-    shutil.copyfile(sqlite_template, path)
-    return driver_url(f"sqlite:///{path}")
+    return sqlite_copy(sqlite_template, tmp_path_factory.mktemp("plans"))
 
 
 @pytest.fixture(scope="session")
-def plans_postgresql_url(postgres_server: str) -> Iterator[str]:
+def plans_postgresql_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database shared by the tests of plans."""
-    with new_database(postgres_server) as url:
-        upgrade(as_role(OWNER, url), app_role=APP_ROLE)
+    with new_database(postgres_server, postgres_template) as url:
         yield as_role(APP_ROLE, url)
 
 
