@@ -6,7 +6,6 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import cast
@@ -150,6 +149,8 @@ def _run(command: Callable[[Namespace], int], arguments: Namespace) -> int:
 
 
 def _unknown(word: str) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean `{PROGRAM} {close[0]}`?" if close else f"see `{PROGRAM} --help`"
     return f"{PROGRAM}: there is no command '{word}'; {hint}"

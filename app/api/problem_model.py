@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_ERRORS = 20
 
 
-class FaultOut(BaseModel):
+class FaultOut(BaseModel, defer_build=True):
     """One thing that is wrong with the request."""
 
     pointer: str = Field(
@@ -15,7 +15,7 @@ class FaultOut(BaseModel):
     detail: str = Field(description="The fault in one sentence.")
 
 
-class Problem(BaseModel):
+class Problem(BaseModel, defer_build=True):
     """Why a request was refused (RFC 9457)."""
 
     model_config = ConfigDict(

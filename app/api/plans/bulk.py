@@ -116,12 +116,14 @@ class LastLineOut(Out):
     summary: BulkSummaryOut
 
 
-class BulkLineOut(RootModel[StoredLineOut | RefusedLineOut | LastLineOut]):
+class BulkLineOut(RootModel[Any], defer_build=True):
     """One line of the answer."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [_EXAMPLE_STORED, _EXAMPLE_REFUSED, _EXAMPLE_SUMMARY]}
     )
+
+    root: StoredLineOut | RefusedLineOut | LastLineOut
 
 
 def _example(*lines: dict[str, Any]) -> str:

@@ -388,7 +388,7 @@ class ProposalsOut(Out):
     proposals: list[ProposalOut] = Field(description="The best of them; empty where none works.")
 
 
-class OptionOut(BaseModel):
+class OptionOut(BaseModel, defer_build=True):
     """A way out of a conflict."""
 
     text: str = Field(description="What it does, in words.")
