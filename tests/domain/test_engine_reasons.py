@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from app.domain.engine import PlanTooLarge, solve
-from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Skipped
+from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Pinned, Skipped
+from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import (
     Alternatives,
@@ -14,15 +15,17 @@ from app.domain.protocols import (
     Choice,
     Count,
     Effect,
+    Follows,
     OutsideEvent,
     Parameter,
     ParameterType,
+    Point,
     Repeat,
     StepKind,
     StepReference,
     Timing,
 )
-from app.domain.schedules import Placed, Schedule
+from app.domain.schedules import Conflict, Placed, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
 CHECK = step("check", after(5, 7, 9))
@@ -70,6 +73,40 @@ def test_a_step_put_off_by_a_decision_counts_from_the_later_day() -> None:
 
     assert (check.day, check.deviation_days) == (date(2027, 3, 20), 0)
     assert check.reasons[0].text == "7 days after session on Wed 2027-03-10, put off by 3 days"
+
+
+def test_what_counts_from_the_end_of_a_span_names_the_day_of_that_end() -> None:
+    boot = step("boot", after(0, 0, 0), kind=StepKind.REHAB, span=Offset(days=14))
+    end = StepReference("boot", point=Point.END)
+    given = problem(
+        boot,
+        step("scan", after(1, 1, 1, reference=end)),
+        step("out", after(0, 0, 0, reference=end)),
+    )
+
+    assert why(given, "scan") == "1 day after the end of boot on Wed 2027-03-24"
+    assert why(given, "out") == "the same day as the end of boot on Wed 2027-03-24"
+
+
+def test_what_counts_from_the_end_that_was_planned_first_says_so() -> None:
+    boot = step("boot", after(0, 0, 0), kind=StepKind.REHAB, span=Offset(days=14))
+    planned_end = Timing(StepReference("boot", point=Point.END), bounds(1, 1, 1), Follows.PLANNED)
+    given = problem(
+        boot, step("scan", (planned_end,)), baseline={OccurrenceId("boot"): date(2027, 3, 11)}
+    )
+
+    assert why(given, "scan") == "1 day after the first planned end of boot on Thu 2027-03-25"
+
+
+def test_a_conflict_says_that_a_step_counts_from_the_end_of_a_span() -> None:
+    boot = step("boot", after(0, 0, 0), kind=StepKind.REHAB, span=Offset(days=14))
+    scan = step("scan", after(1, 1, 1, reference=StepReference("boot", point=Point.END)))
+    pinned = (Pinned(OccurrenceId("scan"), date(2027, 3, 24)),)
+
+    found = solve(problem(boot, scan, pinned=pinned))
+
+    assert isinstance(found, Conflict)
+    assert "scan is at least 1 day after the end of boot" in {e.text for e in found.elements}
 
 
 def test_an_anchor_asked_for_as_early_as_possible_says_so_until_its_day_is_given_out() -> None:

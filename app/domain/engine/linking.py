@@ -173,7 +173,8 @@ class Linker:
             frozen = self._problem.baseline.get(found.id)
             if timing.follows is Follows.PLANNED and frozen is not None:
                 link.day = frozen.toordinal()
-                link.label = f"the first planned day of {found.label}"
+                moment = "day" if end is None else "end"
+                link.label = f"the first planned {moment} of {found.label}"
             else:
                 link.ref = found.index
         occurrence.links.append(link)
@@ -238,7 +239,8 @@ class Linker:
             aim=self._from(bounds.aim, bounds.unit, before),
             latest=self._bound(bounds.latest, bounds.unit, before),
             sign=-1 if bounds.aim.sign < 0 else 1,
-            label=label,
+            label=label if before is None else f"the end of {label}",
+            to_end=before,
         )
 
     def _bound(self, offset: Offset | None, unit: Unit, before: Shift | None) -> Shift | None:

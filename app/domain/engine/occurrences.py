@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.domain.engine.shifts import Shift
+from app.domain.engine.shifts import Shift, value
 from app.domain.facts import InvalidRequest, OccurrenceId
 from app.domain.protocols import Bounds, Nth, Order, Step
 from app.domain.rules import StepSelector
@@ -21,7 +21,8 @@ class Link:
     """One timing of one occurrence: the occurrence or fixed day it counts from, and its bounds.
 
     ``sign`` is the direction of its target: -1 before the reference, else 1. ``shifted`` days were
-    added to its bounds by a decision.
+    added to its bounds by a decision. ``to_end`` leads from the reference's day to the end that is
+    meant, where one is.
     """
 
     name: str
@@ -34,10 +35,16 @@ class Link:
     ref: int | None = None
     day: int = 0
     shifted: int = 0
+    to_end: Shift | None = None
 
     def start(self, days: Mapping[int, int]) -> int:
-        """The day it counts from, its reference having one: no link hangs on an undated one."""
+        """The day its shifts count from, its reference having one: none hangs on an undated one."""
         return self.day if self.ref is None else days[self.ref]
+
+    def counted_from(self, days: Mapping[int, int]) -> int:
+        """The day its offsets count from in the protocol: the reference's day, or its end."""
+        start = self.start(days)
+        return start if self.to_end is None else value(self.to_end, start)
 
 
 @dataclass(slots=True)

@@ -88,7 +88,7 @@ class Explainer:
         )
 
     def _from_reference(self, link: Link, day: int) -> str:
-        start = link.start(self._days)
+        start = link.counted_from(self._days)
         count = day - start
         if link.bounds.unit is Unit.WORKING_DAYS:
             days = abs(link.bounds.aim.fixed_days or 0)
