@@ -33,12 +33,10 @@ async def included(
 
 
 def references(resource: Any, path: str) -> Iterable[str]:
-    """The references at a place of a resource, such as ``activity.reference``."""
+    """The references at a place that a resource has, such as ``activity.reference``."""
     first, _, rest = path.partition(".")
-    part = resource.get(first)
+    part = resource[first]
     for one in part if isinstance(part, list) else [part]:
-        if one is None:
-            continue
         if rest:
             yield from references(one, rest)
         elif "reference" in one:

@@ -1,6 +1,18 @@
 """What is seldom asked for: tasks in pages, versions since an instant, parts of resources."""
 
-from tests.api.fhir.given_fhir import R4, SENT, SUBSCRIPTION, Data, following, get, ids, issue_of
+import pytest
+
+from tests.api.fhir.given_fhir import (
+    R4,
+    SENT,
+    SUBSCRIPTION,
+    Data,
+    following,
+    get,
+    ids,
+    issue_of,
+    matches,
+)
 from tests.api.given_changes import Living
 from tests.api.given_plans import Desk, good
 
@@ -38,17 +50,78 @@ async def test_what_waits_for_a_person_is_a_task_as_long_as_it_waits(desk: Desk)
 
     await living.change({"type": "perform", "step": "primer/2", "on": "2027-01-27"})
     assert (await desk.api.get(f"{R4}/Task/{missed['id']}")).status_code == 404
+    decision = (await get(desk.api, f"{search}&code=decision"))["entry"][0]["resource"]
     await living.change({"type": "revoke"})
     assert ids(await get(desk.api, search)) == []
+    assert (await desk.api.get(f"{R4}/Task/{decision['id']}")).status_code == 404
 
 
-async def test_tasks_of_several_plans_are_gone_through_one_by_one(desk: Desk) -> None:
-    for anchor in ("2027-03-10", "2027-10-13"):
-        await desk.plan(anchor={"date": anchor})
+async def test_tasks_of_several_plans_are_gone_through_one_by_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.fhir.tasks._CHUNK", 1)
+    plans = [await desk.plan(anchor={"date": day}) for day in ("2027-03-10", "2027-10-13")]
+    first = Living(desk, plans[0])
+    await first.on("2027-01-27")
+    await first.change({"type": "miss", "step": "primer/2"})
     search = f"Task?patient={desk.patient_id}"
 
-    assert len(await _pages(desk, f"{search}&_count=1")) >= 2
-    assert await _pages(desk, f"{search}&_count=1") == await _pages(desk, search)
+    everything = await _pages(desk, search)
+    decisions = await _pages(desk, f"{search}&code=decision&_count=1")
+    counted = await get(desk.api, f"{search}&_count=1&_total=accurate")
+
+    assert await _pages(desk, f"{search}&_count=1") == everything
+    assert {one.partition(".")[0] for one in decisions} == {plan["id"] for plan in plans}
+    assert 2 <= len(decisions) < len(everything) == counted["total"]
+
+
+async def test_a_version_is_what_a_revision_gave(desk: Desk) -> None:
+    living = Living(desk, await desk.plan())
+    plan, step = f"CarePlan/{living.plan['id']}", f"ServiceRequest/{living.id_of('primer/1')}"
+    first = [await get(desk.api, at) for at in (plan, step)]
+    await living.on("2027-01-20")
+    await living.change({"type": "pin", "step": "primer/1", "to": "2027-02-17"})
+
+    for at, before in zip((plan, step), first, strict=True):
+        assert await get(desk.api, f"{at}/_history/1") == before
+        assert await get(desk.api, f"{at}/_history/2") == await get(desk.api, at) != before
+        for never in ("3", "x", "99999999"):
+            issue_of(await desk.api.get(f"{R4}/{at}/_history/{never}"), 404)
+
+
+@pytest.mark.parametrize("type_", ["Procedure", "Encounter"])
+async def test_what_was_not_done_is_no_fact(desk: Desk, type_: str) -> None:
+    living = Living(desk, await desk.plan())
+
+    at = f"{R4}/{type_}/{living.id_of('session')}"
+
+    assert issue_of(await desk.api.get(at), 404)["code"] == "not-found"
+
+
+async def test_a_revision_is_found_by_its_id_and_its_plan(desk: Desk) -> None:
+    plan, other = [await desk.plan(laterality=side) for side in ("left", "right")]
+    mine = f"{plan['id']}.1"
+    search = f"Provenance?_id={mine},{other['id']}.1&target"
+
+    found = await get(desk.api, f"{search}=CarePlan/{plan['id']}")
+
+    assert ids(found) == [mine]
+    assert ids(await get(desk.api, f"{search}=CarePlan/nobody")) == []
+    assert await get(desk.api, f"Provenance/{mine}") == found["entry"][0]["resource"]
+    for never in (f"{plan['id']}.2", "nobody"):
+        issue_of(await desk.api.get(f"{R4}/Provenance/{never}"), 404)
+
+
+async def test_plans_are_found_by_the_protocol_they_follow(desk: Desk) -> None:
+    plan = await get(desk.api, f"CarePlan/{(await desk.plan())['id']}")
+    (canonical,) = plan["instantiatesCanonical"]
+    url, _, version = canonical.partition("|")
+    search = f"CarePlan?patient={desk.patient_id}&instantiates-canonical"
+
+    for known in (canonical, url):
+        assert ids(await get(desk.api, f"{search}={known}")) == [plan["id"]]
+    for other in (f"{url}|0.{version}", f"http://example.org/{url}", f"{url}-other"):
+        assert ids(await get(desk.api, f"{search}={other}")) == []
 
 
 async def test_a_breach_is_a_task_until_somebody_has_seen_it(desk: Desk) -> None:
@@ -121,6 +194,18 @@ async def test_what_is_included_is_there_once_and_nothing_where_nothing_is(desk:
     brought = [one for one in both["entry"] if one["search"]["mode"] == "include"]
     assert [one["resource"]["id"] for one in brought] == [desk.patient_id]
     assert "entry" not in none
+
+
+async def test_who_is_only_named_does_not_come_with_it(desk: Desk) -> None:
+    plan = await desk.plan(practitioner="Dr Example")
+    mine = f"Appointment?patient={desk.patient_id}&_include=Appointment"
+
+    found = await get(desk.api, f"{mine}:location&_include=Appointment:patient")
+
+    actors = [one["actor"] for one in matches(found)[0]["participant"]]
+    assert {"display": "Dr Example"} in actors
+    brought = [one["resource"]["id"] for one in found["entry"] if one["search"]["mode"] != "match"]
+    assert brought == [plan["location_id"], desk.patient_id]
 
 
 async def test_subscriptions_are_gone_through_page_by_page(desk: Desk) -> None:
