@@ -235,6 +235,17 @@ async def test_a_faulty_filter_is_refused_by_its_name(
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
 
 
+async def test_a_filter_that_is_too_long_says_how_many_characters_it_may_have(desk: Desk) -> None:
+    answer = await desk.api.get(LIST, params={"practitioner": "p" * 201})
+
+    fault = {
+        "pointer": "practitioner",
+        "code": "too-long",
+        "detail": "must have at most 200 characters",
+    }
+    assert answer.json()["errors"] == [fault]
+
+
 @pytest.mark.parametrize(
     "name", ["protocol", "version", "practitioner", "body_site", "patient_id", "status"]
 )
