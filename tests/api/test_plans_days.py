@@ -132,6 +132,18 @@ async def test_the_day_a_step_has_is_explained(desk: Desk) -> None:
     }
 
 
+async def test_the_day_which_nobody_chose_has_the_reasons_for_which_it_was_given(
+    desk: Desk,
+) -> None:
+    plan = await desk.plan(unavailable=[{"from": "2027-02-10", "to": "2027-02-20"}])
+    primer = steps_of(plan)["primer/1"]
+
+    judged = await good(day(desk, plan, "primer/1", primer["date"]))
+
+    assert [reason["code"] for reason in primer["reasons"]] == ["target", "unavailable", "nearest"]
+    assert judged == {"bookable": True, "reasons": primer["reasons"], "moves": []}
+
+
 async def test_moving_the_anchor_shows_what_would_follow_it(desk: Desk) -> None:
     plan = await desk.plan()
 

@@ -297,17 +297,19 @@ def days_data(days: tuple[BookableDay, ...], step_ids: dict[str, str]) -> Data:
     }
 
 
-def judged_data(answer: Schedule | Conflict, step: str, step_ids: dict[str, str]) -> Data:
-    """Why a step could have a day, or why not."""
+def judged_data(answer: Schedule | Conflict, step: StepView, step_ids: dict[str, str]) -> Data:
+    """Why a step could have a day, or why not; the day it has keeps its own reasons."""
     match answer:
         case Conflict():
             return {"bookable": False, "conflict": conflict_data(answer)}
         case Schedule():
-            placed = next(placed for placed in answer.steps if str(placed.id) == step)
+            placed = next(placed for placed in answer.steps if str(placed.id) == step.name)
+            forced = [reason_data(reason) for reason in placed.reasons]
+            has_it = placed.day is not None and placed.day.isoformat() == step.day
             return {
                 "bookable": True,
-                "reasons": [reason_data(reason) for reason in placed.reasons],
-                "moves": [move_data(m, step_ids) for m in answer.moves if str(m.id) != step],
+                "reasons": step.reasons if has_it else forced,
+                "moves": [move_data(m, step_ids) for m in answer.moves if str(m.id) != step.name],
             }
 
 

@@ -229,7 +229,7 @@ async def judge_step_day(plan_id: UUID, step_id: UUID, day: Day, ctx: ReadContex
     """Why a step could have this day, or why not: the reasons, or the conflict in words."""
     judged = await plans.judge_step_day(ctx, plan_id, step_id, day)
     ids = ids_by_occurrence(judged.plan)
-    return _json(judged_data(judged.answer, str(judged.occurrence), ids))
+    return _json(judged_data(judged.answer, judged.step, ids))
 
 
 @router.post(

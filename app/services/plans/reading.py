@@ -42,7 +42,7 @@ class JudgedDay:
     """What forcing a step to a day gives: the plan's other days, or the conflict."""
 
     plan: ReadPlan
-    occurrence: OccurrenceId
+    step: StepView
     answer: Schedule | Conflict
 
 
@@ -97,7 +97,7 @@ async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) 
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
     with engine_time.measured():
-        return JudgedDay(plan, occurrence, why_not(problem, occurrence, day))
+        return JudgedDay(plan, step, why_not(problem, occurrence, day))
 
 
 async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
