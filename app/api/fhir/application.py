@@ -23,9 +23,9 @@ from app.api.fhir import (
     subscriptions,
     tasks,
 )
-from app.api.fhir.apply import APPLY
 from app.api.fhir.bundling import Bundles
 from app.api.fhir.interactions import Face, Interaction
+from app.api.fhir.operations import APPLY
 from app.api.fhir.outcomes import MEDIA_TYPE
 from app.api.fhir.routing import base_of, check_form_spoken, route_of
 from app.api.fhir.serving import interactions_of

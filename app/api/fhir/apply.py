@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from anyio import to_thread
 
 from app.api.fhir.apply_request import refuse, request_of
-from app.api.fhir.interactions import Answer, Ask, Operation
+from app.api.fhir.interactions import Answer, Ask
 from app.api.fhir.naming import version_of
 from app.api.fhir.outcomes import ROOT
 from app.api.fhir.plan_definitions import read_body
@@ -31,7 +31,6 @@ from app.services.plans import ScheduleConflict
 from app.services.plans.requests import PlanRequest
 from app.services.protocol_searches import VersionName, VersionSearch, find_versions
 
-DEFINITION = "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply"
 _AT = "Parameters.parameter"
 
 
@@ -86,15 +85,6 @@ async def _planned(ask: Ask, request: PlanRequest, applied: Applied, *, persist:
     return Answer(resource=resource, status=201, location=place)
 
 
-def is_kept(body: object) -> bool:
-    """Whether an application is to be stored."""
-    listed = body.get("parameter") if isinstance(body, dict) else None
-    return isinstance(listed, list) and any(
-        isinstance(one, dict) and one.get("name") == "persist" and one.get("valueBoolean") is True
-        for one in listed
-    )
-
-
 async def _applied(ask: Ask, asked: Asked) -> Applied:
     """What is to be applied. Raises ResourceRefused unless it is named once."""
     given = [bool(ask.id), asked.definition is not None, asked.canonical is not None]
@@ -140,16 +130,3 @@ def _refuse_unevaluated(applied: Applied) -> None:
     )
     if faults:
         raise ResourceRefused(faults)
-
-
-APPLY = Operation(
-    name="apply",
-    definition=DEFINITION,
-    right="CarePlan.r",
-    run=apply,
-    of_type=True,
-    of_instance=True,
-    methods=("GET", "POST"),
-    writes=is_kept,
-    storing="CarePlan.c",
-)
