@@ -142,15 +142,16 @@ class PlanSearches:
     async def steps(self, wanted: StepSearch, page: SearchPage) -> Ids:
         """The ids of one page of the steps that fit."""
         which = [PlannedStepRow.clinic_id == self._clinic_id, *_STEP_OF_PLAN, *_of_steps(wanted)]
-        parts = _parts_by_days(wanted)
+        by_window = wanted.windows != NO_BOUNDS
         day: SQLColumnExpression[Any] = PlannedStepRow.day
-        if wanted.days == wanted.windows == NO_BOUNDS:
+        if wanted.days == NO_BOUNDS:
             day = func.coalesce(day, LAST_DAY, type_=PlannedStepRow.day.type)
         by = {"_lastUpdated": PlanRow.updated_at, "date": day, "due": PlannedStepRow.due_until}
-        if parts and not page.sorts:
-            # In the order of the index: who asks for days wants to see them in order anyway.
-            order = Sorting("due" if wanted.windows != NO_BOUNDS else "date")
-            page = replace(page, sorts=(order,))
+        parts: list[ColumnElement[bool]] = []
+        if not page.sorts and (by_window or wanted.days != NO_BOUNDS):
+            # In the order of an index: who asks for days wants to see them in order anyway.
+            page = replace(page, sorts=(Sorting("due" if by_window else "date"),))
+            parts = _parts_by_window(wanted)
         id_ = PlannedStepRow.id
         return await page_of_ids(self._connection, id_, which, page, by=by, parts=parts)
 
@@ -298,23 +299,19 @@ def _of_steps(wanted: StepSearch) -> list[ColumnElement[bool]]:
     return [*which, *_updated(wanted.updated)]
 
 
-def _parts_by_days(wanted: StepSearch) -> list[ColumnElement[bool]]:
-    """Where to look for steps of some days, so that an index serves: each is in one of these.
+def _parts_by_window(wanted: StepSearch) -> list[ColumnElement[bool]]:
+    """Where to look for steps that may be on some days, so that indexes serve: each is in one part.
 
     Without any no such index is wanted: steps of a patient or a plan are few, whatever their days.
     """
-    by_window = wanted.windows != NO_BOUNDS
-    bounds = wanted.windows if by_window else wanted.days
+    bounds = wanted.windows
     first, last = bounds.reach()
     of_few = (wanted.ids, wanted.plan_ids, wanted.patient_ids) != (None, None, None)
     if of_few or (first is None and last is None):
         return []
-    begins, ends = PlannedStepRow.day, PlannedStepRow.day
-    if by_window:
-        begins, ends = PlannedStepRow.due_from, PlannedStepRow.due_until
-    within = [] if first is None else [ends >= first]
-    within += [] if last is None else [begins <= last]
-    if not by_window or bounds.ends_from is None:
+    within = [] if first is None else [PlannedStepRow.due_until >= first]
+    within += [] if last is None else [PlannedStepRow.due_from <= last]
+    if bounds.ends_from is None:
         return [and_(*within)]
     # A span without a window is due on its first day, and lasts.
     of_window = or_(PlannedStepRow.end_day.is_(None), PlannedStepRow.window_target.is_not(None))
