@@ -122,6 +122,7 @@ def judge(headers: Mapping[str, str], content: bytes, path: str) -> None:
 def check(resource: Data) -> None:
     """Fail where this is no resource of R4."""
     _model(resource["resourceType"]).model_validate(resource)
+    assert not _is_empty_within(resource), resource
     for one in resources_in(resource):
         for (type_, way), codes in BINDINGS.items():
             if one["resourceType"] == type_:
@@ -130,6 +131,14 @@ def check(resource: Data) -> None:
         if "SUBSETTED" not in str(one.get("meta")):
             faults = [text for holds, text in _invariants(one) if not holds]
             assert faults == [], one
+
+
+def _is_empty_within(part: Any) -> bool:
+    """Whether anything in it is nothing: FHIR has no empty lists, objects or texts, and no null."""
+    if isinstance(part, dict | list):
+        inner = part.values() if isinstance(part, dict) else part
+        return not part or any(map(_is_empty_within, inner))
+    return part is None or part == ""
 
 
 def _codes_at(part: Any, way: list[str]) -> Iterator[str]:

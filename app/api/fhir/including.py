@@ -33,9 +33,9 @@ async def included(
 
 
 def references(resource: Any, path: str) -> Iterable[str]:
-    """The references at a place that a resource has, such as ``activity.reference``."""
+    """The references at a place of a resource, such as ``activity.reference``."""
     first, _, rest = path.partition(".")
-    part = resource[first]
+    part = resource.get(first, [])
     for one in part if isinstance(part, list) else [part]:
         if rest:
             yield from references(one, rest)

@@ -23,6 +23,19 @@ async def test_every_access_to_a_patients_data_is_an_event(desk: Desk) -> None:
     assert f"Patient/{desk.patient_id}" in entities
 
 
+async def test_an_access_that_showed_nothing_is_an_event_of_nobody(own_desk: Desk) -> None:
+    await get(own_desk.api, "CarePlan?_id=nobody")
+    await own_desk.app.state.account.commit()
+
+    bundle = await get(own_desk.api, "AuditEvent?_include=AuditEvent:patient")
+
+    first = matches(bundle)[0]
+    assert first["subtype"][0]["code"] == "CarePlan.search-type"
+    assert "entity" not in first
+    others = [one["resource"]["id"] for one in bundle["entry"] if one["search"]["mode"] != "match"]
+    assert others == [own_desk.patient_id]
+
+
 async def test_the_account_is_gone_through_page_by_page(desk: Desk) -> None:
     for _ in range(3):
         await get(desk.api, f"Patient/{desk.patient_id}")
