@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONNODEBUGRANGES": "1",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "MALLOC_MMAP_THRESHOLD_": "32768",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/regimen-bench-bytecode",
