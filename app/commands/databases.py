@@ -1,6 +1,7 @@
 """Whether a command can use its settings and database; if not, what its user can do about it."""
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,33 @@ def require_service(settings: Settings, *, hint: str = "") -> None:
     if settings.environment is Environment.PRODUCTION and sqlite_file(url) is None:
         with in_reach(url):
             asyncio.run(_look_at_role(url))
+
+
+@contextmanager
+def served_alone(url: str) -> Iterator[None]:
+    """Let no other process of this machine serve the same SQLite file; PostgreSQL is for several.
+
+    What says so is a lock on a file beside it, which ends with this process, however that ends; the
+    file itself may outlive a process that a signal ended. Raises CommandFailed for a file that is
+    served already.
+    """
+    file = sqlite_file(url)
+    if file is None:
+        yield
+        return
+    lock = Path(f"{file}-lock")
+    with in_reach(url):
+        held = lock.open("wb")
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = "is served by another process: stop that one, or name another file"
+            raise CommandFailed(f"{described(url)} {text}") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from app.api.deps import read_clock
 from app.commands.asking import Client
 from app.commands.chapters import tell_living, tell_making
-from app.commands.databases import described
+from app.commands.databases import described, served_alone
 from app.commands.failures import CommandFailed
 from app.commands.migrating import migrate
 from app.commands.printing import console
@@ -37,8 +37,12 @@ def run(settings: Settings, *, file: Path, serve: bool) -> None:
     """Make the demo's database, tell its story, and serve it unless told not to."""
     url = URL.create("sqlite", database=str(file)).render_as_string()
     settings = replace(settings, database_url=url)
-    # The port first: who cannot serve shall not lose the database of the demo that is running.
-    with listening(settings.host, settings.port) if serve else nullcontext() as sock:
+    check_replaceable(file)
+    # Neither without the port nor under it shall the demo that is running lose its database.
+    with (
+        listening(settings.host, settings.port) if serve else nullcontext() as sock,
+        served_alone(url),
+    ):
         if sock is not None:
             settings = replace(settings, port=port_of(sock))
         # A line for each request would stand between the lines of the story.
@@ -54,14 +58,7 @@ def run(settings: Settings, *, file: Path, serve: bool) -> None:
 
 
 def start_afresh(file: Path) -> None:
-    """Put an empty database in the place of the last demo's.
-
-    Raises CommandFailed for a file that no demo made: it is somebody's data.
-    """
-    if file.exists() and not _is_of_a_demo(file):
-        raise CommandFailed(f"{file} was not made by a demo, and is not replaced by one")
-    if not file.parent.is_dir():
-        raise CommandFailed(f"there is no folder {file.parent}")
+    """Put an empty database in the place of the last demo's."""
     for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
         path.unlink(missing_ok=True)
     try:
@@ -70,6 +67,14 @@ def start_afresh(file: Path) -> None:
         connection.close()
     except sqlite3.Error as error:
         raise CommandFailed(f"cannot write {file}: {error}") from error
+
+
+def check_replaceable(file: Path) -> None:
+    """Raises CommandFailed for a file that no demo made: it is somebody's data."""
+    if file.exists() and not _is_of_a_demo(file):
+        raise CommandFailed(f"{file} was not made by a demo, and is not replaced by one")
+    if not file.parent.is_dir():
+        raise CommandFailed(f"there is no folder {file.parent}")
 
 
 def _is_of_a_demo(file: Path) -> bool:

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from errno import EADDRINUSE
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from app.api.connections import Connection
 from app.api.metrics import SHARED_FIGURES
-from app.commands.databases import described, require_service, sqlite_file
+from app.commands.databases import described, require_service, served_alone, sqlite_file
 from app.commands.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app, is_for_trying_out
@@ -35,9 +35,11 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             "SQLite is served by one process: leave --workers out, "
             "or set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
-    with listening(settings.host, settings.port) as sock:
+    with ExitStack() as held:
+        sock = held.enter_context(listening(settings.host, settings.port))
         settings = replace(settings, port=port_of(sock))
         require_service(settings, hint=", or start with `python -m app serve --migrate`")
+        held.enter_context(served_alone(settings.database_url))
         configure_logs(settings)
         sys.stdout.write(
             f"Regimen serves {described(settings.database_url)}\n"

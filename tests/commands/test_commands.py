@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import COMMANDS, main
-from app.commands.demo import start_afresh
+from app.commands.demo import check_replaceable
 from app.commands.failures import CommandFailed
 from app.library import __file__ as library
 from tests.client import REVIEWED
@@ -128,9 +128,9 @@ def test_a_demo_replaces_only_what_a_demo_made(elsewhere: Path, capsys: Captured
 
 def test_a_demo_needs_a_folder_to_write_to(elsewhere: Path) -> None:
     with pytest.raises(CommandFailed, match="there is no folder nowhere"):
-        start_afresh(Path("nowhere/demo.db"))
+        check_replaceable(Path("nowhere/demo.db"))
     with pytest.raises(CommandFailed, match="was not made by a demo"):
-        start_afresh(elsewhere)
+        check_replaceable(elsewhere)
 
 
 def test_the_work_on_a_file_is_left_to_who_serves_it(capsys: Captured) -> None:
@@ -391,4 +391,4 @@ def test_a_service_ends_what_it_does_when_it_is_stopped(elsewhere: Path) -> None
         assert service.stop(signal.SIGTERM) == -signal.SIGTERM
     assert "Traceback" not in "".join(service.said)
     # The last connection has put everything into the file itself.
-    assert [path.name for path in elsewhere.iterdir()] == ["regimen.db"]
+    assert {path.name for path in elsewhere.iterdir()} == {"regimen.db", "regimen.db-lock"}

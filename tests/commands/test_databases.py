@@ -1,11 +1,13 @@
-"""In production PostgreSQL itself must be able to keep clinics apart, or nothing starts."""
+"""In production PostgreSQL must be able to keep clinics apart; a SQLite file is served once."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from app.__main__ import main
-from app.commands.databases import require_service
+from app.commands.databases import require_service, served_alone
+from app.commands.demo import start_afresh
 from app.settings import Environment, Settings
 from tests.postgres import APP_ROLE, OWNER, PASSWORD, administrate, as_role
 from tests.processes import environ
@@ -65,3 +67,30 @@ def test_a_file_has_no_roles(sqlite_url: str) -> None:
     require_service(
         Settings(database_url=sqlite_url, environment=Environment.PRODUCTION, secret=SECRET)
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["serve", "--port", "0"], id="served again"),
+        pytest.param(["demo", "--no-serve", "--database", "regimen.db"], id="made afresh"),
+    ],
+)
+def test_a_file_that_is_served_is_neither_served_again_nor_made_afresh(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGIMEN_DATABASE_URL", "sqlite:///regimen.db")
+    file = tmp_path / "regimen.db"
+    start_afresh(file)
+    main(["migrate"])
+    before = file.stat().st_ino
+
+    with served_alone("sqlite:///regimen.db"):
+        assert main(command) == 1
+
+    assert "regimen.db is served by another process" in capsys.readouterr().err
+    assert file.stat().st_ino == before
