@@ -46,8 +46,10 @@ def restore(settings: Settings, file: Path) -> str:
         why = (error.strerror or "").lower()
         raise CommandFailed(f"cannot read {file}: {why}") from error
     if is_sqlite != (target is not None):
-        kind = "a SQLite database" if is_sqlite else "no SQLite database"
-        raise CommandFailed(f"{file} holds {kind}, and REGIMEN_DATABASE_URL names another kind")
+        holds, names = ("a", "none") if is_sqlite else ("no", "one")
+        raise CommandFailed(
+            f"{file} holds {holds} SQLite database, and REGIMEN_DATABASE_URL names {names}"
+        )
     with _in_words(url):
         if target is not None:
             plans = _put_sqlite(file, target)

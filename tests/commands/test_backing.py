@@ -200,9 +200,13 @@ def test_each_kind_of_database_has_its_own_backups(
     back_up(Settings(database_url=sqlite_url), tmp_path / "file")
     back_up(Settings(database_url=postgresql_url), tmp_path / "archive")
 
-    with pytest.raises(CommandFailed, match="holds a SQLite database"):
+    with pytest.raises(
+        CommandFailed, match="holds a SQLite database, and REGIMEN_DATABASE_URL names none"
+    ):
         restore(Settings(database_url=postgresql_url), tmp_path / "file")
-    with pytest.raises(CommandFailed, match="holds no SQLite database"):
+    with pytest.raises(
+        CommandFailed, match="holds no SQLite database, and REGIMEN_DATABASE_URL names one"
+    ):
         restore(Settings(database_url=new_sqlite_url), tmp_path / "archive")
 
 
