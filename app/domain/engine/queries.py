@@ -77,7 +77,10 @@ def _solved(
 
 
 def why_not(problem: Problem, occurrence: OccurrenceId, day: date) -> Schedule | Conflict:
-    """The schedule with this step forced to a day, or the conflict that forbids it."""
+    """The schedule with this step forced to a day, or the conflict that forbids it.
+
+    The past day on which an undone step is held is the one it has, though none to be booked.
+    """
     return solve(forced(problem, occurrence, day))
 
 
