@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Scope
 from app.logs import configure_logs
 from app.main import create_app
 from app.persistence.migrate import upgrade
-from app.settings import LogFormat, Settings
+from app.settings import LogFormat, LogLevel, Settings
 from tests.benchmarks.figures import Figure
 from tests.processes import environ, regimen
 
@@ -41,7 +41,9 @@ def figures() -> Iterator[Figure]:
         upgrade(url)
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             configure_logs(Settings(log_format=LogFormat.JSON), nowhere)
-            yield asyncio.run(_measured(url, _key(url)))
+            measured = asyncio.run(_measured(url, _key(url)))
+        configure_logs(Settings(log_level=LogLevel.WARNING))
+        yield measured
 
 
 def _key(url: str) -> bytes:
