@@ -17,6 +17,7 @@ from app.services import credentials
 from app.services.credentials import (
     LONGEST_OVERLAP,
     CallerExists,
+    InvalidKey,
     IssuedKey,
     KeyNotFound,
     KeyNotRotatable,
@@ -111,12 +112,20 @@ class KeyIn(In):
 
 
 class KeyRotationIn(In):
-    """How long the old key holds beside the new one."""
+    """How long the old key holds beside the new one, and when that ends."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"overlap_hours": 24, "expires_at": "2029-01-04T16:00:00Z"}]
+        }
+    )
 
     overlap_hours: Whole = Field(
         default=24, ge=0, le=_LONGEST_HOURS, description="For how many hours the old key holds."
+    )
+    expires_at: Instant | None = Field(
+        default=None,
+        description="When the new one ends by itself; by default when the old one would have.",
     )
 
 
@@ -147,7 +156,10 @@ async def list_keys(ctx: ReadContextDep, page: PageDep) -> KeysOut:
 
 
 @router.post(
-    "", operation_id="create_key", status_code=201, responses=problems(CallerExists, NotPermitted)
+    "",
+    operation_id="create_key",
+    status_code=201,
+    responses=problems(CallerExists, NotPermitted, InvalidKey),
 )
 async def create_key(body: KeyIn, ctx: KeysContextDep) -> IssuedKeyOut:
     """Make a key for a new caller.
@@ -169,7 +181,7 @@ async def create_key(body: KeyIn, ctx: KeysContextDep) -> IssuedKeyOut:
     "/{key_id}/rotate",
     operation_id="rotate_key",
     status_code=201,
-    responses=problems(KeyNotFound, KeyNotRotatable),
+    responses=problems(KeyNotFound, KeyNotRotatable, InvalidKey),
 )
 async def rotate_key(key_id: UUID, body: KeyRotationIn, ctx: KeysContextDep) -> IssuedKeyOut:
     """Make a new key for the same caller.
@@ -177,7 +189,8 @@ async def rotate_key(key_id: UUID, body: KeyRotationIn, ctx: KeysContextDep) -> 
     Both hold for a while, so that whoever uses the old one can change over without a gap.
     """
     overlap = timedelta(hours=body.overlap_hours)
-    return IssuedKeyOut.of_issued(await credentials.rotate_key(ctx, key_id, overlap=overlap))
+    issued = await credentials.rotate_key(ctx, key_id, overlap=overlap, expires_at=body.expires_at)
+    return IssuedKeyOut.of_issued(issued)
 
 
 @router.post("/{key_id}/revoke", operation_id="revoke_key", responses=problems(KeyNotFound))

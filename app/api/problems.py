@@ -26,7 +26,7 @@ from app.services.batches import BatchNotFound, InvalidAmendment
 from app.services.calendars import CalendarNotFound
 from app.services.clinic import ClinicRulesChangedMeanwhile
 from app.services.clock import ClockNotSettable
-from app.services.credentials import CallerExists, KeyNotFound, KeyNotRotatable
+from app.services.credentials import CallerExists, InvalidKey, KeyNotFound, KeyNotRotatable
 from app.services.deliveries import DeliveryNotFound, WebhookDisabled
 from app.services.health import NotReady
 from app.services.idempotency import KeyInUse, KeyReused
@@ -131,6 +131,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     AccessNotFound: Kind(404, "access-not-found", "There is no such access"),
     NotPermitted: Kind(403, "not-permitted", "The caller may not do that"),
     KeyNotFound: Kind(404, "key-not-found", "There is no such key"),
+    InvalidKey: Kind(422, "invalid-key", "The key has faults"),
     CallerExists: Kind(409, "caller-exists", "The caller's name is taken"),
     KeyNotRotatable: Kind(409, "key-not-rotatable", "The key cannot be rotated"),
     refusals.MediaTypeRefused: Kind(

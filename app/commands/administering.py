@@ -81,7 +81,7 @@ async def _create_key(desk: Desk) -> None:
     asked = desk.asked
     role = _one_of(Role, asked.role)
     scopes = frozenset(_one_of(Scope, scope) for scope in asked.scopes) or None
-    ends = None if asked.days is None else read_clock() + timedelta(days=asked.days)
+    ends = _ends(asked)
     issued = await _in_clinic(
         desk,
         lambda ctx: credentials.create_key(ctx, asked.name, role, scopes=scopes, expires_at=ends),
@@ -100,8 +100,10 @@ async def _list_keys(desk: Desk) -> None:
 
 async def _rotate_key(desk: Desk) -> None:
     key_id, overlap = await _key_id(desk), timedelta(hours=desk.asked.overlap_hours)
+    ends = _ends(desk.asked)
     issued = await _in_clinic(
-        desk, lambda ctx: credentials.rotate_key(ctx, key_id, overlap=overlap)
+        desk,
+        lambda ctx: credentials.rotate_key(ctx, key_id, overlap=overlap, expires_at=ends),
     )
     _tell(issued)
     console().print(f"The old key holds for {desk.asked.overlap_hours} more hours.")
@@ -145,11 +147,13 @@ async def _revoke_client(desk: Desk) -> None:
 
 
 async def _verify_account(desk: Desk) -> None:
-    faults = []
+    faults, noted = [], frozenset(desk.asked.noted)
+    missing = set(noted)
     for one in await clinic.every_clinic(desk.database):
         async with desk.database.reading(one.id) as connection:
             ctx = Context(connection, one.id, ACTOR, read_clock(), grant=UNRESTRICTED)
-            found = await access.verify(ctx)
+            found = await access.verify(ctx, noted=noted)
+        missing -= found.noted
         told = (
             f"{one.id}  {one.name}: accesses {found.accesses}, batches {found.batches}, "
             f"last {found.last_number} {found.last_hash}"
@@ -157,6 +161,11 @@ async def _verify_account(desk: Desk) -> None:
         console().print(told.rstrip(), soft_wrap=True)
         if found.fault is not None:
             faults.append(f"{one.id}: {found.fault}")
+    if missing:
+        faults.append(
+            f"noted hashes that no account has: {len(missing)}; what was accounted for until then "
+            "was altered, cut off, or older than is kept"
+        )
     if faults:
         raise CommandFailed("; ".join(faults))
 
@@ -225,6 +234,10 @@ def _one_of(choices: type[Choice], text: str) -> Choice:
     if text not in {choice.value for choice in choices}:
         raise CommandFailed(f"{text!r} must be one of: {', '.join(choices)}")
     return choices(text)
+
+
+def _ends(asked: Namespace) -> datetime | None:
+    return None if asked.days is None else read_clock() + timedelta(days=asked.days)
 
 
 def _tell(issued: IssuedKey) -> None:

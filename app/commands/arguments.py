@@ -18,10 +18,13 @@ examples:
 AUDIT = f"""\
 Looks through the account of who read and changed patients' data, in every clinic, for accesses
 that were removed or altered since. It ends with 1 when there are some. It prints the number and
-hash with which each account ends: kept elsewhere, they show later whether its end was cut off.
+hash with which each account ends. Note the hash elsewhere: told again with --noted, it shows
+whether what was accounted for until then still stands, even where somebody wrote the whole account
+anew.
 
-example:
+examples:
   {PROGRAM} audit verify
+  {PROGRAM} audit verify --noted 70db3f16ff7fd4bd6a2a2b9f2c6d1f5b0c6a7e8f9d0b1c2d3e4f5061728394a5
 """
 KEYS = f"""\
 Makes, lists, rotates and revokes the keys by which callers are known. A key is shown once, when
@@ -69,7 +72,14 @@ def clinics_options(parser: ArgumentParser) -> None:
 def audit_options(parser: ArgumentParser) -> None:
     """What is asked of `audit`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("verify", help="look for accesses that were removed or altered")
+    verify = actions.add_parser("verify", help="look for accesses that were removed or altered")
+    verify.add_argument(
+        "--noted",
+        action="append",
+        default=[],
+        metavar="HASH",
+        help="a hash that was printed before and must still be in an account, as often as needed",
+    )
 
 
 def _of_clinic() -> ArgumentParser:
@@ -119,6 +129,9 @@ def keys_options(parser: ArgumentParser) -> None:
     rotate.add_argument("prefix", metavar="BEGINNING", help="how the key begins")
     rotate.add_argument(
         "--overlap-hours", type=_hours, default=24, help="the old one holds so long: %(default)s"
+    )
+    rotate.add_argument(
+        "--days", type=_days, help="after how many days the new one ends, else as the old one"
     )
     revoke = actions.add_parser("revoke", parents=[of_clinic], help="let a key end now")
     revoke.add_argument("prefix", metavar="BEGINNING", help="how the key begins")

@@ -224,6 +224,17 @@ class AccessRepository:
         )
         return tuple(AccessBatch(*row) for row in found)
 
+    async def outside(self) -> int | None:
+        """The number of a batch before or after the chain, where none is added."""
+        its_chain = select(AccessChainRow.clinic_id).where(
+            AccessChainRow.clinic_id == AccessBatchRow.clinic_id,
+            AccessChainRow.first_number < AccessBatchRow.number,
+            AccessChainRow.last_number >= AccessBatchRow.number,
+        )
+        mine = AccessBatchRow.clinic_id == self._clinic_id
+        strays = select(AccessBatchRow.number).where(mine, ~its_chain.exists()).limit(1)
+        return (await self._connection.execute(strays)).scalar_one_or_none()
+
     async def patients(self, first: int, last: int) -> set[tuple[int, UUID]]:
         """Of some batches the number and each patient by whom it is found."""
         found = await self._connection.execute(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, literal_column, select, update
@@ -66,6 +67,16 @@ class VersionSummary:
     approval: JsonObject | None = None
     retired_at: datetime | None = None
     written_by: str | None = None
+    authors: list[Any] | None = None
+
+    @property
+    def writers(self) -> frozenset[str]:
+        """Everybody who wrote what it says, as far as nobody approved that before.
+
+        A process of an earlier version of this program notes the last one only.
+        """
+        last = () if self.written_by is None else (self.written_by,)
+        return frozenset([*(self.authors or ()), *last])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +173,7 @@ class ProtocolRepository:
         return await (self.get_active(key) if version is None else self.get_version(key, version))
 
     async def update_draft(self, draft: VersionRecord, *, revision: int) -> int:
-        """Replace a draft's title, mark, document, hash and author; gives the new revision.
+        """Replace a draft's title, mark, document, hash and authors; gives the new revision.
 
         Raises VersionNotFound, VersionNotDraft or VersionChangedMeanwhile.
         """
@@ -179,6 +190,7 @@ class ProtocolRepository:
                 "content_hash": draft.content_hash,
                 "updated_at": draft.updated_at,
                 "written_by": draft.written_by,
+                "authors": draft.authors,
             },
         )
 

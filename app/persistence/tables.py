@@ -197,7 +197,10 @@ class ProtocolVersionRow(Row):
     approval: Mapped[JsonObject | None]
     retired_at: Mapped[datetime | None]
     written_by: Mapped[str | None]
-    """Who last wrote what it says, and so may not approve it; None came with the library."""
+    """Who last wrote what it says; None came with the library."""
+    authors: Mapped[JsonList | None]
+    """Everybody who wrote into it since it was approved last; None where nobody noted more than
+    the last one."""
 
     __table_args__ = (
         _of("protocols", "protocol_key", key=("key",)),

@@ -234,28 +234,38 @@ def _backwards(batch: AccessBatch, place: tuple[int, int] | None) -> list[tuple[
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What looking through a clinic's chain gave; ``fault`` says what is wrong first."""
+    """What looking through a clinic's chain gave; ``fault`` says what is wrong first.
+
+    ``noted`` are the hashes that were asked for and found.
+    """
 
     batches: int
     accesses: int
     last_number: int
     last_hash: str
     fault: str | None
+    noted: frozenset[str]
 
 
-async def verify(ctx: Context) -> Verified:
-    """Look through the clinic's whole chain for a batch that was removed or altered."""
+async def verify(ctx: Context, *, noted: frozenset[str] = frozenset()) -> Verified:
+    """Look through the clinic's whole chain for a batch that was removed or altered.
+
+    ``noted`` are hashes with which chains ended once.
+    """
     account = AccessRepository(ctx.connection, ctx.clinic_id)
     while True:
         chain = await account.chain()
-        found = await _verified(ctx.clinic_id, account, chain)
+        found = await _verified(ctx.clinic_id, account, chain, noted)
         # Otherwise batches that were kept long enough were forgotten meanwhile.
         if (await account.chain()).first_number == chain.first_number:
             return found
 
 
-async def _verified(clinic_id: UUID, account: AccessRepository, chain: Chain) -> Verified:
+async def _verified(
+    clinic_id: UUID, account: AccessRepository, chain: Chain, noted: frozenset[str]
+) -> Verified:
     number, sealed, counted, fault = chain.first_number, chain.first_hash, 0, None
+    seen = noted & {sealed}
     while fault is None and number < chain.last_number:
         batches = await account.batches(after=number, until=chain.last_number, limit=BATCHES)
         if not batches:
@@ -268,9 +278,12 @@ async def _verified(clinic_id: UUID, account: AccessRepository, chain: Chain) ->
                 break
             number, sealed = batch.number, batch.hash
             counted += len(read(batch.accesses))
+            seen |= noted & {sealed}
     if fault is None and (number, sealed) != (chain.last_number, chain.last_hash):
         fault = f"the chain ends at batch {number}, where batch {chain.last_number} should be last"
-    return Verified(number - chain.first_number, counted, number, sealed, fault)
+    if fault is None and (outside := await account.outside()) is not None:
+        fault = f"batch {outside} is not of the chain"
+    return Verified(number - chain.first_number, counted, number, sealed, fault, seen)
 
 
 def _fault(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from uuid import UUID
 
+from app.domain.errors import Fault, Faults
 from app.domain.permissions import Caller, Role, Scope, granted, refuse_more_than
 from app.persistence.credentials import (
     CallerExists,
@@ -43,6 +44,10 @@ _KEY = re.compile(r"(rgm_[a-z2-9]{10})_([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{43})")
 LONGEST_OVERLAP = timedelta(days=30)
 
 
+class InvalidKey(Faults):
+    """The key would have ended before it is made."""
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
     """A new key; ``key`` is shown this once and not kept."""
@@ -72,8 +77,12 @@ async def create_key(
     scopes: frozenset[Scope] | None = None,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Make a key for a new caller. Raises CallerExists, or NotPermitted for too many scopes."""
+    """Make a key for a new caller.
+
+    Raises CallerExists, InvalidKey, or NotPermitted for too many scopes.
+    """
     refuse_more_than(role, scopes)
+    _refuse_past(expires_at, ctx.real_now)
     record = KeyRecord(
         id=ctx.new_id(),
         prefix=_new_prefix(),
@@ -93,12 +102,16 @@ async def list_keys(ctx: Context, *, after: UUID | None, limit: int) -> Listed[K
     return page_of(rows, limit, lambda key: (str(key.id),))
 
 
-async def rotate_key(ctx: Context, key_id: UUID, *, overlap: timedelta) -> IssuedKey:
+async def rotate_key(
+    ctx: Context, key_id: UUID, *, overlap: timedelta, expires_at: datetime | None = None
+) -> IssuedKey:
     """Make a new key for the same caller; the old one holds for as long as they overlap.
 
-    Raises KeyNotFound or KeyNotRotatable.
+    The new one ends when it is told to, else when the old one would have. Raises KeyNotFound,
+    KeyNotRotatable or InvalidKey.
     """
     repository = _repository(ctx)
+    _refuse_past(expires_at, ctx.real_now)
     old, now = await repository.get(key_id), ctx.real_now
     if not _holds(old, now):
         raise KeyNotRotatable("the key has ended")
@@ -108,6 +121,7 @@ async def rotate_key(ctx: Context, key_id: UUID, *, overlap: timedelta) -> Issue
         prefix=_new_prefix(),
         created_at=now,
         created_by=ctx.actor,
+        expires_at=expires_at or old.expires_at,
         last_used_at=None,
         rotated_from=old.id,
     )
@@ -161,6 +175,11 @@ async def _issue(ctx: Context, record: KeyRecord, what: EventType) -> IssuedKey:
     await _repository(ctx).add(record, secret_hash=_hash(key))
     await events.append(ctx, what, data={"key_id": str(record.id), "role": record.role})
     return IssuedKey(record, key)
+
+
+def _refuse_past(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidKey((Fault("/expires_at", "in-the-past", "must be later than now"),))
 
 
 def _new_prefix() -> str:

@@ -102,6 +102,22 @@ async def parts_changed(ctx: Context, document: ProtocolDocument) -> bool:
     return False
 
 
+async def part_writers(ctx: Context, document: ProtocolDocument) -> frozenset[str]:
+    """Everybody who wrote what a document includes, as far as nobody approved it."""
+    found: frozenset[str] = frozenset()
+    known: set[VersionName] = set()
+    waiting = [document]
+    while waiting:
+        for _, origin in _includes(waiting.pop()):
+            name = (origin.protocol, origin.version)
+            record = None if name in known else await _version(ctx, *name)
+            known.add(name)
+            if record is not None and record.approval is None:
+                found |= record.writers
+                waiting.append(document_of(record))
+    return found
+
+
 async def taken_over_figures(ctx: Context, document: ProtocolDocument) -> frozenset[str]:
     """Figures of a document which the approvals of what it includes have confirmed."""
     found: frozenset[str] = frozenset()

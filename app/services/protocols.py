@@ -48,6 +48,7 @@ from app.services.including import (
     content_of,
     document_of,
     load_parts,
+    part_writers,
     parts_changed,
     read_document,
     refuse_taken_key,
@@ -165,20 +166,20 @@ async def create_version(
 ) -> StoredVersion:
     """Store a new draft which says what another version says: by default the active one.
 
-    What it includes is taken in as it is now. Raises ProtocolNotFound, VersionNotFound,
-    NoActiveVersion, VersionExists, or InvalidProtocol where what it includes has changed.
+    Who wrote that is its author, too, unless it was approved. What it includes is taken in as it is
+    now. Raises ProtocolNotFound, VersionNotFound, NoActiveVersion, VersionExists, or
+    InvalidProtocol where what it includes has changed.
     """
     repository = _repository(ctx)
-    if source is None:
-        record = await repository.get_active(key)
-    else:
-        record = await repository.get_version(key, source)
+    named = repository.get_active(key) if source is None else repository.get_version(key, source)
+    record = await named
     if record.written_as is None:
         document = replace(parse_protocol(record.document), version=version)
     else:
         written = {**record.written_as["document"], "version": version}
         document = await whole_document(ctx, Unexpanded(written))
-    stored = await _add_version(ctx, document, written_by=ctx.actor)
+    before = record.writers if record.approval is None else frozenset()
+    stored = await _add_version(ctx, document, written_by=ctx.actor, before=before)
     await _note(ctx, EventType.VERSION_ADDED, stored)
     return stored
 
@@ -202,6 +203,7 @@ async def edit_version(
     _refuse_another(document, record)
     content = content_of(document)
     content |= {"imported": imported, "written_by": ctx.actor}
+    content["authors"] = sorted(record.writers | {ctx.actor})
     edited = replace(record, **content, updated_at=ctx.now)
     new_revision = await repository.update_draft(edited, revision=revision)
     stored = await _stored(ctx, replace(edited, revision=new_revision))
@@ -228,17 +230,17 @@ async def activate_version(
     """Let new plans be made by a draft which a clinician has approved.
 
     In a sandbox clinic an example needs nothing confirmed; its mark stays. Of what it includes
-    the figures need no confirming which the approval of that version has confirmed. Who wrote it
-    may not approve it. Raises NotPermitted,
-    ProtocolNotFound, VersionNotFound, VersionNotDraft, ContentChanged, ApprovalIncomplete,
-    AnotherVersionActive or VersionChangedMeanwhile.
+    the figures need no confirming which the approval of that version has confirmed. Nobody who
+    wrote into it may approve it. Raises NotPermitted, ProtocolNotFound, VersionNotFound,
+    VersionNotDraft, ContentChanged, ApprovalIncomplete, AnotherVersionActive or
+    VersionChangedMeanwhile.
     """
     repository = _repository(ctx)
     record = await repository.get_version(key, version)
     if record.status != VersionStatus.DRAFT:
         raise VersionNotDraft(f"version '{version}' of '{key}' is {record.status}")
-    _refuse_its_author(ctx, record)
     draft = await _stored(ctx, record)
+    await _refuse_its_authors(ctx, draft)
     await _refuse_incomplete(ctx, draft, approval)
     if retire_active:
         await _retire_active(ctx, key)
@@ -323,14 +325,14 @@ async def check_protocol(
     return CheckResult(checked, start_days)
 
 
-def _refuse_its_author(ctx: Context, record: VersionRecord) -> None:
-    """Four eyes: who wrote what a version says does not approve it."""
+async def _refuse_its_authors(ctx: Context, draft: StoredVersion) -> None:
+    """Four eyes: nobody approves what they wrote, be it in a part that nobody approved."""
     if ctx.grant.unrestricted:
         return
     if not ctx.grant.may(Right.APPROVE):
         raise NotPermitted("only an approver may let plans be made by a protocol")
-    if record.written_by == ctx.actor:
-        raise NotPermitted("whoever wrote a version may not approve it")
+    if ctx.actor in draft.record.writers | await part_writers(ctx, draft.document):
+        raise NotPermitted("whoever wrote into a version may not approve it")
 
 
 def _refuse_another(document: ProtocolDocument, record: VersionRecord) -> None:
@@ -363,6 +365,7 @@ async def _add_version(
     document: ProtocolDocument,
     *,
     written_by: str | None,
+    before: frozenset[str] = frozenset(),
     imported: dict[str, Any] | None = None,
 ) -> StoredVersion:
     record = VersionRecord(
@@ -374,6 +377,7 @@ async def _add_version(
         created_at=ctx.now,
         updated_at=ctx.now,
         written_by=written_by,
+        authors=sorted(before.union(() if written_by is None else (written_by,))),
         imported=imported,
         **content_of(document),
     )

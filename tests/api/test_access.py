@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, literal, select, update
 
 from app.domain.permissions import Role
 from app.persistence.clinics import DEFAULT_CLINIC_ID
@@ -257,6 +257,18 @@ async def test_a_batch_with_another_past_is_found(own_desk: Desk) -> None:
     )
 
     assert (await verified(own_desk)).fault == f"batch {number} does not follow the batch before it"
+
+
+@pytest.mark.parametrize("number", [0, 1000], ids=["before", "after"])
+async def test_a_batch_that_was_put_beside_the_chain_is_found(own_desk: Desk, number: int) -> None:
+    await three_batches(own_desk)
+    columns = [column for column in AccessBatchRow.__table__.columns if column.name != "number"]
+    first = select(literal(number), *columns).where(AccessBatchRow.number == 1)
+    names = ["number", *(column.name for column in columns)]
+
+    await altered(own_desk, insert(AccessBatchRow).from_select(names, first))
+
+    assert (await verified(own_desk)).fault == f"batch {number} is not of the chain"
 
 
 async def test_what_was_kept_long_enough_is_forgotten_and_the_rest_stays_whole(

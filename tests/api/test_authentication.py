@@ -1,5 +1,7 @@
 """Who calls is told from the headers; what a role may not do is refused."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,9 +17,18 @@ from app.services.callers import REMEMBERED
 from app.settings import Environment, Settings
 from tests.api.given_callers import headers, issued, second_clinic
 from tests.api.given_protocols import SMALL, activate, approval, refused, store
+from tests.api.test_protocols_including import PART, WHOLE
 from tests.client import Client, client_of
 
 ALEX = {"name": "Alex"}
+ENDS = [{"relative_to": {"step": "b_call"}, "target": "P1D"}]
+NESTED = {
+    **WHOLE,
+    "key": "outer",
+    "anchor": "b_a_session",
+    "include": [{**PART, "key": "b", "protocol": "whole"}],
+    "steps": [{"key": "end", "kind": "call", "title": "Call", "timings": ENDS}],
+}
 
 
 async def test_without_any_key_this_machine_may_do_everything(api: Client) -> None:
@@ -192,16 +203,57 @@ async def test_who_wrote_a_protocol_does_not_approve_it(app: FastAPI) -> None:
         assert (await activate(colleague, version)).status_code == 200
 
 
-async def test_who_changed_a_draft_last_is_its_author(app: FastAPI) -> None:
-    one, two = [await headers(app, Role.APPROVER, name=name) for name in ("one", "two")]
-    async with client_of(app, headers=one) as first, client_of(app, headers=two) as last:
-        await store(first)
-        changed = {**SMALL, "title": "Another"}
-        address = "/v1/protocols/small/versions/1.0.0"
-        answer = await last.put(address, json=changed, headers={"If-Match": '"1"'})
+@pytest.fixture
+async def approvers(app: FastAPI) -> AsyncIterator[list[Client]]:
+    """Three approvers of one clinic."""
+    sent = [await headers(app, Role.APPROVER, name=name) for name in ("one", "two", "three")]
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(client_of(app, headers=one)) for one in sent]
 
-        assert refused(await activate(last, answer.json())) == (403, "not-permitted")
-        assert (await activate(first, answer.json())).status_code == 200
+
+async def test_everybody_who_wrote_into_a_draft_is_its_author(approvers: list[Client]) -> None:
+    first, last, third = approvers
+    await store(first)
+    changed = {**SMALL, "title": "Another"}
+    address = "/v1/protocols/small/versions/1.0.0"
+
+    version = (await last.put(address, json=changed, headers={"If-Match": '"1"'})).json()
+
+    assert version["authors"] == ["key:one", "key:two"]
+    for author in (first, last):
+        assert refused(await activate(author, version)) == (403, "not-permitted")
+    assert (await activate(third, version)).status_code == 200
+
+
+async def test_the_authors_of_a_draft_are_those_of_what_is_begun_from_it(
+    approvers: list[Client],
+) -> None:
+    first, second, third = approvers
+    address = "/v1/protocols/small/versions"
+    await store(first)
+
+    begun = await second.post(address, json={"version": "1.1.0", "from": "1.0.0"})
+
+    assert refused(await activate(first, begun.json())) == (403, "not-permitted")
+    assert (await activate(third, begun.json())).status_code == 200
+    again = (await third.post(address, json={"version": "1.2.0", "from": "1.1.0"})).json()
+    assert again["authors"] == ["key:three"]
+    assert (await activate(first, again, retire_active=True)).status_code == 200
+
+
+async def test_who_wrote_a_part_that_nobody_approved_does_not_approve_the_whole(
+    approvers: list[Client],
+) -> None:
+    first, second, third = approvers
+    part = await store(first)
+    whole = await store(second, WHOLE)
+    outer = await store(second, NESTED)
+
+    for version in (whole, outer):
+        assert refused(await activate(first, version)) == (403, "not-permitted")
+    assert (await activate(third, part)).status_code == 200
+    for version in (whole, outer):
+        assert (await activate(first, version)).status_code == 200
 
 
 async def test_the_library_was_written_by_nobody_of_the_clinic(app: FastAPI) -> None:

@@ -10,10 +10,11 @@ from app.domain.permissions import Role
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.tables import ApiKeyRow, EventRow, IdempotencyKeyRow
 from tests.api.given_callers import headers
-from tests.api.given_protocols import refused
+from tests.api.given_protocols import faults, refused
 from tests.client import Client, client_of
 
 DESK = {"name": "desk", "role": "front-desk"}
+LATER, MUCH_LATER = "2150-01-04T16:00:00Z", "2160-01-04T16:00:00Z"
 
 
 @pytest.fixture
@@ -84,6 +85,28 @@ async def test_a_rotated_key_holds_beside_the_new_one(admin: Client, api: Client
     for key in (old, new):
         assert (await api.get("/v1/patients", headers=used(key["key"]))).status_code == 200
     assert refused(again) == (409, "key-not-rotatable")
+
+
+async def test_a_new_key_may_end_later_than_the_one_it_replaces(admin: Client) -> None:
+    old = (await admin.post("/v1/keys", json={**DESK, "expires_at": LATER})).json()
+    address = f"/v1/keys/{old['id']}/rotate"
+
+    new = (await admin.post(address, json={"expires_at": MUCH_LATER})).json()
+    newest = (await admin.post(f"/v1/keys/{new['id']}/rotate", json={})).json()
+
+    assert [key["expires_at"] for key in (old, new, newest)] == [LATER, MUCH_LATER, MUCH_LATER]
+
+
+async def test_no_key_is_made_that_has_ended(admin: Client) -> None:
+    old = (await admin.post("/v1/keys", json=DESK)).json()
+    past = {"expires_at": "2026-01-01T00:00:00Z"}
+
+    for answer in (
+        await admin.post("/v1/keys", json={**DESK, "name": "two", **past}),
+        await admin.post(f"/v1/keys/{old['id']}/rotate", json=past),
+    ):
+        assert refused(answer) == (422, "invalid-key")
+        assert faults(answer) == {"/expires_at": "in-the-past"}
 
 
 async def test_without_overlap_the_old_key_ends_at_once(admin: Client, api: Client) -> None:

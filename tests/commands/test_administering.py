@@ -78,7 +78,7 @@ def test_keys_are_listed_without_their_secret(capsys: Captured) -> None:
 
 def test_a_key_is_rotated_and_revoked_by_its_beginning(capsys: Captured, url: str) -> None:
     old = done(capsys, "keys", "create", "booking", "--role", "front-desk")
-    said = done(capsys, "keys", "rotate", old[:14], "--overlap-hours", "0")
+    said = done(capsys, "keys", "rotate", old[:14], "--overlap-hours", "0", "--days", "3650")
     new = said.split()[0]
 
     assert (caller_of(url, old), caller_of(url, new)) == (None, "key:booking")
@@ -179,10 +179,29 @@ def test_an_account_of_access_that_was_altered_is_found(capsys: Captured, url: s
     assert refused(capsys, "audit", "verify").endswith("batch 1 was altered")
 
 
-async def account(url: str) -> None:
+def test_an_account_of_access_that_was_written_anew_is_found_by_a_hash_that_was_noted(
+    capsys: Captured, url: str
+) -> None:
+    asyncio.run(account(url))
+    noted = done(capsys, "audit", "verify").split()[-1]
+    asyncio.run(account(url))
+    assert done(capsys, "audit", "verify", "--noted", noted)
+
+    with closing(sqlite3.connect(url.partition("///")[2])) as connection, connection:
+        for table in ("access_patients", "access_batches", "access_chains"):
+            connection.execute(f"DELETE FROM {table}")
+    asyncio.run(account(url, "key:nobody"))
+
+    assert done(capsys, "audit", "verify")
+    assert "noted hashes that no account has: 1" in refused(
+        capsys, "audit", "verify", "--noted", noted
+    )
+
+
+async def account(url: str, credential: str = "key:booking") -> None:
     """One read, accounted for."""
     database = open_database(url)
     kept = Account(database, lambda: NOW)
-    kept.note_read(Asked(DEFAULT_CLINIC_ID, "key:booking", "list_plans", {}), b"{}")
+    kept.note_read(Asked(DEFAULT_CLINIC_ID, credential, "list_plans", {}), b"{}")
     await kept.commit()
     await database.dispose()

@@ -31,6 +31,7 @@ _SUMMARY: dict[str, Any] = {
     "title": "Ankle PRP (one or two injections)",
     "content_hash": _HASH,
     "revision": 1,
+    "authors": ["key:robin-vale"],
     "created_at": _AT,
     "updated_at": _AT,
     "activated_at": None,
@@ -74,6 +75,10 @@ class VersionSummaryOut(Out):
     title: str = Field(description="For people.")
     content_hash: str = Field(description="Names everything the document says; approval needs it.")
     revision: int = Field(description="How often it was stored; edits need it in `If-Match`.")
+    authors: list[str] = Field(
+        description="Who wrote what it says, as far as that was not approved before: none of "
+        "them may approve it. Nobody of the clinic wrote the library."
+    )
     created_at: Instant = Field(description="When it was drafted.")
     updated_at: Instant = Field(description="When it was last changed.")
     activated_at: Instant | None = Field(description="When it was approved.")
@@ -94,6 +99,7 @@ def _summary(version: VersionSummary) -> dict[str, Any]:
         "title": version.title,
         "content_hash": version.content_hash,
         "revision": version.revision,
+        "authors": sorted(version.writers),
         "created_at": version.created_at,
         "updated_at": version.updated_at,
         "activated_at": version.activated_at,

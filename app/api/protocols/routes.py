@@ -207,7 +207,8 @@ async def create_version(
 ) -> VersionOut:
     """Begin a new draft with the document of another version.
 
-    What that includes is taken in anew: where it no longer fits, the faults are named.
+    What that includes is taken in anew: where it no longer fits, the faults are named. The authors
+    of a version that was not approved are authors of the new one, too.
     """
     stored = await protocols.create_version(ctx, key, version=body.version, source=body.source)
     address = f"/v1/protocols/{key}/versions/{body.version}"
@@ -266,8 +267,8 @@ async def activate_version(
     """Approve a draft: from now on plans are made by it, and it never changes again.
 
     A clinician names themself, the content that was read, that the evidence note was read, and
-    every default that holds for this clinic. Only an approver may,
-    and not who wrote the draft. Software data is no medical advice.
+    every default that holds for this clinic. Only an approver may, and nobody who wrote into the
+    draft: see its `authors`. Software data is no medical advice.
     """
     stored = await protocols.activate_version(
         ctx, key, version, body.to_domain(), retire_active=body.retire_active
