@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.persistence.columns import Instant, Line
 from app.persistence.database import driver_url
+from app.persistence.sqlite_figures import tell_planner
 from app.persistence.tables import PARTIAL, Row
 
 # Any number will do that nothing else in the database locks.
@@ -61,6 +62,7 @@ def run(connection: Connection) -> None:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if broken:
             raise RuntimeError(f"the migration left {len(broken)} rows that point nowhere")
+        tell_planner(connection)
 
 
 def grant_to(connection: Connection, app_role: str) -> None:

@@ -67,7 +67,7 @@ def booking_status(step: StepView) -> str | None:
 def appointment_status(
     plan: str, step: str, *, kind: str, booked: str | None, is_dated: bool
 ) -> str | None:
-    """The status of a step\'s appointment; None where it has none.
+    """The status of a step's appointment; None where it has none.
 
     One that was missed or cancelled stays so until there is another. What was done without a
     booking has none: FHIR wants times of it that nobody knows.

@@ -37,7 +37,8 @@ from app.persistence.protocols import ProtocolRepository, VersionSummary
 from app.services import clinic
 from app.services.context import Context
 from app.services.patients import present
-from app.services.plans.others import HeldTo, load_held, other_plans, parsed
+from app.services.plans.documents import parsed
+from app.services.plans.others import HeldTo, load_held, other_plans
 from app.services.plans.requests import PlanRequest
 
 MAX_REMEMBERED = 256

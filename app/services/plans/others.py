@@ -1,13 +1,11 @@
 """The patient's other plans as one plan looks at them: their days, and the rules they go by."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.documents import ProtocolDocument, parse_protocol
-from app.domain.facts import OtherPlan, OtherStep
+from app.domain.facts import OccurrenceId, OtherPlan, OtherStep
 from app.domain.plans.records import state_from_data
 from app.domain.plans.state import rules_over_all_plans
 from app.domain.protocols import Protocol, StepKind
@@ -15,38 +13,12 @@ from app.domain.rules import OverAllPlans, Rule
 from app.domain.states import PlanStatus, StepStatus
 from app.persistence.plans.lives import read_standings
 from app.persistence.plans.records import PatientStep
-from app.persistence.protocols import ProtocolRepository, VersionSummary
+from app.persistence.protocols import ProtocolRepository
 from app.services import clinic
 from app.services.context import Context
+from app.services.plans.documents import parsed
 
 RULE = "rule:"
-MAX_REMEMBERED = 256
-
-
-class ParsedProtocols:
-    """Protocol documents already read, by the hash of their content; bounded."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, ProtocolDocument] = OrderedDict()
-
-    async def document(
-        self, protocols: ProtocolRepository, summary: VersionSummary
-    ) -> ProtocolDocument:
-        """The document of a version, read from the database when it is not known yet."""
-        found = self._known.get(summary.content_hash)
-        if found is None:
-            version = await protocols.get_version(summary.protocol_key, summary.version)
-            found = parse_protocol(version.document)
-            self._known[summary.content_hash] = found
-            if len(self._known) > MAX_REMEMBERED:
-                self._known.popitem(last=False)
-        return found
-
-
-# Content never changes under its hash, so that remembering it needs no one's permission.
-parsed = ParsedProtocols()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +100,7 @@ def counts(step: PatientStep) -> bool:
 
 
 def _other_step(step: PatientStep) -> OtherStep:
-    key = step.key if step.occurrence is None else f"{step.key}/{step.occurrence}"
+    key = str(OccurrenceId(step.key, step.occurrence))
     # A time without an agent gives none.
     agent = None if step.kind == StepKind.RESTRICTION else step.agent
     performed = step.status == StepStatus.PERFORMED
