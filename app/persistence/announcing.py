@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.persistence.tables import LocationRow, PlannedStepRow, PlanRow
+from app.persistence.tables import WAITING, LocationRow, PlannedStepRow, PlanRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +56,39 @@ class AnnouncingRepository:
         self, location_id: UUID, today: date, *, limit: int
     ) -> tuple[StepToAnnounce, ...]:
         """Steps of active plans which are due or overdue today and were not said to be."""
-        is_due, is_overdue = PlannedStepRow.due_from <= today, PlannedStepRow.due_until < today
-        of_plan = and_(
-            PlannedStepRow.clinic_id == PlanRow.clinic_id, PlannedStepRow.plan_id == PlanRow.id
-        )
-        rows = await self._connection.execute(
+        step = PlannedStepRow
+        is_due, is_overdue = step.due_from <= today, step.due_until < today
+        found = (
             select(
-                PlannedStepRow.id,
-                PlannedStepRow.plan_id,
-                PlanRow.patient_id,
-                PlanRow.revision,
-                PlannedStepRow.key,
-                PlannedStepRow.occurrence,
-                PlannedStepRow.kind,
-                is_overdue.label("is_overdue"),
+                *(step.clinic_id, step.day, step.id, step.plan_id),
+                *(step.key, step.occurrence, step.kind, is_overdue.label("is_overdue")),
             )
-            .join_from(PlannedStepRow, PlanRow, of_plan)
             .where(
-                PlannedStepRow.clinic_id == self._clinic_id,
-                PlannedStepRow.location_id == location_id,
-                PlannedStepRow.status.in_(("planned", "booked")),
-                PlannedStepRow.plan_status == "active",
-                PlannedStepRow.day.is_not(None),
-                PlannedStepRow.end_day.is_(None),
-                PlannedStepRow.kind != "restriction",
+                # In the words of the worklist's indexes: among all steps it would take long.
+                text(WAITING),
+                step.clinic_id == self._clinic_id,
+                step.location_id == location_id,
+                step.status.in_(("planned", "booked")),
+                step.plan_status == "active",
+                step.end_day.is_(None),
                 or_(
-                    and_(is_overdue, PlannedStepRow.announced.is_distinct_from("overdue")),
-                    and_(is_due, PlannedStepRow.announced.is_(None)),
+                    and_(is_overdue, step.announced.is_distinct_from("overdue")),
+                    and_(is_due, step.announced.is_(None)),
                 ),
             )
-            .order_by(PlannedStepRow.day, PlannedStepRow.id)
+            .order_by(step.day, step.id)
             .limit(limit)
+            .subquery()
+            .c
+        )
+        of_plan = and_(found.clinic_id == PlanRow.clinic_id, found.plan_id == PlanRow.id)
+        rows = await self._connection.execute(
+            select(
+                *(found.id, found.plan_id, PlanRow.patient_id, PlanRow.revision),
+                *(found.key, found.occurrence, found.kind, found.is_overdue),
+            )
+            .where(of_plan)
+            .order_by(found.day, found.id)
         )
         return tuple(StepToAnnounce(*row) for row in rows)
 
