@@ -330,6 +330,12 @@ class Step:
         if self.span is not None and self.span.sign < 0:
             raise InvalidStep(f"the span of step '{self.key}' is negative")
 
+    @property
+    def every_timing(self) -> tuple[Timing, ...]:
+        """Its timings, and those of all its alternatives."""
+        options = () if self.alternatives is None else self.alternatives.options
+        return (*self.timings, *(timing for _, timing in options))
+
 
 class ParameterType(StrEnum):
     """What a parameter's value is."""

@@ -28,7 +28,12 @@ async def approved(api: Client) -> None:
 
 
 def test_the_page_shows_what_it_speaks_of() -> None:
-    assert KEYS == ["heel-prp", "heel-prp-with-orthotics", "both-heels"]
+    assert KEYS == [
+        "heel-prp",
+        "heel-prp-with-orthotics",
+        "heel-prp-with-outcomes",
+        "both-heels",
+    ]
 
 
 async def test_the_guide_leads_to_the_page(api: Client) -> None:
@@ -56,6 +61,21 @@ async def test_orthotics_are_fitted_before_the_loading_phase(own_desk: Desk) -> 
     assert (days["orthotics_impression"], days["orthotics_fitting"]) == ("2027-02-03", "2027-02-24")
     assert str(days["orthotics_fitting"]) < str(days["heel_loading_phase"])
     assert plan["breaches"] == []
+
+
+async def test_questionnaires_go_with_the_treatment_they_ask_about(own_desk: Desk) -> None:
+    await approved(own_desk.api)
+    body = {"protocol": {"key": "heel-prp-with-outcomes"}, "parameters": ..., "laterality": ...}
+    plan = Living(own_desk, await own_desk.plan(**body))
+    asked = plan.days["outcomes_points/w6"], plan.days["outcomes_points/m24"]
+
+    await plan.change({"type": "move_anchor", "to": "2027-04-07"})
+
+    assert asked == ("2027-04-21", "2029-03-09")
+    assert (plan.days["outcomes_points/w6"], plan.days["outcomes_points/m24"]) == (
+        "2027-05-19",
+        "2029-04-06",
+    )
 
 
 @pytest.mark.parametrize(

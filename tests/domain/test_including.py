@@ -18,7 +18,7 @@ from app.domain.documents import (
 from app.domain.documents.approval import Approval, approval_faults, taken_over
 from app.domain.documents.figures import figures, to_confirm
 from app.domain.errors import Fault
-from app.domain.protocols import StepReference
+from app.domain.protocols import OutsideEvent, StepReference
 from app.domain.rules import MinGapOfKinds
 from tests.domain.given_documents import (
     Data,
@@ -113,6 +113,25 @@ def test_the_include_places_the_anchor_of_its_part() -> None:
     assert dict(found["b_session"].details.sources) == {"minutes": ("cfg",), "timing": ("cfg",)}
     assert not found["a_session"].timings
     assert not found["b_visit"].timings
+
+
+def test_an_outside_event_of_a_part_may_be_a_step_of_the_whole() -> None:
+    event = {"event": "treatment"}
+    points = [{"key": "m3", "target": "P3M"}]
+    option = {"key": "one", "timing": {"relative_to": event, "target": "P1D"}}
+    small = document(
+        step("asked", relative_to=event, timepoints=points),
+        step("other", alternatives={"choose": "first_feasible", "options": [option]}),
+        step("third", timings=[{"relative_to": {"event": "surgery"}, "target": "P1D"}]),
+    )
+    del small["anchor"]
+    includes = part(events={"treatment": {"step": "own"}})
+
+    found = steps_of(whole(includes, steps=[step("own")]), small)
+
+    references = [one.reference for key in found for one in found[key].every_timing]
+    own = StepReference("own")
+    assert references == [own, own, OutsideEvent("surgery")]
 
 
 def test_a_shared_step_is_taken_once() -> None:

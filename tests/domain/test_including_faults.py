@@ -16,6 +16,7 @@ from tests.domain.given_including import expanded, faults_of, part, whole
         ({"leave_out": ["z"]}, {"/include/0/leave_out/0": "unknown-step"}),
         ({"parameters": {"z": 1}}, {"/include/0/parameters/z": "unknown-parameter"}),
         ({"parameters": {"count": 9}}, {"/include/0/parameters/count": "unknown-value"}),
+        ({"events": {"z": {"step": "own"}}}, {"/include/0/events/z": "unknown-event"}),
         ({"key": "k" * 60}, {"/include/0/key": "too-long"}),
         ({"key": "own"}, {"/include/0/key": "clash"}),
         ({"key": "A"}, {"/include/0/key": "wrong-form"}),

@@ -137,11 +137,7 @@ class _Given:
 
 
 def _events(protocol: Protocol) -> set[str]:
-    timings = [timing for step in protocol.steps for timing in step.timings]
-    for step in protocol.steps:
-        if step.alternatives is not None:
-            timings += [timing for _, timing in step.alternatives.options]
-    found = (timing.reference for timing in timings)
+    found = (timing.reference for step in protocol.steps for timing in step.every_timing)
     return {one.name for one in found if isinstance(one, OutsideEvent)}
 
 

@@ -7,7 +7,7 @@ from app.domain.calendars import EVERY_DAY, Calendar
 from app.domain.facts import Anchor, OccurrenceId
 from app.domain.offsets import FIRST_DAY
 from app.domain.problem import Problem
-from app.domain.protocols import Bounds, OutsideEvent, Protocol, Step, StepReference, Timing
+from app.domain.protocols import Bounds, OutsideEvent, Protocol, Step, StepReference
 
 SEARCH_DAYS = 366
 
@@ -33,18 +33,12 @@ def _most(step: Step) -> int:
     return 1 if step.repeat is None else step.repeat.count.maximum
 
 
-def timings_of(step: Step) -> Iterable[Timing]:
-    """The timings of a step, those of all its alternatives too."""
-    options = () if step.alternatives is None else step.alternatives.options
-    return (*step.timings, *(timing for _, timing in options))
-
-
 def hangs_outside(protocol: Protocol) -> bool:
     """Whether a day from outside (a start, a birth, an event) places any step."""
     return any(
         not isinstance(timing.reference, StepReference)
         for step in protocol.steps
-        for timing in timings_of(step)
+        for timing in step.every_timing
     )
 
 
@@ -70,7 +64,7 @@ def starting_on(
     names = {
         timing.reference.name
         for step in protocol.steps
-        for timing in timings_of(step)
+        for timing in step.every_timing
         if isinstance(timing.reference, OutsideEvent)
     }
     return Problem(
@@ -93,7 +87,7 @@ def _long_before(protocol: Protocol, day: date) -> date:
 
 def _reach_back(step: Step) -> int:
     """How far before what it counts from a step may lie, all its occurrences together."""
-    bounds = [timing.bounds for timing in timings_of(step)]
+    bounds = [timing.bounds for timing in step.every_timing]
     bounds += [point.bounds for point in step.timepoints]
     days = _days_back(bounds)
     if step.repeat is not None:

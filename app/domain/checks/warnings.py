@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 from app.domain.checks.assignments import Values, all_of
-from app.domain.checks.starts import timings_of
 from app.domain.documents import ProtocolDocument
 from app.domain.documents.figures import figures
 from app.domain.errors import Fault
@@ -152,7 +151,7 @@ def _never_there(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
     """Steps which nothing dates, or which no decision adds."""
     adding = [effect for effect in _adding(protocol) if step.key in effect.steps]
     placed = any(effect.offset is not None for effect in adding)
-    if not timings_of(step) and step.key != protocol.anchor and not placed:
+    if not step.every_timing and step.key != protocol.anchor and not placed:
         yield Fault(at, "never-dated", "nothing places this step, and it is not the anchor")
     if step.on_decision and not adding:
         yield Fault(f"{at}/on_decision", "never-added", "no decision adds this step")
@@ -179,7 +178,7 @@ def _adds_nothing(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
 
 def _unnumbered(step: Step, at: str, protocol: Protocol) -> Iterator[Fault]:
     """References to a step that occurs several times, without saying which time is meant."""
-    for timing in timings_of(step):
+    for timing in step.every_timing:
         reference = timing.reference
         if not isinstance(reference, StepReference) or reference.occurrence is not None:
             continue

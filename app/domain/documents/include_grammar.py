@@ -11,7 +11,7 @@ from app.domain.documents.shapes import (
     is_anything,
 )
 from app.domain.documents.step_grammar import figure_sources
-from app.domain.documents.timing_grammar import ALTERNATIVES, TIMING
+from app.domain.documents.timing_grammar import ALTERNATIVES, STEP_REFERENCE, TIMING
 from app.domain.documents.vocabulary import (
     KEY,
     KEYS,
@@ -62,6 +62,11 @@ INCLUDE = Record(
             "parameters",
             Table(KEY, _VALUE, most=50),
             "Its parameters that are fixed at a value, or are one of the whole.",
+        ),
+        Field(
+            "events",
+            Table(KEY, STEP_REFERENCE, most=20),
+            "Its outside events which are a step of the whole: they are on that step's day.",
         ),
         Field(
             "sources",

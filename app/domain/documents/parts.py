@@ -14,7 +14,7 @@ from app.domain.documents.shapes import Name, Report
 from app.domain.documents.step_grammar import STEP
 from app.domain.documents.vocabulary import CLINIC_DEFAULT
 from app.domain.offsets import MonthEnd
-from app.domain.protocols import Protocol, Step, StepKind, StepReference
+from app.domain.protocols import OutsideEvent, Protocol, Step, StepKind, StepReference
 
 _LONGEST_KEY = 64
 _TREATMENTS = {StepKind.INJECTION, StepKind.PROCEDURE}
@@ -63,6 +63,7 @@ class _Taking:
         self._share: Data = include.get("share", {})
         self._left_out: list[str] = include.get("leave_out", [])
         self._values: Data = include.get("parameters", {})
+        self._events: Data = include.get("events", {})
         self._gone = _gone(document.protocol, set(self._left_out), set(self._share))
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
@@ -79,6 +80,7 @@ class _Taking:
                 text = f"the part has no step or rule '{key}'"
                 yield f"/leave_out/{index}", "unknown-step", text
         yield from self._value_faults()
+        yield from self._event_faults()
         longest = max(map(len, steps | rules | parameters))
         if len(self._key) + 1 + longest > _LONGEST_KEY:
             text = f"with the keys of the part it has more than {_LONGEST_KEY} characters"
@@ -97,6 +99,14 @@ class _Taking:
             elif not isinstance(value, dict) and not known[key].accepts(value):
                 text = f"parameter '{key}' does not take this value"
                 yield f"/parameters/{key}", "unknown-value", text
+
+    def _event_faults(self) -> Iterator[tuple[str, str, str]]:
+        steps = self._document.protocol.steps
+        references = [timing.reference for step in steps for timing in step.every_timing]
+        known = {one.name for one in references if isinstance(one, OutsideEvent)}
+        for name in self._events:
+            if name not in known:
+                yield f"/events/{name}", "unknown-event", f"the part has no event '{name}'"
 
     def part(self, at: str) -> Part:
         """The part, as if it had no faults."""
@@ -135,12 +145,22 @@ class _Taking:
         return item | {"title": f"{self._title}: {item['title']}"}
 
     def _step(self, step: Data) -> dict[str, Any]:
-        new = self._titled(renamed(STEP, step, self._rename))
+        new = self._titled(self._counted(renamed(STEP, step, self._rename)))
         if "timepoints" in new:
             new["timepoints"] = [self._titled(point) for point in new["timepoints"]]
         if "side" in self._include:
             new.setdefault("side", self._include["side"])
         return new
+
+    def _counted(self, value: Any) -> Any:
+        """The same counted from steps of the whole which are the part's outside events."""
+        if isinstance(value, list):
+            return [self._counted(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.keys() == {"event"} and value["event"] in self._events:
+            return self._events[value["event"]]
+        return {name: self._counted(member) for name, member in value.items()}
 
     def _place(self, anchor: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Add what the include says of the anchor; gives the places, there and in the include."""
@@ -201,8 +221,5 @@ def _gone(protocol: Protocol, left_out: set[str], shared: set[str]) -> set[str]:
 
 
 def _counted_from(step: Step) -> set[str]:
-    options = step.alternatives.options if step.alternatives else ()
-    timings = (*step.timings, *(timing for _, timing in options))
-    return {
-        timing.reference.step for timing in timings if isinstance(timing.reference, StepReference)
-    }
+    references = (timing.reference for timing in step.every_timing)
+    return {one.step for one in references if isinstance(one, StepReference)}

@@ -30,7 +30,7 @@ _OCCURRENCE = Either(
     (Case(is_text, KEY), Case(is_anything, Number(1, MAX_OCCURRENCES))),
     "a number, first, last, previous or a timepoint's key",
 )
-_STEP_REFERENCE = Record(
+STEP_REFERENCE = Record(
     "StepReference",
     "Another step of the protocol.",
     (
@@ -49,7 +49,7 @@ _EVENT_REFERENCE = Record(
 )
 REFERENCE = Either(
     (
-        Case(holds_key("step"), _STEP_REFERENCE),
+        Case(holds_key("step"), STEP_REFERENCE),
         Case(holds_key("event"), _EVENT_REFERENCE),
         Case(is_text, OneOf(("plan_start", "birth_date"))),
     ),

@@ -71,10 +71,7 @@ def _event_faults(request: PlanRequest, protocol: Protocol) -> Iterator[Fault]:
     known = {
         timing.reference.name
         for step in protocol.steps
-        for timing in (
-            *step.timings,
-            *(timing for _, timing in (step.alternatives.options if step.alternatives else ())),
-        )
+        for timing in step.every_timing
         if isinstance(timing.reference, OutsideEvent)
     }
     named = f"must be one of: {', '.join(sorted(known))}" if known else "the protocol has none"
