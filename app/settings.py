@@ -1,5 +1,6 @@
 """What an operator can set, read once from the environment into one frozen object."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -145,6 +146,7 @@ class Settings:
             "REGIMEN_ALLOWED_ORIGINS must begin with https://": bool(insecure),
             "REGIMEN_DATABASE_URL must say ?sslmode=verify-full for a database elsewhere, which "
             "`require` or `verify-ca` weaken": not is_guarded(self.database_url),
+            "REGIMEN_PUBLIC_URL must begin with https://": self.public_url.startswith("http://"),
             "REGIMEN_RATE_LIMIT may not be 0": self.rate_limit == 0,
             "REGIMEN_WEBHOOK_LOOPBACK may not be yes": self.webhook_loopback,
             "REGIMEN_LOG_LEVEL may not be debug": self.log_level is LogLevel.DEBUG,
@@ -197,6 +199,18 @@ def _text(field: str, value: str) -> str:
     if not value.strip():
         raise WrongSetting(f"{variable(field)} is empty")
     return value.strip()
+
+
+def _keys(field: str, value: str) -> str:
+    """An address from which keys are had, or the keys themselves (RFC 7517)."""
+    if not value.startswith("https://"):
+        try:
+            is_key_set = isinstance(json.loads(value)["keys"], list)
+        except (KeyError, TypeError, ValueError, RecursionError):
+            is_key_set = False
+        if not is_key_set:
+            raise WrongSetting(f"{variable(field)} must be an https:// URL or a JWKS")
+    return value
 
 
 def _role(field: str, value: str) -> str:
@@ -268,7 +282,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "public_url": _url_like("https://plans.example.org", r"https?://[^\s?#]+"),
         "issuer": _text,
         "issuer_audience": _text,
-        "issuer_keys": _text,
+        "issuer_keys": _keys,
         "issuer_clinic_claim": _text,
         "issuer_role_claim": _text,
         "access_kept_days": _whole_number(30, 36_500),

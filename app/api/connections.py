@@ -77,6 +77,8 @@ class Connection(HttpToolsProtocol):
         """The head is whole. Trailers would be added to it after it was judged."""
         if self.parser.should_upgrade():
             return
+        if not self.url.startswith((b"/", b"*")):
+            self._take_host_of_target()
         self._expect_nothing()
         self._is_head_open = False
         self._parts += 1
@@ -115,7 +117,18 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the server's words
         """What is not HTTP is answered as everything else is."""
+        if not self._is_head_open and not self.cycle.response_started and not self.pipeline:
+            # It is the body of a request that was not answered yet, and is not any more.
+            self.cycle.disconnected = True
         self._refuse(RequestRefused("the request is not HTTP"))
+
+    def _take_host_of_target(self) -> None:
+        """Where the target names a host it is that one which was asked, whatever Host says.
+
+        https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+        """
+        host = self.url.split(b"/", 3)[2]
+        self.headers[:] = [(n, host if n == b"host" else value) for n, value in self.headers]
 
     def _unsupported_upgrade_warning(self) -> None:
         """Whoever asks for another protocol is answered in this one.
@@ -172,7 +185,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None or cycle.response_complete:
+        if cycle is None or cycle.response_complete or cycle.disconnected:
             response = problem_response(refusal)
             phrase = HTTPStatus(response.status_code).phrase
             lines = [f"HTTP/1.1 {response.status_code} {phrase}".encode("ascii")]

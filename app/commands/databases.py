@@ -42,7 +42,7 @@ def described(url: str) -> str:
     parsed = make_url(driver_url(url))
     if parsed.drivername == SQLITE:
         return f"the SQLite file {parsed.database}"
-    place = parsed.host or parsed.query.get("host") or "localhost"
+    place = parsed.query.get("host") or parsed.host or "localhost"
     return f"the PostgreSQL database {parsed.database} at {place}"
 
 

@@ -78,7 +78,7 @@ def check_url(url: str, *, loopback: bool = False) -> Target:
         raise UrlRefused("the url must begin with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise UrlRefused("the url must have no user name, password or fragment")
-    if not local and not _is_public_host(host):
+    if not local and not _is_public_host(host, is_address="[" in parts.netloc):
         raise UrlRefused("the url's host is not a public one")
     try:
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
@@ -105,8 +105,8 @@ def _parts(url: str) -> SplitResult:
         raise UrlRefused("the url is malformed") from None
 
 
-def _is_public_host(host: str) -> bool:
+def _is_public_host(host: str, *, is_address: bool) -> bool:
     try:
         return is_public(ip_address(host))
     except ValueError:
-        return len(host) <= 253 and _NAME.fullmatch(host) is not None
+        return not is_address and len(host) <= 253 and _NAME.fullmatch(host) is not None

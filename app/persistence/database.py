@@ -159,7 +159,8 @@ def driver_url(url: str) -> str:
 def is_guarded(url: str) -> bool:
     """Whether nobody between here and the database can read what it is told."""
     parsed = make_url(driver_url(url))
-    host = parsed.host or str(parsed.query.get("host", ""))
+    # The driver connects to the host among the options, where there is one.
+    host = str(parsed.query.get("host") or parsed.host or "")
     is_here = host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith("/")
     return is_here or parsed.query.get("ssl") in {"require", "verify-ca", "verify-full"}
 

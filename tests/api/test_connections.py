@@ -47,7 +47,8 @@ class Service:
         if scope["path"] == "/read" and not await self._read(scope, receive):
             return
         self.stopped.append(STOPPING in scope)
-        body = b"o" * LARGE if scope["path"] == "/large" else b"ok"
+        bodies = {"/large": b"o" * LARGE, "/host": dict(scope["headers"])[b"host"]}
+        body = bodies.get(scope["path"], b"ok")
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -230,8 +231,45 @@ async def test_a_body_that_cannot_be_read_ends_the_connection(
 ) -> None:
     await client.say(POST + CHUNKED + chunk + GET + b"\r\n")
 
+    assert refused(await client.hear()) == (400, "bad-request")
     assert await client.is_closed()
     assert not service.stopped
+
+
+async def test_a_body_that_cannot_be_read_is_not_answered_twice(
+    client: Client, service: Service
+) -> None:
+    await client.say(POST.replace(b"/read", b"/wait") + CHUNKED + b"zz\r\n")
+    assert refused(await client.hear()) == (400, "bad-request")
+    service.go_on.set()
+
+    assert await client.is_closed()
+
+
+async def test_before_answers_that_are_due_a_body_that_cannot_be_read_is_not_refused(
+    client: Client, service: Service
+) -> None:
+    await client.say(GET.replace(b"/", b"/wait", 1) + b"\r\n" + POST + CHUNKED + b"zz\r\n")
+
+    assert await client.is_closed()
+    service.go_on.set()
+
+
+@pytest.mark.parametrize(
+    "target, host",
+    [
+        (b"/host", b"localhost"),
+        (b"http://localhost/host", b"localhost"),
+        (b"HTTP://evil.example:80/host", b"evil.example:80"),
+        (b"http://me@[::1]/host?a=http://b/", b"me@[::1]"),
+    ],
+)
+async def test_the_host_is_that_of_the_target_where_it_names_one(
+    client: Client, target: bytes, host: bytes
+) -> None:
+    await client.say(GET.replace(b"/", target, 1) + b"\r\n")
+
+    assert await client.hear() == (200, {"content-length": str(len(host))}, host)
 
 
 async def test_trailers_are_no_headers(client: Client, service: Service) -> None:

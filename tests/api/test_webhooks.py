@@ -178,6 +178,7 @@ async def test_nothing_is_asked_of_a_disabled_webhook(api: Client, path: str) ->
         "https://127.0.0.1/",
         "https://127.1/",
         "https://2130706433/",
+        "https://[v1.example.org]/",
         "https://0x7f000001/",
         "https://0x7f.1/",
         "https://0177.0.0.1/",
