@@ -9,9 +9,11 @@ from pydantic import ConfigDict, Field
 from app.api.deps import ReadContextDep
 from app.api.fields import Asked, Instant, Out
 from app.api.paging import PageDep
+from app.api.problems import problems
 from app.api.routing import Route
 from app.services import access
 from app.services.access import Access, AccessFilter
+from app.services.ranges import RangeNotAllowed
 
 router = APIRouter(prefix="/v1/access", tags=["access"], route_class=Route)
 
@@ -65,7 +67,7 @@ class AccessListOut(Out):
     next: str | None = Field(description="The cursor of the next page; null ends the list.")
 
 
-@router.get("", operation_id="list_access")
+@router.get("", operation_id="list_access", responses=problems(RangeNotAllowed))
 async def list_access(  # noqa: PLR0917 - the framework passes filters by name
     page: PageDep,
     ctx: ReadContextDep,

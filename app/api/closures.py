@@ -18,6 +18,7 @@ from app.domain.calendars import Closure
 from app.services import batches, locations
 from app.services.batches import Progress
 from app.services.locations import ClosureExists, ClosureNotFound, ClosureRecord, LocationNotFound
+from app.services.ranges import RangeNotAllowed
 
 MAX_SHOWN = 1000
 
@@ -144,7 +145,7 @@ class ClosuresOut(Out):
     next: str | None = Field(description="The cursor of the next page, null on the last.")
 
 
-@router.get("", operation_id="list_closures")
+@router.get("", operation_id="list_closures", responses=problems(RangeNotAllowed))
 async def list_closures(
     page: PageDep,
     ctx: ReadContextDep,

@@ -56,7 +56,6 @@ from app.services.plans import (
     PlanNotFound,
     PlanTooLarge,
     ProtocolNotFound,
-    RangeNotAllowed,
     RangeTooLong,
     RevisionNotFound,
     ScheduleConflict,
@@ -75,8 +74,8 @@ from app.services.protocols import (
     VersionNotActive,
     VersionNotDraft,
 )
+from app.services.ranges import RangeNotAllowed
 from app.services.webhooks import TooManyWebhooks, WebhookChangedMeanwhile, WebhookNotFound
-from app.services.worklist import DaysNotCountable
 
 MEDIA_TYPE = "application/problem+json"
 BODY = "regimen.body"
@@ -199,9 +198,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     StepNotFound: Kind(404, "step-not-found", "The plan has no such step"),
     StepNotMovable: Kind(409, "step-not-movable", "The step's day is not to be found any more"),
     NoAnchorToPropose: Kind(422, "no-anchor", "The protocol has no anchor step"),
-    RangeNotAllowed: Kind(422, "range-not-allowed", "The range of days is not allowed"),
-    RangeTooLong: Kind(422, "range-not-allowed", "The range of days is not allowed"),
-    DaysNotCountable: Kind(422, "range-not-allowed", "The range of days is not allowed"),
+    RangeNotAllowed: Kind(422, "range-not-allowed", "The range is not allowed"),
+    RangeTooLong: Kind(422, "range-not-allowed", "The range is not allowed"),
     PlanTooLarge: Kind(422, "plan-too-large", "The plan is too large to compute"),
     InvalidPlan: Kind(422, "invalid-plan", "The request does not fit the protocol"),
     ScheduleConflict: Kind(

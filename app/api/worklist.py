@@ -16,9 +16,9 @@ from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.states import PlanStatus, StepStatus, WindowState
 from app.services import worklist
+from app.services.ranges import RangeNotAllowed
 from app.services.worklist import (
     UNDONE,
-    DaysNotCountable,
     Place,
     WaitingPlan,
     WaitingStep,
@@ -213,7 +213,12 @@ StatusQuery = Annotated[
 ]
 
 
-@router.get("", operation_id="list_worklist", response_model=WorklistOut)
+@router.get(
+    "",
+    operation_id="list_worklist",
+    response_model=WorklistOut,
+    responses=problems(RangeNotAllowed),
+)
 async def list_worklist(  # noqa: PLR0917 - the framework passes filters by name
     page: PageDep,
     ctx: ReadContextDep,
@@ -251,7 +256,7 @@ async def list_worklist(  # noqa: PLR0917 - the framework passes filters by name
     return Response(content, headers=page.response.headers, media_type="application/json")
 
 
-@router.get("/counts", operation_id="count_worklist", responses=problems(DaysNotCountable))
+@router.get("/counts", operation_id="count_worklist", responses=problems(RangeNotAllowed))
 async def count_worklist(  # noqa: PLR0917 - the framework passes filters by name
     ctx: ReadContextDep,
     kind: KindQuery = (),

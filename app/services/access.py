@@ -21,6 +21,7 @@ from app.persistence.access import MOST, AccessBatch, AccessFilter, AccessReposi
 from app.persistence.database import Database
 from app.services.context import Context
 from app.services.listing import Key, Listed
+from app.services.ranges import require_forwards
 
 __all__ = ["Access", "AccessFilter"]
 
@@ -187,7 +188,9 @@ async def list_access(
     """Accesses that fit, the newest first.
 
     A page ends early where many batches were looked through in vain; its ``next`` goes on there.
+    Raises RangeNotAllowed.
     """
+    require_forwards(which.since, which.until)
     page = await find_access(ctx, which, after=after, limit=limit)
     return Listed(tuple(access for _, access in page.items), page.next)
 

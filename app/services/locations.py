@@ -23,6 +23,7 @@ from app.services.context import Context
 from app.services.events import EventType
 from app.services.holidays import HolidayRegion, expand
 from app.services.listing import Listed, Searched, page_of
+from app.services.ranges import require_forwards
 
 __all__ = [
     "ClosureExists",
@@ -193,7 +194,8 @@ async def list_closures(
     after: tuple[date, UUID] | None,
     limit: int,
 ) -> Listed[ClosureRecord]:
-    """Closures that touch a range of days, by their first day."""
+    """Closures that touch a range of days, by their first day. Raises RangeNotAllowed."""
+    require_forwards(from_day, to_day)
     rows = await ClosureRepository(ctx.connection, ctx.clinic_id).page(
         location_id=location_id, from_day=from_day, to_day=to_day, after=after, limit=limit + 1
     )

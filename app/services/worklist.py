@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from app.domain.errors import DomainError
 from app.domain.schedules import Window
 from app.domain.states import PlanStatus, StepStatus, WindowState, planned_state
 from app.persistence.worklist.records import (
@@ -19,15 +18,12 @@ from app.persistence.worklist.records import (
 from app.persistence.worklist.repository import WorklistRepository
 from app.services.context import Context
 from app.services.listing import Key, Listed, page_of
+from app.services.ranges import require_forwards
 
 __all__ = ["Place", "WaitingPlan", "WaitingStep", "WorklistFilter"]
 
 UNDONE = frozenset({StepStatus.PLANNED, StepStatus.BOOKED})
 COUNTED_DAYS, MOST_COUNTED_DAYS = 31, 92
-
-
-class DaysNotCountable(DomainError):
-    """Days are counted forwards, over at most 92 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,11 @@ class WorklistCounts:
 async def list_worklist(
     ctx: Context, which: WorklistFilter, *, after: Place | None, limit: int
 ) -> Listed[WorklistItem]:
-    """Planned steps of living plans that fit, by day, then by the end of their windows."""
+    """Planned steps of living plans that fit, by day, then by the end of their windows.
+
+    Raises RangeNotAllowed.
+    """
+    require_forwards(which.first, which.until)
     todays = await _todays(ctx, which.location_id)
     repository = WorklistRepository(ctx.connection, ctx.clinic_id)
     rows = await repository.page(which, todays, after=after, limit=limit + 1)
@@ -70,13 +70,12 @@ async def count_worklist(
 ) -> WorklistCounts:
     """Count what is planned or booked up to a day, and single days of a range.
 
-    Raises DaysNotCountable.
+    Raises RangeNotAllowed.
     """
     todays = await _todays(ctx, which.location_id)
     first = first or todays.usual
     until = until or first + timedelta(days=COUNTED_DAYS - 1)
-    if not timedelta(0) <= until - first < timedelta(days=MOST_COUNTED_DAYS):
-        raise DaysNotCountable(f"days are counted forwards, at most {MOST_COUNTED_DAYS} of them")
+    require_forwards(first, until, most_days=MOST_COUNTED_DAYS)
     repository = WorklistRepository(ctx.connection, ctx.clinic_id)
     found = await repository.counts(
         replace(which, statuses=UNDONE, until=until), todays, first=first

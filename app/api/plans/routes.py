@@ -49,7 +49,6 @@ from app.services.plans import (
     PlanNotFound,
     PlanTooLarge,
     ProtocolNotFound,
-    RangeNotAllowed,
     RangeTooLong,
     ScheduleConflict,
     StepNotFound,
@@ -57,6 +56,7 @@ from app.services.plans import (
     VersionNotFound,
     VersionNotUsable,
 )
+from app.services.ranges import RangeNotAllowed
 
 _CHANGE = (
     NotPermitted,

@@ -33,7 +33,6 @@ from app.services.plans.posting import InvalidChange
 from app.services.plans.proposing import (
     NoAnchorToPropose,
     Proposals,
-    RangeNotAllowed,
     propose_plans,
 )
 from app.services.plans.reading import (
@@ -77,7 +76,6 @@ __all__ = [
     "PlannedPlan",
     "Proposals",
     "ProtocolNotFound",
-    "RangeNotAllowed",
     "RangeTooLong",
     "ReadPlan",
     "Rechecked",

@@ -16,6 +16,7 @@ from app.services.context import Context
 from app.services.plans.loading import Basis, load_basis
 from app.services.plans.planning import InvalidPlan, PlannedPlan, planned_plan, problem_for
 from app.services.plans.requests import AskedAnchor, PlanRequest
+from app.services.ranges import require_forwards
 
 RANGE_DAYS = 120
 
@@ -24,10 +25,6 @@ Rank = Literal["best", "earliest"]
 
 class NoAnchorToPropose(DomainError):
     """The protocol has no anchor step whose day could be proposed."""
-
-
-class RangeNotAllowed(DomainError):
-    """Proposals look at 120 days at most, forwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,7 @@ async def propose_plans(
     basis = await load_basis(ctx, request, allow_draft=True)
     first = first or basis.today
     last = last or min(LAST_DAY, first + timedelta(days=RANGE_DAYS - 1))
-    if not timedelta(0) <= last - first < timedelta(days=RANGE_DAYS):
-        raise RangeNotAllowed(f"the range runs forwards, over at most {RANGE_DAYS} days")
+    require_forwards(first, last, most_days=RANGE_DAYS)
     if basis.document.protocol.anchor is None:
         raise NoAnchorToPropose("the protocol has no anchor step")
     try:

@@ -17,8 +17,8 @@ from app.services import engine_time
 from app.services.context import Context
 from app.services.listing import Listed, page_of
 from app.services.plans.changing import standing_problem, with_basis
-from app.services.plans.proposing import RangeNotAllowed
 from app.services.plans.redating import UNDONE
+from app.services.ranges import require_forwards
 
 
 class StepNotFound(DomainError):
@@ -76,8 +76,7 @@ async def list_step_days(
 
     Raises PlanNotFound, StepNotFound, StepNotMovable, RangeNotAllowed or RangeTooLong.
     """
-    if last < first:
-        raise RangeNotAllowed("the range runs forwards")
+    require_forwards(first, last)
     plan = await read_plan(ctx, plan_id)
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
