@@ -75,8 +75,9 @@ UNDECIDED = f"{WAITING} AND kind = 'decision'"
 UNTIMED_SPAN = "end_day IS NOT NULL AND window_target IS NULL"
 # How far from its own day a step may be due without being loose.
 NEAR_DAYS = 31
-# How far back calendar feeds of people who work look.
+# How far back and ahead calendar feeds of people who work look.
 FEED_DAYS_BACK = 30
+FEED_DAYS_AHEAD = 400
 # In the order of the list; what is due is found by the days alone, without looking at the step.
 _BY_DAY = ("day", "due_until", "id", "due_from")
 
@@ -495,8 +496,8 @@ class PlannedStepRow(Row):
 class FormerStepRow(Row):
     """A planned step that people no longer work on where they did, as it stood there last.
 
-    It lost its day or its place in the plan, or the plan ended or went elsewhere. Who works there
-    is shown that it is off, or that it was performed.
+    It lost its day or its place in the plan, went to a day on which nobody looks yet, or the plan
+    ended or went elsewhere. Who works there is shown that it is off, or that it was performed.
     """
 
     __tablename__ = "former_steps"

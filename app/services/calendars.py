@@ -21,7 +21,7 @@ from app.persistence.calendars import (
     FeedStep,
 )
 from app.persistence.plans.records import PlanNotFound
-from app.persistence.tables import FEED_DAYS_BACK
+from app.persistence.tables import FEED_DAYS_AHEAD, FEED_DAYS_BACK
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
@@ -32,8 +32,6 @@ from app.services.patients import get_present_patient
 __all__ = ["CalendarNotFound", "CalendarRecord", "FeedStep"]
 
 MAX_ENTRIES = 2000
-# How far a feed of a location or practitioner looks ahead; others show all days.
-DAYS_AHEAD = 400
 REVISIONS_READ = 200
 
 _CLINIC_BYTES = 16
@@ -160,7 +158,7 @@ async def read_steps(ctx: Context, calendar: CalendarRecord) -> tuple[FeedStep, 
 
 async def _worked_on(ctx: Context, calendar: CalendarRecord) -> tuple[FeedStep, ...]:
     today = ctx.now.date()
-    first, last = today - timedelta(days=FEED_DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
+    first, last = today - timedelta(days=FEED_DAYS_BACK), today + timedelta(days=FEED_DAYS_AHEAD)
     calendars = CalendarRepository(ctx.connection, ctx.clinic_id)
     steps = await calendars.steps_between(first, last, calendar, limit=MAX_ENTRIES)
     former = await calendars.former_steps_between(first, last, calendar, limit=MAX_ENTRIES)

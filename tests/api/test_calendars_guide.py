@@ -7,8 +7,8 @@ from pathlib import Path
 from icalendar import Calendar
 
 from app.api import docs
-from app.persistence.tables import FEED_DAYS_BACK
-from app.services.calendars import DAYS_AHEAD, MAX_ENTRIES
+from app.persistence.tables import FEED_DAYS_AHEAD, FEED_DAYS_BACK
+from app.services.calendars import MAX_ENTRIES
 from tests.api.given_plans import Desk, good, steps_of
 
 PAGE = Path(docs.__file__).with_name("guide").joinpath("calendars.md").read_text("utf-8")
@@ -59,5 +59,5 @@ async def test_an_entry_looks_as_the_one_that_is_shown(desk: Desk) -> None:
 
 
 def test_the_figures_are_the_real_ones() -> None:
-    assert f"from {FEED_DAYS_BACK} days back to {DAYS_AHEAD} days ahead" in PAGE
+    assert f"from {FEED_DAYS_BACK} days back to {FEED_DAYS_AHEAD} days ahead" in PAGE
     assert f"more than {MAX_ENTRIES} entries" in PAGE

@@ -13,7 +13,7 @@ from app.persistence.database import Database
 from app.persistence.locations import LocationRepository
 from app.persistence.plans.records import PlanRecord
 from app.persistence.plans.repository import PlanRepository
-from app.persistence.tables import FEED_DAYS_BACK
+from app.persistence.tables import FEED_DAYS_AHEAD, FEED_DAYS_BACK
 from tests.persistence.given import (
     LOCATION,
     NOW,
@@ -114,3 +114,47 @@ async def test_what_feeds_show_or_never_showed_is_not_kept_beside(database: Data
     )
 
     assert await former(database, location_id=LOCATION) == ()
+
+
+@pytest.mark.parametrize(
+    "days, status",
+    [
+        pytest.param(FEED_DAYS_AHEAD + 1, StepStatus.PLANNED, id="planned further ahead"),
+        pytest.param(-FEED_DAYS_BACK - 1, StepStatus.PERFORMED, id="performed further back"),
+    ],
+)
+async def test_what_goes_to_a_day_that_no_feed_shows_is_off_where_it_stood(
+    database: Database, days: int, status: StepStatus
+) -> None:
+    plan = await stored_plan(database, a_plan(steps=(a_step(),)))
+    (step,) = plan.steps
+    day = NOW.date() + timedelta(days)
+
+    await save(database, plan, steps=(replace(step, day=day, end=None, status=status),))
+
+    (shown,) = await former(database, location_id=LOCATION)
+    assert (shown.status, shown.day) == ("cancelled", step.day)
+
+
+async def test_the_last_day_that_feeds_show_is_no_way_off(database: Database) -> None:
+    plan = await stored_plan(database, a_plan(steps=(a_step(),)))
+    (step,) = plan.steps
+
+    for days in (FEED_DAYS_AHEAD, -FEED_DAYS_BACK):
+        there = replace(step, day=NOW.date() + timedelta(days), end=None)
+        plan = await save(database, plan, steps=(there,))
+
+    assert await former(database, location_id=LOCATION) == ()
+
+
+async def test_what_is_performed_as_its_plan_ends_is_on_the_day_on_which_it_was(
+    database: Database,
+) -> None:
+    plan = await stored_plan(database, a_plan(steps=(a_step(),)))
+    (step,) = plan.steps
+    done = replace(step, day=date(2027, 3, 8), status=StepStatus.PERFORMED)
+
+    await save(database, plan, status="completed", steps=(done,))
+
+    (shown,) = await former(database, location_id=LOCATION)
+    assert (shown.status, shown.day) == ("performed", date(2027, 3, 8))

@@ -25,6 +25,7 @@ from app.persistence.plans.records import (
 )
 from app.persistence.records import values_of
 from app.persistence.tables import (
+    FEED_DAYS_AHEAD,
     FEED_DAYS_BACK,
     NEAR_DAYS,
     PlanIdentifierRow,
@@ -136,38 +137,55 @@ def former_step_rows(
     clinic_id: UUID, before: PlanRecord, after: PlanRecord, at: datetime
 ) -> list[Values]:
     """Steps which feeds of people who work showed before a revision, and do not show there now."""
-    since = at.date() - timedelta(FEED_DAYS_BACK)
-    then = {step.id: step for step in after.steps if _is_worked_on(step, after)}
-    if (before.location_id, before.practitioner) != (after.location_id, after.practitioner):
-        then = {}
-    performed = {step.id for step in after.steps if step.status is StepStatus.PERFORMED}
-    return [
-        {
-            "clinic_id": clinic_id,
-            "plan_id": before.id,
-            "revision": before.revision,
-            "location_id": before.location_id,
-            "practitioner": before.practitioner,
-            "step_id": step.id,
-            "kind": step.kind.value,
-            "title": step.title,
-            "ordinal": step.ordinal,
-            "of_count": step.of,
-            "status": (
-                StepStatus.PERFORMED if step.id in performed else StepStatus.CANCELLED
-            ).value,
-            "day": step.day,
-            "end_day": step.end,
-            "appointment": step.appointment,
-        }
-        for step in before.steps
-        if step.id not in then and _is_worked_on(step, before) and (step.day or since) >= since
-    ]
+    today = at.date()
+    first, last = today - timedelta(FEED_DAYS_BACK), today + timedelta(FEED_DAYS_AHEAD)
+    now = {step.id: step for step in after.steps if _is_between(step, first, last)}
+    is_elsewhere = (before.location_id, before.practitioner) != (
+        after.location_id,
+        after.practitioner,
+    )
+    found = []
+    for step in before.steps:
+        if not (_is_worked_on(step, before) and _is_between(step, first, last)):
+            continue
+        then = now.get(step.id)
+        if then is not None and not is_elsewhere and _is_worked_on(then, after):
+            continue
+        found.append(_former_step_row(clinic_id, before, step, then))
+    return found
+
+
+def _former_step_row(
+    clinic_id: UUID, before: PlanRecord, step: PlannedStep, then: PlannedStep | None
+) -> Values:
+    """A step as it stood last; what was performed stands on the day on which it was."""
+    is_done = then is not None and then.status is StepStatus.PERFORMED
+    stood = then if then is not None and is_done else step
+    return {
+        "clinic_id": clinic_id,
+        "plan_id": before.id,
+        "revision": before.revision,
+        "location_id": before.location_id,
+        "practitioner": before.practitioner,
+        "step_id": step.id,
+        "kind": stood.kind.value,
+        "title": stood.title,
+        "ordinal": stood.ordinal,
+        "of_count": stood.of,
+        "status": (StepStatus.PERFORMED if is_done else StepStatus.CANCELLED).value,
+        "day": stood.day,
+        "end_day": stood.end,
+        "appointment": stood.appointment,
+    }
+
+
+def _is_between(step: PlannedStep, first: date, last: date) -> bool:
+    return step.day is not None and first <= step.day <= last
 
 
 def _is_worked_on(step: PlannedStep, plan: PlanRecord) -> bool:
     """What the conditions of the feeds' queries say too."""
-    if step.day is None or step.kind is StepKind.RESTRICTION:
+    if step.kind is StepKind.RESTRICTION:
         return False
     if step.status in _CALLED_OFF:
         return True
