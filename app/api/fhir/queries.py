@@ -21,7 +21,9 @@ MOST = 200
 USUAL = 50
 
 _DATE = re.compile(
-    r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(T.+)?)?)?", re.ASCII
+    r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})"
+    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?",
+    re.ASCII,
 )
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -280,14 +282,13 @@ def _date(parameter: Parameter, text: str) -> When:
     try:
         if found is None:
             raise ValueError
-        return _when(*found.groups())
+        return _when(found)
     except (ValueError, OverflowError):
         raise refused(parameter.name, "not-a-date", "must be a date of FHIR") from None
 
 
-def _when(
-    prefix: str | None, year: str, month: str | None, day: str | None, clock: str | None
-) -> When:
+def _when(found: re.Match[str]) -> When:
+    prefix, year, month, day, clock, seconds, fraction = found.groups()
     prefix = prefix or "eq"
     first = date(int(year), int(month or 1), int(day or 1))
     last_month = int(month or 12)
@@ -299,10 +300,9 @@ def _when(
         ends = datetime.combine(last, time.min, UTC) + _DAY - _TICK
         return When(prefix, first, last, begins, ends)
     moment = datetime.fromisoformat(f"{first}{clock}")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    width = _TICK if "." in clock else timedelta(seconds=1)
-    return When(prefix, first, last, moment.astimezone(UTC), moment.astimezone(UTC) + width - _TICK)
+    begins = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    width = _TICK if fraction else timedelta(seconds=1 if seconds else 60)
+    return When(prefix, first, last, begins, begins + width - _TICK)
 
 
 _READERS: Mapping[str, Any] = {
