@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html. What is refused is raised: the application's 
 it, below this address as an OperationOutcome.
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -45,6 +46,8 @@ from app.services.plans import ScheduleConflict
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM = 64 * 1024
 _JSON = frozenset({MEDIA_TYPE, "application/json", "text/json", "application/json-patch+json"})
+# A line that ends as Windows has it, which FHIR allows in texts, escaped in JSON.
+_LINE_END = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:r|u000[dD])(?:\\n|\\u000[aA])?")
 _SPOKEN = frozenset({MEDIA_TYPE, "application/json", "text/json", "json", "application/*", "*/*"})
 
 
@@ -155,7 +158,7 @@ def ask_of(
 
 
 async def read_body(request: StrictRequest, most: int) -> Any:
-    """The resource that is sent; None where there is none."""
+    """The resource that is sent, lines of its texts ended by feeds; None where there is none."""
     raw = await request.raw(most)
     if not raw:
         return None
@@ -163,7 +166,7 @@ async def read_body(request: StrictRequest, most: int) -> Any:
     charset = rest.strip().replace('"', "").partition("charset=")[2] or "utf-8"
     if media_type.strip() not in _JSON or not charset.startswith("utf-8"):
         raise refusals.MediaTypeRefused(f"the body must be sent as {MEDIA_TYPE}")
-    return read_json(raw)
+    return read_json(_LINE_END.sub(rb"\1\\n", raw))
 
 
 async def _form(request: StrictRequest) -> tuple[tuple[str, str], ...]:

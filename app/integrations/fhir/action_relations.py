@@ -191,11 +191,16 @@ def _compared(
 def _windowed(
     target: Length | None, window: Any, way: int, at: str, findings: Findings
 ) -> dict[str, str] | None:
-    """Absolute offsets from the same reference; before, the low end is the latest day."""
+    """Absolute offsets from the same reference; before, the low end is the latest day.
+
+    A window by itself that has no low end reaches from the reference on.
+    """
     ends = range_ends(window, at, findings)
     if ends is None:
         return None
     low, high = (None if end is None else end.offset(negative=way < 0) for end in ends)
+    if target is None and low is None and high is not None and high.sign * way >= 0:
+        low = Offset.parse(_SAME_DAY)
     first, last = (low, high) if way > 0 else (high, low)
     if first is not None and last is not None and not _in_order(first, last):
         findings.refuse(at, "value", "the low end lies beyond the high end")
@@ -203,10 +208,20 @@ def _windowed(
     named = {"earliest": first, "latest": last}
     found = {name: str(offset) for name, offset in named.items() if offset is not None}
     if target is not None:
-        found["target"] = str(target.offset(negative=way < 0))
+        aim = target.offset(negative=way < 0)
+        if not _holds(aim, first, last):
+            text = "does not hold the offset: both count from the related action"
+            findings.refuse(at, "value", text)
+            return None
+        found["target"] = str(aim)
     elif low is not None and high is not None and low.sign * way < 0:
         found["target"] = str(low)
     return found
+
+
+def _holds(aim: Offset, first: Offset | None, last: Offset | None) -> bool:
+    is_after = first is None or _in_order(first, aim)
+    return is_after and (last is None or _in_order(aim, last))
 
 
 def _in_order(first: Offset, last: Offset) -> bool:

@@ -149,11 +149,13 @@ class _Repeat:
 
     def _times(self, period: Length | None) -> tuple[int, int]:
         """The fewest and the most times."""
+        number = self._within_bounds(period) if "boundsDuration" in self.data else MAX_TIMES
         if "boundsDuration" in self.data and "count" not in self.data:
-            number = self._within_bounds(period)
             return number, number
         least = self._count("count", 1)
         most = self._count("countMax", least)
+        if most > number:
+            self._refuse("count", "business-rule", "is more than begin within boundsDuration")
         if least > most:
             self._refuse("countMax", "value", "must not be less than count")
         if "count" not in self.data and "period" in self.data:

@@ -36,9 +36,10 @@ def _of(action: Action, findings: Findings) -> Iterator[Selected]:
     """The parameters at and below an action, one for each choice that is for itself."""
     if action.event is not None:
         return
+    if _is_offered(action):
+        yield from _made(action, "at-most-one", [action], findings)
+        return
     if action.is_step:
-        if _is_offered(action):
-            yield from _made(action, "at-most-one", [action], findings)
         return
     behavior = _behavior(action)
     if behavior == "any":
@@ -51,7 +52,7 @@ def _of(action: Action, findings: Findings) -> Iterator[Selected]:
 
 
 def _is_offered(action: Action) -> bool:
-    """Whether a step by itself may be taken and is not unless somebody says so."""
+    """Whether an action by itself may be taken and is not unless somebody says so."""
     data = action.data
     return data.get("requiredBehavior") == "could" and data.get("precheckBehavior") == "no"
 

@@ -42,7 +42,10 @@ class Placing:
                 self._known[name] = action
         for action in everything:
             self._relations[action.at] = read_relations(action, self._known, self.findings)
-            self._rhythms[action.at] = read_rhythm(action, self.findings)
+            rhythm = read_rhythm(action, self.findings)
+            self._rhythms[action.at] = rhythm
+            if rhythm is not None and not action.is_step and action.event is None:
+                _note_unread(rhythm, self.findings)
 
     def members(self, step: Action) -> Member:
         """The members of a step that say when it is."""
@@ -75,7 +78,8 @@ class Placing:
                 self.findings.refuse(repeating[0][1].at, "not-supported", text)
             return None
         group, rhythm = repeating[0]
-        if len(repeating) > 1 or rhythm.cycle is None or rhythm.least != rhythm.most:
+        is_told = rhythm.cycle is not None and rhythm.period_max is None
+        if len(repeating) > 1 or not is_told or rhythm.least != rhythm.most:
             text = "must say how long a cycle is and how many there are, and repeat in no other"
             self.findings.refuse(rhythm.at, "not-supported", text)
             return None
@@ -100,16 +104,22 @@ class Placing:
             timing = self._timing(relation, target)
             if timing is not None:
                 timings.append(timing)
-        timings += self._ages(step)
+        for action in self._begun_by(step):
+            timings += self._ages(action)
         return within, timings
 
     def _holding(self, step: Action) -> Iterator[Relation]:
         """Its own relations, and those of groups that begin with it."""
-        yield from self._relations[step.at]
+        for action in self._begun_by(step):
+            yield from self._relations[action.at]
+
+    def _begun_by(self, step: Action) -> Iterator[Action]:
+        """It, and the groups that begin with it."""
+        yield step
         inside = [relation.target for relation in self._relations[step.at]]
         for group in step.ancestors():
             if not any(group in target.ancestors() for target in inside):
-                yield from self._relations[group.at]
+                yield group
             inside += [relation.target for relation in self._relations[group.at]]
 
     def _target(self, relation: Relation) -> Action | None:
@@ -118,7 +128,9 @@ class Placing:
         if target.is_step or target.event is not None or _is_part(target):
             return target
         first, number = self._beginning(target)
-        if len(first) == 1 and (not relation.to_end or number == 1):
+        rhythm = self._rhythms[target.at]
+        is_whole = number == 1 and (rhythm is None or rhythm.length is None)
+        if len(first) == 1 and (is_whole or not relation.to_end):
             return first[0]
         text = "is a group of which no single action is the one that counts"
         self.findings.refuse(f"{relation.at}.actionId", "not-supported", text)
@@ -159,12 +171,12 @@ class Placing:
         timing["relative_to"] = reference
         return _with_own(timing, relation)
 
-    def _ages(self, step: Action) -> Iterator[Member]:
+    def _ages(self, action: Action) -> Iterator[Member]:
         """An age as a timing is the day on which the patient is so old."""
-        if "timingAge" not in step.data:
+        if "timingAge" not in action.data:
             return
-        at = f"{step.at}.timingAge"
-        age = read_length(step.data["timingAge"], at, self.findings)
+        at = f"{action.at}.timingAge"
+        age = read_length(action.data["timingAge"], at, self.findings)
         if age is None:
             return
         if age.value < 0:
@@ -243,6 +255,14 @@ class Placing:
                     steps = [f"{other.key}/{point['key']}", f"{step.key}/{point['key']}"]
                     name = f"together-{len(self.rules) + 1}"
                     self.rules.append({"id": name, "type": "same_day", "steps": steps})
+
+
+def _note_unread(rhythm: Rhythm, findings: Findings) -> None:
+    """How long a group lasts, where that is not the length of its cycles."""
+    is_cycle = rhythm.repeats and rhythm.period is None
+    if rhythm.minutes is not None or (rhythm.length is not None and not is_cycle):
+        text = "is of a group, of which only its actions last; it stays with the resource"
+        findings.kept(f"{rhythm.at}.duration", text)
 
 
 def _is_part(action: Action) -> bool:

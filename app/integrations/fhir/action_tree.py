@@ -17,6 +17,7 @@ MAX_DEPTH = 12
 
 _KEPT = "says nothing about days; it stays with the resource"
 _NOT_EVALUATED = "is not evaluated; it stays with the resource"
+_THOUGHT_OF = "says when the whole is to be thought of; it stays with the resource"
 KEPT_ELEMENTS = {
     "prefix": _KEPT,
     "priority": _KEPT,
@@ -25,7 +26,7 @@ KEPT_ELEMENTS = {
     "goalId": _KEPT,
     "subjectCodeableConcept": _KEPT,
     "subjectReference": _KEPT,
-    "trigger": "says when the whole is to be thought of; it stays with the resource",
+    "trigger": _THOUGHT_OF,
     "input": _KEPT,
     "output": _KEPT,
     "type": _KEPT,
@@ -201,6 +202,8 @@ def _actions(
         # What we wrote below a step of ours has no key of its own.
         below = keys if action.own is None else _Keys()
         action.children = _actions(item, place, action, findings, below)
+        if not action.is_step and action.event is None:
+            _look_at_group(action, findings)
         found.append(action)
     return found
 
@@ -215,6 +218,15 @@ def as_key(text: str) -> str:
     return key[:64]
 
 
+def without_tabs(value: Any) -> Any:
+    """The same, with spaces in the place of tabs: FHIR has those in its texts, a protocol not."""
+    if isinstance(value, list):
+        return [without_tabs(one) for one in value]
+    if isinstance(value, dict):
+        return {name: without_tabs(one) for name, one in value.items()}
+    return value.replace("\t", " ") if isinstance(value, str) else value
+
+
 def _look_at(action: Action, findings: Findings) -> None:
     """Note every element of an action; those with a meaning are read by others."""
     data, at = action.data, action.at
@@ -227,6 +239,25 @@ def _look_at(action: Action, findings: Findings) -> None:
         if len(given) > 1:
             findings.refuse(f"{at}.{choice}[x]", "structure", "must have one type only")
     _look_at_extensions(action, findings)
+    _look_at_triggers(action, findings)
+
+
+def _look_at_triggers(action: Action, findings: Findings) -> None:
+    """A trigger with days of its own would say when, or how often, the action is."""
+    for place, trigger in findings.objects(action.data, "trigger", action.at):
+        for name in trigger:
+            if name.startswith("timing"):
+                findings.kept(f"{place}.{name}", _NOT_EVALUATED, "not-supported")
+
+
+def _look_at_group(group: Action, findings: Findings) -> None:
+    """Note what has a meaning for steps only; a choice among its actions has its title."""
+    for name in ("title", "description", "textEquivalent", "code", "participant"):
+        if name in group.data:
+            findings.kept(f"{group.at}.{name}", "is of a group; it stays with the resource")
+    for name in ("definitionCanonical", "definitionUri"):
+        if name in group.data:
+            findings.kept(f"{group.at}.{name}", "is not looked up; it stays with the resource")
 
 
 def _look_at_element(data: Data, name: str, at: str, findings: Findings) -> None:

@@ -13,7 +13,7 @@ from app.domain.documents.codes import is_loinc, is_snomed_id
 from app.integrations.fhir.action_conditions import Applicability, read_conditions
 from app.integrations.fhir.action_selections import Selected, read_selections
 from app.integrations.fhir.action_timings import Placing
-from app.integrations.fhir.action_tree import Action, as_key, read_actions
+from app.integrations.fhir.action_tree import Action, as_key, read_actions, without_tabs
 from app.integrations.fhir.findings import Data, Findings
 from app.integrations.fhir.nested_extensions import NotPlainData, from_extension
 from app.integrations.fhir.urls import (
@@ -123,7 +123,7 @@ def read_plan_definition(resource: Data, findings: Findings) -> Understood:
     }
     own = [_extension(resource, url, findings) for url in (PROTOCOL, WRITTEN_AS)]
     return Understood(
-        document,
+        without_tabs(document),
         tuple(step.at for step in steps),
         tuple(step.own for step in steps),
         own[0] or {},
@@ -307,15 +307,14 @@ def _hang(members: list[Member], steps: list[Action]) -> str | None:
 
 
 def _step(step: Action, placing: Placing, resource: Data, findings: Findings) -> Member:
-    data = step.data
     found: Member = {"key": step.key, "kind": _kind(step, resource, findings)}
     found["title"] = _title(step, findings)
-    if data.get("requiredBehavior") == "could":
+    if any(one.data.get("requiredBehavior") == "could" for one in (step, *step.ancestors())):
         found["optional"] = True
     note = "\n".join(
         text
         for name in ("description", "textEquivalent")
-        if (text := findings.text(data, name, step.at)) is not None and text != found["title"]
+        if (text := findings.text(step.data, name, step.at)) is not None and text != found["title"]
     )
     if note:
         found["note"] = note
@@ -326,12 +325,14 @@ def _step(step: Action, placing: Placing, resource: Data, findings: Findings) ->
 
 
 def _title(step: Action, findings: Findings) -> str:
+    """What a step is called; all that is said of it in words is in its title or note."""
+    texts = []
     for name in ("title", "textEquivalent", "description"):
         text = findings.text(step.data, name, step.at)
         if text is not None:
             findings.understood(f"{step.at}.{name}")
-            return text[:200]
-    return step.key
+            texts.append(text[:200])
+    return texts[0] if texts else step.key
 
 
 def _kind(step: Action, resource: Data, findings: Findings) -> str:

@@ -40,6 +40,15 @@ _TYPES = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
 _CONTEXTS = "http://terminology.hl7.org/CodeSystem/usage-context-type"
 _PARTS = ("timepoints", "alternatives", "choices")
 _OWN = (STEP, TIMING, PROTOCOL, WRITTEN_AS)
+# Where a resource has what a member of the document is read from.
+_ELEMENTS = {
+    "title": "title",
+    "summary": "description",
+    "evidence_note": "purpose",
+    "condition": "useContext",
+    "sources": "relatedArtifact",
+    "steps": "action",
+}
 Member = dict[str, Any]
 
 
@@ -219,7 +228,8 @@ def _place(fault: Fault, understood: Understood) -> str:
         number = int(parts[2])
         if number < len(understood.places):
             return understood.places[number]
-    return "PlanDefinition.action" if parts[1:2] == ["steps"] else "PlanDefinition"
+    element = _ELEMENTS.get(parts[1] if len(parts) > 1 else "")
+    return "PlanDefinition" if element is None else f"PlanDefinition.{element}"
 
 
 def _refuse_contradiction(resource: Data, document: ProtocolDocument, findings: Findings) -> None:

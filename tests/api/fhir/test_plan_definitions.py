@@ -112,6 +112,15 @@ async def test_what_is_sent_becomes_a_draft_and_is_given_back_as_it_was(api: Cli
     assert native["document"]["steps"][1]["timings"][0]["target"] == "P42D"
 
 
+async def test_lines_that_end_as_windows_has_it_end_by_a_feed(api: Client) -> None:
+    text = "One\r\nline\rand\tmore, in C:\\reports"
+
+    answer = await _imported(api, {**COURSE, "description": text})
+
+    resource = (await api.get(answer.headers["location"].removesuffix("/_history/1"))).json()
+    assert resource["description"] == "One\nline\nand\tmore, in C:\\reports"
+
+
 async def test_narratives_of_others_are_not_given_back(api: Client) -> None:
     text = {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>x</div>"}
     inside = {"resourceType": "ActivityDefinition", "id": "x", "status": "draft", "text": text}

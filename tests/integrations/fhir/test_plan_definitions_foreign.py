@@ -88,6 +88,21 @@ def test_the_end_of_what_lasts_a_day_is_that_day() -> None:
             id="only a low end",
         ),
         pytest.param(
+            relation("ref", "after-start", offsetRange=days_between(high=9)),
+            {"earliest": "P0D", "latest": "P9D"},
+            id="only a high end after",
+        ),
+        pytest.param(
+            relation("ref", "before-start", offsetRange=days_between(high=9)),
+            {"earliest": "-P9D", "latest": "P0D"},
+            id="only a high end before",
+        ),
+        pytest.param(
+            relation("ref", "after-start", offsetRange=days_between(high=-9)),
+            {"latest": "-P9D"},
+            id="only a high end, on the other side",
+        ),
+        pytest.param(
             relation("ref", "before-start", 13, **acceptable(12, 15)),
             {"earliest": "-P15D", "target": "-P13D", "latest": "-P12D"},
             id="target with an absolute window",
@@ -159,6 +174,15 @@ def test_an_age_is_counted_from_the_birth_date() -> None:
     resource = plan_definition(action("one", timingAge=duration(12, "mo")))
 
     assert steps_of(resource)["one"]["timings"] == [{"relative_to": "birth_date", "target": "P12M"}]
+
+
+def test_an_age_of_a_group_is_that_of_what_the_group_begins_with() -> None:
+    inner = group("g", action("a"), action("b", relation("a", "after-start", 2)))
+
+    steps = steps_of(plan_definition(inner | {"timingAge": duration(2, "mo")}, action("c")))
+
+    assert steps["a"]["timings"] == [{"relative_to": "birth_date", "target": "P2M"}]
+    assert steps["b"]["timings"] == [{"relative_to": {"step": "a"}, "target": "P2D"}]
 
 
 def test_a_repeat_is_a_chain() -> None:
@@ -302,6 +326,27 @@ def test_what_could_be_done_and_is_not_preselected_is_left_out_at_first() -> Non
 
     assert _parameters(offered)["a"]["default"] == "none"
     assert steps_of(plan_definition(offered, action("b")))["a"]["optional"] is True
+
+
+def test_what_is_said_of_a_group_that_could_be_done_is_said_of_its_actions() -> None:
+    actions = [action("a"), action("b", relation("a", "after-start", 2))]
+    optional = plan_definition(group("g", *actions, requiredBehavior="could"), action("c"))
+    offered = group("g", *actions, requiredBehavior="could", precheckBehavior="no")
+
+    steps = steps_of(optional)
+
+    assert {key: step.get("optional", False) for key, step in steps.items()} == {
+        "a": True,
+        "b": True,
+        "c": False,
+    }
+    assert _parameters(offered)["g"] | {"title": ""} == {
+        "key": "g",
+        "title": "",
+        "type": "choice",
+        "options": ["g", "none"],
+        "default": "none",
+    }
 
 
 def test_conditions_of_a_group_and_of_its_actions_all_hold() -> None:

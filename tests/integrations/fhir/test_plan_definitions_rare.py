@@ -10,6 +10,7 @@ from app.integrations.fhir.urls import REFERENCE, STEP, TIMING
 from tests.domain.given_documents import after, choice, document, step
 from tests.integrations.fhir.given_plan_definitions import (
     Data,
+    acceptable,
     action,
     days_of_cycle,
     document_of,
@@ -150,6 +151,42 @@ NO_DATA = {"url": TIMING, "valueDecimal": 1.5}
             f"{AT}[0].timingAge",
             id="before birth",
         ),
+        pytest.param(
+            plan_definition(
+                action(
+                    "a",
+                    **repeating(
+                        count=3, period=1, periodUnit="wk", boundsDuration=duration(2, "wk")
+                    ),
+                )
+            ),
+            f"{AT}[0].timingTiming.repeat.count",
+            id="more times than begin within the bounds",
+        ),
+        pytest.param(
+            plan_definition(
+                group(
+                    "g", action("a"), **repeating(count=2, period=3, periodMax=4, periodUnit="wk")
+                )
+            ),
+            f"{AT}[0].timingTiming.repeat",
+            id="cycles of no one length",
+        ),
+        pytest.param(
+            plan_definition(
+                group("g", action("a"), **repeating(duration=5, durationUnit="d")),
+                action("b", relation("g", "after-end", 1)),
+            ),
+            f"{AT}[1].relatedAction[0].actionId",
+            id="the end of a group that lasts",
+        ),
+        pytest.param(
+            plan_definition(
+                action("a"), action("b", relation("a", "after", 14, **acceptable(3, 3)))
+            ),
+            f"{AT}[1].relatedAction[0].extension.valueRange",
+            id="so many days more or less",
+        ),
     ],
 )
 def test_what_is_not_as_it_should_be_is_refused_where_it_is(resource: Data, place: str) -> None:
@@ -184,6 +221,19 @@ def test_what_is_not_as_it_should_be_is_refused_where_it_is(resource: Data, plac
         ),
         (plan_definition(action("a", timingTiming={"code": {}})), f"{AT}[0].timingTiming.code"),
         (plan_definition(action("a", code=[{"text": "x"}])), f"{AT}[0].code[0]"),
+        (plan_definition(group("g", action("a"))), f"{AT}[0].title"),
+        (
+            plan_definition(group("g", action("a"), definitionUri="http://e.org/d")),
+            f"{AT}[0].definitionUri",
+        ),
+        (
+            plan_definition(group("g", action("a"), **repeating(duration=5, durationUnit="d"))),
+            f"{AT}[0].timingTiming.repeat.duration",
+        ),
+        (
+            plan_definition(group("g", action("a"), **repeating(duration=30, durationUnit="min"))),
+            f"{AT}[0].timingTiming.repeat.duration",
+        ),
         (
             plan_definition(action("a", participant=[{"type": "practitioner"}])),
             f"{AT}[0].participant[0]",
@@ -202,6 +252,37 @@ def test_what_is_not_as_it_should_be_is_refused_where_it_is(resource: Data, plac
 )
 def test_what_says_nothing_of_days_is_kept_where_it_is(resource: Data, place: str) -> None:
     assert place in kept(resource)
+
+
+@pytest.mark.parametrize(
+    "element, longest", [("title", 200), ("description", 4000), ("purpose", 4000)]
+)
+def test_a_text_that_is_too_long_is_refused_where_it_is(element: str, longest: int) -> None:
+    fits = plan_definition(action("a"), **{element: "x" * longest})
+
+    assert refused(fits) == {}
+    assert refused(fits | {element: "x" * (longest + 1)}) == {
+        f"PlanDefinition.{element}": "business-rule"
+    }
+
+
+def test_tabs_are_spaces_in_a_protocol() -> None:
+    book = {"type": "citation", "display": "1.\tBook"}
+
+    document = document_of(plan_definition(action("a", title="A\tvisit"), relatedArtifact=[book]))
+
+    assert document["steps"][0]["title"] == "A visit"
+    assert document["sources"][0]["title"] == "1. Book"
+
+
+def test_a_trigger_with_days_of_its_own_is_told_as_not_evaluated() -> None:
+    daily = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+    trigger = [{"type": "named-event", "name": "x"}, {"type": "periodic", "timingTiming": daily}]
+
+    found = read_protocol(plan_definition(action("a", trigger=trigger))).findings
+
+    told = {one.expression for one in found if one.code == "not-supported"}
+    assert told == {f"{AT}[0].trigger[1].timingTiming"}
 
 
 def test_an_activity_with_a_timing_of_its_own_is_told_as_not_evaluated() -> None:
