@@ -68,8 +68,8 @@ def _resource(face: Face, interactions: Iterable[Interaction]) -> Data:
         data["supportedProfile"] = [face.profile]
     data["documentation"] = face.text
     data["interaction"] = [{"code": code} for code in _ORDER if code in codes]
-    data["versioning"] = "versioned" if face.vread is not None else "versioned-update"
-    data["readHistory"] = face.vread is not None
+    data["versioning"] = "versioned-update" if "update" in codes else "versioned"
+    data["readHistory"] = face.history is not None
     data["updateCreate"] = False
     if face.conditional_create:
         data["conditionalCreate"] = True

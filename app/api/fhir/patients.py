@@ -17,6 +17,14 @@ async def read(ask: Ask) -> Resource:
     return patient_resource(await patients.get_patient(ask.ctx, patient_id))
 
 
+async def vread(ask: Ask) -> Resource:
+    """The same at one revision; earlier ones are not kept."""
+    found = await read(ask)
+    if found["meta"]["versionId"] != ask.version:
+        raise PatientNotFound("that revision is not kept")
+    return found
+
+
 async def create(ask: Ask) -> Answer:
     """Add a patient."""
     resource = await resource_in(ask, "Patient")
@@ -61,6 +69,7 @@ FACE = Face(
     ),
     sorts=("_id", "_lastUpdated"),
     read=read,
+    vread=vread,
     search=search,
     create=create,
     conditional_create=True,

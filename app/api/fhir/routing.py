@@ -127,7 +127,7 @@ def base_of(request: Request) -> str:
 
 def check_form_spoken(request: Request) -> None:
     """Raise FormNotSpoken where the client wants no JSON."""
-    accepted = request.headers.get("accept", "*/*")
+    accepted = request.headers.get("accept") or "*/*"
     wanted = request.query_params.get("_format", accepted).replace(" ", "+")
     forms = {one.partition(";")[0].strip("+") for one in wanted.lower().split(",")}
     if not forms & _SPOKEN:

@@ -21,6 +21,14 @@ async def _read(ask: Ask) -> Resource:
     return _shown(await _webhook(ask))
 
 
+async def _vread(ask: Ask) -> Resource:
+    """The same at one revision; earlier ones are not kept."""
+    found = await _read(ask)
+    if found["meta"]["versionId"] != ask.version:
+        raise WebhookNotFound("that revision is not kept")
+    return found
+
+
 async def _search(ask: Ask, query: Query) -> Found:
     """All of them are looked through: a clinic has few."""
     listed = await webhooks.list_webhooks(ask.ctx, after=None, limit=MAX_WEBHOOKS)
@@ -123,6 +131,7 @@ FACE = Face(
         Parameter("criteria", "string", "The type of resource."),
     ),
     read=_read,
+    vread=_vread,
     search=_search,
     create=_create,
     update=_update,

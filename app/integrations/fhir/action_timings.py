@@ -78,8 +78,8 @@ class Placing:
                 self.findings.refuse(repeating[0][1].at, "not-supported", text)
             return None
         group, rhythm = repeating[0]
-        is_told = rhythm.cycle is not None and rhythm.period_max is None
-        if len(repeating) > 1 or not is_told or rhythm.least != rhythm.most:
+        is_one = rhythm.least == rhythm.most and rhythm.period_max is None
+        if len(repeating) > 1 or rhythm.cycle is None or not is_one:
             text = "must say how long a cycle is and how many there are, and repeat in no other"
             self.findings.refuse(rhythm.at, "not-supported", text)
             return None

@@ -172,6 +172,29 @@ async def test_every_resource_is_read_as_it_is_found(shown: Desk, type_: str) ->
 
 
 @pytest.mark.parametrize(
+    "type_", [t for t, one in RESOURCES.items() if {"code": "vread"} in one["interaction"]]
+)
+async def test_every_resource_is_read_at_the_version_it_has_and_at_no_other(
+    shown: Desk, type_: str
+) -> None:
+    resource = await one_of(shown, type_)
+    address = f"{type_}/{resource['id']}/_history"
+
+    assert await get(shown.api, f"{address}/{resource['meta']['versionId']}") == resource
+    assert (await shown.api.get(f"{R4}/{address}/4711")).status_code == 404
+
+
+def test_versions_that_are_not_kept_are_not_promised() -> None:
+    for resource in RESOURCES.values():
+        codes = {one["code"] for one in resource["interaction"]}
+        is_compared = resource["versioning"] == "versioned-update"
+        assert (resource["readHistory"], is_compared) == (
+            "history-instance" in codes,
+            "update" in codes,
+        )
+
+
+@pytest.mark.parametrize(
     "type_",
     [t for t, one in RESOURCES.items() if {"code": "history-instance"} in one["interaction"]],
 )
