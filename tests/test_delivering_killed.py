@@ -15,7 +15,7 @@ from tests.given_sender import SECRET, Sender, a_sender, in_order
 from tests.processes import Running, environ, regimen, running
 from tests.receivers import HANG, RESET, Received, Receiver, receiving
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.deep]
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 EVENTS, PLANS = (1000, 50) if DEEP else (60, 20)

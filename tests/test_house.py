@@ -281,3 +281,13 @@ def test_every_dependency_is_pinned() -> None:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
 
     assert {re.match(r"[\w.-]+", line)[0].lower() for line in wanted} <= pinned  # type: ignore[index] # every line has a name
+
+
+def test_what_goes_deeper_is_in_the_command_that_goes_deeper() -> None:
+    goes_deeper = re.compile(r'"HYPOTHESIS_PROFILE"\) == "deep"')
+    texts = {path: path.read_text("utf-8") for path in PYTHON if path.name.startswith("test_")}
+
+    deep = {path for path, text in texts.items() if goes_deeper.search(text)}
+
+    assert deep
+    assert {path for path in deep if "mark.deep" not in texts[path]} == set()

@@ -20,7 +20,7 @@ from tests.api.given_lives import Life, named, worked_on
 from tests.api.given_machine import ENDED, MONDAY, Told, World, day_after
 from tests.api.given_plans import Data, good, steps_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.deep]
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 RUNS, STEPS = (200, 50) if DEEP else (7, 16)

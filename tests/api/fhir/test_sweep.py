@@ -18,7 +18,7 @@ from tests.api.given_callers import headers, headers_of_all, issued, second_clin
 from tests.api.given_plans import Desk, good
 from tests.client import Answer, Client, client_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.deep]
 
 EVENTS = Scope.EVENTS_READ
 NOTHING = "00000000-0000-7000-8000-000000000000"
