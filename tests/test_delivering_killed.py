@@ -92,8 +92,6 @@ async def accepted(receiver: Receiver, count: int) -> None:
     await asyncio.wait_for(receiver.enough.wait(), PATIENCE_SECONDS)
 
 
-# So that the deep tests run it too, in full.
-@pytest.mark.hypothesis
 async def test_what_workers_send_in_a_storm_is_complete_and_in_order(
     sender: Sender, workers: Workers
 ) -> None:
