@@ -26,6 +26,8 @@ from tests.domain.brute.horizon import Allowed, Horizon, Relation
 from tests.domain.brute.nodes import Link, Node, Reading, is_bound
 
 SEARCH_DAYS = 366
+# On either side of all given days: the search may end a year from a target that lies aside itself.
+ROOM_DAYS = 460
 
 
 class Relations:
@@ -33,7 +35,7 @@ class Relations:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.horizon = Horizon(reading.problem, 460 if reading.only is None else 90)
+        self.horizon = Horizon(reading.problem, ROOM_DAYS)
         self.domains: dict[OccurrenceId, int] = {}
         self._by_pair: dict[tuple[OccurrenceId, OccurrenceId], Relation] = {}
         for node in reading.nodes.values():
