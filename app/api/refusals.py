@@ -60,7 +60,7 @@ class ResourceRefused(Faults):
 
 
 class SeveralFit(Refusal):
-    """Several resources fit what If-None-Exist describes, so none can be told to be meant."""
+    """Several resources fit what describes one, so none can be told to be meant."""
 
 
 class PreconditionMissing(Refusal):

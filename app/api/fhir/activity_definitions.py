@@ -11,6 +11,7 @@ from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
 from app.api.fhir.naming import StepName, step_of, versions_of
 from app.api.fhir.plan_definitions import read_body, refuse_another, report_of
 from app.api.fhir.queries import Parameter, Query, Token
+from app.api.fhir.writing import refuse
 from app.api.refusals import ResourceRefused
 from app.domain.errors import Fault
 from app.domain.protocols import Step
@@ -19,7 +20,7 @@ from app.integrations.fhir.activity_definitions import ACTIVITY, activity_defini
 from app.integrations.fhir.elements import meta
 from app.integrations.fhir.plan_definitions import without_narratives
 from app.integrations.fhir.urls import activity_id, activity_parts, is_named
-from app.integrations.fhir.validating import places_not_of_r4
+from app.integrations.fhir.validating import faults_by_r4
 from app.services import protocols
 from app.services.listing import SearchPage, Text
 from app.services.protocol_searches import VersionSearch, find_versions
@@ -102,9 +103,7 @@ def _checked(body: Any) -> dict[str, Any]:
     at = "ActivityDefinition"
     if not isinstance(body, dict) or body.get("resourceType") != at:
         raise ResourceRefused((Fault(at, "structure", "must be an ActivityDefinition"),))
-    faults = [Fault(p, "structure", "is not as R4 has it") for p in places_not_of_r4(body)]
-    if faults:
-        raise ResourceRefused(tuple(faults))
+    refuse(faults_by_r4(body))
     return body
 
 

@@ -4,11 +4,14 @@ The entries of a batch are asked for one after the other, each by itself; those 
 all or none, what is made first, so that what refers to it can be made after it.
 """
 
+import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from app.api.documents import MalformedDocument, read_json
 from app.api.fhir.interactions import Answer, Interaction, Resource
 from app.api.fhir.queries import params_in
 from app.api.refusals import ResourceRefused
@@ -18,6 +21,7 @@ MIB = 1024 * 1024
 MOST_BYTES = 4 * MIB
 MOST_ENTRIES = 200
 BATCH, TRANSACTION = "batch", "transaction"
+_DESCRIBED = re.compile(r"([A-Z][A-Za-z]+)[?](.+)")
 METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET")
 _HEADERS = {
     "ifMatch": "if-match",
@@ -83,9 +87,19 @@ def entry_at(place: int, entry: Any, routed: Sequence[Interaction], base: str) -
         ids=found[1],
         params=params_in(query),
         headers=headers,
-        body=entry.get("resource"),
+        body=_body(entry.get("resource"), f"{at}[{place}].resource"),
         url=full_url if isinstance(full_url, str) else None,
     )
+
+
+def _body(resource: Any, at: str) -> Any:
+    """What is sent; what is no resource, such as a patch, is within a Binary."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Binary":
+        return resource
+    try:
+        return read_json(b64decode(resource.get("data", ""), validate=True))
+    except (ValueError, TypeError, MalformedDocument):
+        raise _refused(f"{at}.data", "structure", "must be JSON in base64") from None
 
 
 def _matching(
@@ -111,9 +125,13 @@ class Made:
 
     def note(self, entry: Entry, answer: Answer) -> None:
         """Note what an entry has made, or found in its place."""
-        resource = answer.resource
-        if entry.url is not None and resource is not None and "id" in resource:
-            self.references[entry.url] = f"{resource['resourceType']}/{resource['id']}"
+        if entry.url is not None:
+            self.note_as(entry.url, answer.resource)
+
+    def note_as(self, name: str, resource: Resource | None) -> None:
+        """Note by which name others call a resource."""
+        if resource is not None and "id" in resource:
+            self.references[name] = f"{resource['resourceType']}/{resource['id']}"
 
     def with_references(self, part: Any) -> Any:
         """A resource that refers to what was made by its own name."""
@@ -133,6 +151,7 @@ def in_order(entries: Sequence[Entry]) -> Iterator[Entry]:
     By method, as FHIR has it; of what is made, what others refer to comes first. Raises
     ResourceRefused where they refer to each other in a circle.
     """
+    _refuse_namesakes(entries)
     waiting = sorted(entries, key=lambda one: METHODS.index(one.interaction.method))
     names = {one.url for one in entries if one.url and one.interaction.method == "POST"}
     while waiting:
@@ -144,6 +163,25 @@ def in_order(entries: Sequence[Entry]) -> Iterator[Entry]:
         waiting.remove(ready)
         names.discard(ready.url)
         yield ready
+
+
+def _refuse_namesakes(entries: Sequence[Entry]) -> None:
+    """Nobody could tell which of them is referred to."""
+    known: set[str] = set()
+    for entry in entries:
+        if entry.url in known:
+            at = f"Bundle.entry[{entry.place}].fullUrl"
+            raise _refused(at, "value", "is that of another entry, too")
+        if entry.url is not None:
+            known.add(entry.url)
+
+
+def described_in(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """References that describe a resource by a search, each with the type and the search."""
+    for one in sorted(_wanted(entry)):
+        found = _DESCRIBED.fullmatch(one)
+        if found is not None:
+            yield one, found[1], found[2]
 
 
 def _wanted(entry: Entry) -> set[str]:

@@ -27,12 +27,13 @@ from app.api.fhir.interactions import Face, Interaction, Resource
 from app.api.fhir.outcomes import MEDIA_TYPE, ROOT, outcome_of
 from app.api.fhir.routing import Named, accounted, ask_of, base_of, check_form_spoken, read_body
 from app.api.fhir.scopes import require_right
+from app.api.fhir.serving import described
 from app.api.fhir.shaping import shape_of
 from app.api.handlers import note_unexpected, refusal_by_database
 from app.api.problems import problem_data
-from app.api.refusals import IdempotencyKeyRefused, Unexpected
+from app.api.refusals import IdempotencyKeyRefused, ResourceRefused, Unexpected
 from app.api.routing import StrictRequest
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, Fault
 from app.services.context import Context
 from app.services.plans import ScheduleConflict
 
@@ -135,10 +136,26 @@ class Bundles:
     ) -> Resource:
         """An entry in the transaction of all. Raises EntryRefused."""
         try:
+            await self._describe(request, entry, ctx, made)
             sent = made.with_references(entry.body)
             return await self._entry(request, entry, ctx, sent, made)
         except DomainError as error:
             raise EntryRefused(*_told(error, entry.place)) from error
+
+    async def _describe(
+        self, request: StrictRequest, entry: Entry, ctx: Context, made: Made
+    ) -> None:
+        """Note what an entry refers to by a search. Raises ResourceRefused or SeveralFit."""
+        ask = ask_of(request, ctx, {}, (), headers={}, body=None)
+        for name, type_, wanted in bundles.described_in(entry):
+            face = self._faces.get(type_)
+            if face is None or face.search is None or name in made.references:
+                continue
+            found = await described(ask, face, self._faces, wanted)
+            if found is None:
+                at = f"Bundle.entry[{entry.place}].resource"
+                raise ResourceRefused((Fault(at, "not-found", "refers to what is not there"),))
+            made.note_as(name, found)
 
     async def _entry(
         self,

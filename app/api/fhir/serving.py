@@ -9,7 +9,7 @@ from functools import partial
 
 from app.api.fhir.chaining import followed
 from app.api.fhir.including import included
-from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, operations_of
+from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, Resource, operations_of
 from app.api.fhir.queries import params_in, refused
 from app.api.fhir.searching import history_bundle, read_history, read_query, search_bundle
 from app.api.refusals import SeveralFit
@@ -70,17 +70,24 @@ async def _create(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:
     wanted = ask.headers.get("if-none-exist")
     if wanted is None:
         return await face.create(ask)
-    assert face.search is not None  # noqa: S101 # what is created on a condition is searched
+    known = await described(ask, face, faces, wanted)
+    return await face.create(ask) if known is None else Answer(resource=known)
+
+
+async def described(
+    ask: Ask, face: Face, faces: Mapping[str, Face], wanted: str
+) -> Resource | None:
+    """The one resource that fits a search. Raises SeveralFit."""
+    assert face.search is not None  # noqa: S101 # what is described is searched
     ask.require(f"{face.type}.s")
-    params = params_in(wanted)
-    query = read_query(replace(ask, params=params, headers={}), face)
+    query = read_query(replace(ask, params=params_in(wanted), headers={}), face)
     query = await followed(ask, faces, query)
     if not query.criteria:
-        raise refused("If-None-Exist", "missing", "needs a search parameter")
+        raise refused("", "missing", "what describes a resource needs a search parameter")
     found = await face.search(ask, replace(query, count=2))
     if len(found.items) > 1:
-        raise SeveralFit("several resources fit what If-None-Exist describes")
-    return Answer(resource=found.items[0]) if found.items else await face.create(ask)
+        raise SeveralFit("several resources fit what describes one")
+    return found.items[0] if found.items else None
 
 
 async def _search(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:

@@ -20,7 +20,7 @@ from app.api.refusals import ResourceRefused
 from app.domain.errors import Fault, Faults
 from app.domain.plans.records import move_to_data
 from app.integrations.fhir.provenances import move_text
-from app.integrations.fhir.validating import places_not_of_r4
+from app.integrations.fhir.validating import faults_by_r4
 from app.services import plans
 from app.services.plans import ChangedPlan, InvalidChange, ScheduleConflict
 
@@ -45,10 +45,7 @@ async def resource_in(ask: Ask, type_: str) -> Resource:
     body = ask.body
     if not isinstance(body, dict) or body.get("resourceType") != type_:
         raise ResourceRefused((Fault(type_, "structure", f"must be a {type_}"),))
-    wrong = await to_thread.run_sync(places_not_of_r4, body)
-    if wrong:
-        text = "is missing, or not as R4 has it"
-        raise ResourceRefused(tuple(Fault(at, "structure", text) for at in wrong))
+    refuse(await to_thread.run_sync(faults_by_r4, body))
     return body
 
 

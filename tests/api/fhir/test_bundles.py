@@ -1,5 +1,6 @@
 """Many interactions in one request: a batch's each by itself, a transaction's all or none."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -170,6 +171,57 @@ async def test_who_may_not_do_it_is_not_told_what_another_was_answered(own_desk:
     assert statuses(await post(own_desk, body, **key, **able)) == ["201"]
 
     assert issue_of(await post(own_desk, body, **key, **unable), 403)["code"] == "forbidden"
+
+
+async def test_a_reference_may_describe_what_is_there(desk: Desk) -> None:
+    living = Living(desk, await desk.plan())
+    await living.on("2027-01-13")
+    named = "{system}|{value}".format(**desk.mrn)
+    done = {**fact(living, "consult"), "performedDateTime": "2027-01-13"}
+
+    def told(reference: str) -> Data:
+        return bundle(
+            entry("POST", "Procedure", {**done, "subject": {"reference": reference}}),
+            entry("GET", f"Patient/{desk.patient_id}"),
+        )
+
+    missing = await post(desk, told("Patient?identifier=urn:nobody|0"))
+    elsewhere = await post(desk, told("Practitioner?identifier=x"))
+    unsaid = await post(desk, told("Patient?_count=1"))
+    found = await post(desk, told(f"Patient?identifier={named}"))
+
+    at = "Bundle.entry[0].resource"
+    assert issue_of(missing, 422)["expression"] == [at]
+    assert issue_of(elsewhere, 422)["expression"] == [f"{at}.subject"]
+    assert issue_of(unsaid, 400)["code"] == "required"
+    assert statuses(found) == ["201", "200"]
+
+
+async def test_a_patch_is_sent_within_a_binary(desk: Desk) -> None:
+    living = Living(desk, await desk.plan())
+    request = f"ServiceRequest/{living.id_of('consult')}"
+    version = (await get(desk.api, request))["meta"]["versionId"]
+    patch = b'[{"op": "replace", "path": "/status", "value": "revoked"}]'
+
+    def sent(data: bytes | str) -> Data:
+        binary = {"resourceType": "Binary", "contentType": "application/json-patch+json"}
+        coded = b64encode(data).decode() if isinstance(data, bytes) else data
+        return bundle(entry("PATCH", request, {**binary, "data": coded}, ifMatch=f'W/"{version}"'))
+
+    answers = [await post(desk, sent(data)) for data in ("no base64", b"no json", patch)]
+
+    for answer in answers[:2]:
+        assert issue_of(answer, 422)["expression"] == ["Bundle.entry[0].resource.data"]
+    assert statuses(answers[2]) == ["200"]
+    assert (await get(desk.api, request))["status"] == "revoked"
+
+
+async def test_no_two_entries_have_the_same_name(desk: Desk) -> None:
+    body = bundle(*({**entry("POST", "Patient", person(desk)), "fullUrl": NEW} for _ in "ab"))
+
+    answer = await post(desk, body)
+
+    assert issue_of(answer, 422)["expression"] == ["Bundle.entry[1].fullUrl"]
 
 
 async def test_references_in_a_circle_are_refused(desk: Desk) -> None:

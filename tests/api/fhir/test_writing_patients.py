@@ -30,6 +30,23 @@ async def test_a_patient_is_made_of_what_scheduling_needs(desk: Desk) -> None:
     assert answer.headers["location"].endswith(f"/Patient/{made['id']}/_history/1")
 
 
+@pytest.mark.parametrize(
+    "fields, place",
+    [
+        ({"gender": "banana"}, "gender"),
+        ({"name": [{"text": "Alex"}, {"text": "Lex", "use": "banana"}]}, "name[1].use"),
+    ],
+)
+async def test_a_code_that_r4_does_not_have_is_refused_where_it_is(
+    desk: Desk, fields: Data, place: str
+) -> None:
+    answer = await desk.api.post(f"{R4}/Patient", json=person(desk, **fields), headers=SENT)
+
+    issue = issue_of(answer, 422)
+    assert (issue["code"], issue["expression"]) == ("code-invalid", [f"Patient.{place}"])
+    assert matches(await get(desk.api, f"Patient?identifier={desk.patient_id}")) == []
+
+
 async def test_what_is_not_kept_of_a_patient_is_said(desk: Desk) -> None:
     headers = {**SENT, "Prefer": "return=OperationOutcome"}
 
