@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.edge import REQUEST_ID
 from app.api.problems import SLUG
 
-# Whose trace a request belongs to; baggage could be anything, and is not taken on.
+# Whose trace a request belongs to; a state or baggage could say anything, and is not taken on.
 _PARENT = TraceContextTextMapPropagator()
+_TRACE = "traceparent"
 
 
 class Spans:
@@ -39,7 +40,7 @@ class Spans:
 
         with self._tracer.start_as_current_span(
             "request",
-            context=_PARENT.extract(Headers(scope=scope)),
+            context=_PARENT.extract({_TRACE: Headers(scope=scope).get(_TRACE, "")}),
             kind=SpanKind.SERVER,
             # An exception's text may hold what a client sent.
             record_exception=False,

@@ -79,7 +79,8 @@ async def test_a_request_is_a_span_by_route_and_request_id(
 
     app.add_api_route("/docs/fail", fail)
     async with client_of(app) as api, app.router.lifespan_context(app):
-        headers = {"traceparent": PARENT, "baggage": f"name={NAME}"}
+        said = f"name={NAME}"
+        headers = {"traceparent": PARENT, "tracestate": said, "baggage": said}
         answer = await api.post("/v1/patients", json={"name": NAME}, headers=headers)
         await api.get("/v1/patients", params={"name": NAME})
         await api.get(f"/{NAME}")
