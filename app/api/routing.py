@@ -236,8 +236,8 @@ class Route(APIRoute):
             require_account(request)
             try:
                 response = await handle(request)
-            except ScheduleConflict:
-                account_for_refusal(asked_for(operation, request), request)
+            except ScheduleConflict as conflict:
+                account_for_refusal(asked_for(operation, request), request, conflict)
                 raise
             await account_for(asked_for(operation, request), request, bytes(response.body))
             return response

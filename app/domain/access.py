@@ -14,8 +14,9 @@ from uuid import UUID
 
 _ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UUID = f'({_ID.pattern})"'
-# What an address may name.
-_NAMES = frozenset({"plan_id", "patient_id", "step_id", "id"})
+# What may be asked for by name; ``into`` is the patient of a merging.
+_NAMES = frozenset({"plan_id", "patient_id", "step_id", "id", "into"})
+_OF_PATIENTS = frozenset({"patient_id", "into"})
 # The id of a patient, or of a plan, a step or the thing itself. In JSON a quote inside a text is
 # escaped, so that only a member itself can look like this. What every match begins with is written
 # first: it is then looked for many times as fast.
@@ -75,7 +76,7 @@ class Shown:
 def shown_in(named: Mapping[str, str], answer: bytes) -> Shown:
     """What ids an address names and a JSON answer shows; nothing but ids is ever taken."""
     found = [
-        (one if name == "patient_id" else "", one)
+        (one if name in _OF_PATIENTS else "", one)
         for name, text in named.items()
         if name in _NAMES
         for one in (text if _ID.fullmatch(text) else str(UUID(text)),)

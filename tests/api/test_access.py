@@ -65,7 +65,41 @@ async def test_what_is_refused_is_no_change(own_desk: Desk) -> None:
 
     assert answer.status_code == 409
     newest = (await listed(own_desk))[0]
-    assert (newest["operation"], newest["stored"], newest["ids"]) == ("create_plan", False, [])
+    assert (newest["operation"], newest["stored"]) == ("create_plan", False)
+    assert newest["ids"] == newest["patient_ids"] == [own_desk.patient_id]
+
+
+async def test_whose_days_a_conflict_tells_is_known_however_the_patient_was_named(
+    own_desk: Desk,
+) -> None:
+    closed = {"patient": {"identifier": own_desk.mrn}, "anchor": {"date": "2027-03-14"}}
+    await own_desk.api.post("/v1/plans/preview", json=own_desk.body(**closed))
+    await bulk(own_desk, own_desk.body(**closed))
+
+    found = await listed(own_desk, patient_id=own_desk.patient_id)
+
+    assert [one["operation"] for one in found[:2]] == ["create_plans", "preview_plan"]
+
+
+async def test_what_was_asked_for_in_vain_is_known(own_desk: Desk) -> None:
+    await good(own_desk.api.get("/v1/plans", params={"patient_id": own_desk.patient_id}))
+
+    await good(own_desk.api.get(f"/fhir/R4/Encounter?patient=Patient/{own_desk.patient_id}"))
+
+    found = await listed(own_desk, patient_id=own_desk.patient_id)
+
+    assert [one["operation"] for one in found[:2]] == ["Encounter.search-type", "list_plans"]
+
+
+async def test_a_merging_is_a_change_of_both_patients(own_desk: Desk) -> None:
+    other = await own_desk.patient()
+    body = {"into": own_desk.patient_id}
+    await good(own_desk.api.post(f"/v1/patients/{other}/merge", json=body))
+
+    newest = (await listed(own_desk))[0]
+
+    assert newest["operation"] == "merge_patient"
+    assert set(newest["patient_ids"]) == {own_desk.patient_id, other}
 
 
 async def test_an_answer_that_is_given_again_is_a_read(own_desk: Desk) -> None:

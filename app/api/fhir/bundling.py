@@ -167,13 +167,13 @@ class Bundles:
     ) -> Resource:
         interaction, prefer = entry.interaction, request.headers.get("prefer", "")
         shape = shape_of(entry.params, self._faces)
-        asked = accounted(interaction, request, entry.ids)
+        asked = accounted(interaction, request, entry.ids, entry.params)
         headers = {"prefer": prefer, **entry.headers}
         ask = ask_of(request, ctx, entry.ids, entry.params, headers=headers, body=body)
         try:
             answer = await interaction.run(ask)
-        except ScheduleConflict:
-            account_for_refusal(asked, request)
+        except ScheduleConflict as conflict:
+            account_for_refusal(asked, request, conflict)
             raise
         if made is not None:
             made.note(entry, answer)

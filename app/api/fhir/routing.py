@@ -5,7 +5,7 @@ it, below this address as an OperationOutcome.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import format_datetime
@@ -43,6 +43,8 @@ from app.services.access import Asked
 from app.services.context import Context
 from app.services.plans import ScheduleConflict
 
+# What a search for a patient's resources is called.
+_OF_PATIENT = frozenset({"patient", "subject"})
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM = 64 * 1024
 _JSON = frozenset({MEDIA_TYPE, "application/json", "text/json", "application/json-patch+json"})
@@ -89,7 +91,7 @@ async def _answered(
     if stores:
         require_right(interaction.storing, request.scope[CALLER].grant)
     opened = asynccontextmanager(open_context if stores else open_read_context)
-    asked = accounted(interaction, request, request.path_params)
+    asked = accounted(interaction, request, request.path_params, params)
     try:
         async with opened(strict) as ctx:
             answer = await interaction.run(
@@ -102,20 +104,29 @@ async def _answered(
     except Replayed as replayed:
         await account_for(asked, request, bytes(replayed.response.body))
         return replayed.response
-    except ScheduleConflict:
-        account_for_refusal(asked, request)
+    except ScheduleConflict as conflict:
+        account_for_refusal(asked, request, conflict)
         raise
     return response
 
 
-def accounted(interaction: Interaction, request: Request, ids: Mapping[str, str]) -> Asked | None:
-    """Who asks for what, where it is patients' data. Raises Overloaded."""
+def accounted(
+    interaction: Interaction,
+    request: Request,
+    ids: Mapping[str, str],
+    params: Sequence[tuple[str, str]] = (),
+) -> Asked | None:
+    """Who asks for what, of which patient, where it is patients' data. Raises Overloaded."""
     if interaction.right is not None and RIGHTS[interaction.right] not in ACCOUNTED:
         return None
     require_account(request)
     type_ = "" if interaction.face is None else f"{interaction.face.type}."
     id_ = uuid_in(ids.get("id", ""))
     named = {} if id_ is None else {"id": str(id_)}
+    for name, value in params:
+        patient = uuid_in(value.removeprefix("Patient/"))
+        if name in _OF_PATIENT and patient is not None:
+            named["patient_id"] = str(patient)
     return asked_for(f"{type_}{interaction.code}", request, named)
 
 

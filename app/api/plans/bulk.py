@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
-from app.api.accounting import asked_for
+from app.api.accounting import asked_for, of_conflict
 from app.api.deps import KEY, OpenContext, WriteContextsDep, fingerprint
 from app.api.documents import read_json
 from app.api.etags import etag
@@ -31,7 +31,14 @@ from app.domain.errors import DomainError
 from app.services import plans
 from app.services.access import Account
 from app.services.idempotency import Answer
-from app.services.plans import AskedPlan, MadePlan, NewPlan, OvertakenMeanwhile, Patterns
+from app.services.plans import (
+    AskedPlan,
+    MadePlan,
+    NewPlan,
+    OvertakenMeanwhile,
+    Patterns,
+    ScheduleConflict,
+)
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=Route)
 
@@ -227,7 +234,7 @@ async def _make(
         try:
             async with contexts() as ctx:
                 made = await plans.create_plans(ctx, asked, answer=_answer, patterns=patterns)
-                told = b"".join(one.answer.body for one in made if isinstance(one, MadePlan))
+                told = b"".join(map(_shown, made))
                 account: Account = request.app.state.account
                 await account.note_change(ctx, asked_for("create_plans", request), told)
         except OvertakenMeanwhile:
@@ -239,6 +246,13 @@ async def _make(
         else:
             return made
     return [refused] * len(asked)
+
+
+def _shown(made: MadePlan | Exception) -> bytes:
+    """What a result tells of, for the account."""
+    if isinstance(made, MadePlan):
+        return made.answer.body
+    return of_conflict(made) if isinstance(made, ScheduleConflict) else b""
 
 
 def _answer(plan: NewPlan) -> Answer:

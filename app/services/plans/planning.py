@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
@@ -50,6 +51,8 @@ class ScheduleConflict(DomainError):
         # The ids of a stored plan's steps with their occurrences: options name steps by these.
         self.steps: dict[str, str] = {}
         self.anchor: str | None = None
+        # Whose days it tells, where no stored plan says so.
+        self.patient_id: UUID | None = None
         # The options as they are told to who has asked in other words than the native ones.
         self.told: Sequence[Mapping[str, Any]] | None = None
 
@@ -112,7 +115,9 @@ def plan_at_once(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPla
     asked = _permitted(ctx, request, basis)
     found = solve(asked.problem)
     if isinstance(found, Conflict):
-        raise ScheduleConflict(found, ())
+        conflict = ScheduleConflict(found, ())
+        conflict.patient_id = basis.patient.id
+        raise conflict
     return planned_plan(ctx, request, basis, asked, found)
 
 
@@ -213,7 +218,11 @@ def _occurrences(protocol: Protocol) -> int:
 async def plan_by(ctx: Context, request: PlanRequest, basis: Basis) -> PlannedPlan:
     """The plan of a request, by what it is made from."""
     asked = _permitted(ctx, request, basis)
-    schedule = await answer(asked.problem)
+    try:
+        schedule = await answer(asked.problem)
+    except ScheduleConflict as conflict:
+        conflict.patient_id = basis.patient.id
+        raise
     return planned_plan(ctx, request, basis, asked, schedule)
 
 
