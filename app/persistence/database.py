@@ -44,6 +44,9 @@ SQLITE_PRAGMAS = {
     "busy_timeout": (f"{BUSY_SECONDS * 1000}", BUSY_SECONDS * 1000),
 }
 READ_ONLY_PRAGMA = {"query_only": ("ON", 1)}
+# KiB of pages: what hundreds of plans stored at once change must stay in memory until the commit,
+# or pages are written and read again many times.
+WRITING_PRAGMA = {"cache_size": ("-16384", -16384)}
 
 # Work for clients that are gone must end, and nobody waits long behind somebody's lock.
 POSTGRESQL_SETTINGS = {
@@ -186,7 +189,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
 
 
 def _open_sqlite(url: URL, pool_size: int) -> Database:
-    write = _sqlite_engine(url, SQLITE_PRAGMAS, pool_size=1)
+    write = _sqlite_engine(url, SQLITE_PRAGMAS | WRITING_PRAGMA, pool_size=1)
     # Without IMMEDIATE a transaction that reads and then writes fails at once when another
     # writer came between, however long the time-out.
     event.listen(write.sync_engine, "begin", _begin_immediate)
