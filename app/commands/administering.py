@@ -154,8 +154,9 @@ async def _verify_account(desk: Desk) -> None:
             ctx = Context(connection, one.id, ACTOR, read_clock(), grant=UNRESTRICTED)
             found = await access.verify(ctx, noted=noted)
         missing -= found.noted
+        since = "" if found.since is None else f" since {_day(found.since)}"
         told = (
-            f"{one.id}  {one.name}: accesses {found.accesses}, batches {found.batches}, "
+            f"{one.id}  {one.name}: accesses {found.accesses}{since}, batches {found.batches}, "
             f"last {found.last_number} {found.last_hash}"
         )
         console().print(told.rstrip(), soft_wrap=True)

@@ -56,6 +56,7 @@ class AccessBatch:
     """Some accesses and their place in the chain."""
 
     number: int
+    first_at: datetime
     at: datetime
     previous_hash: str
     hash: str

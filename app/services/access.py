@@ -239,11 +239,13 @@ def _backwards(batch: AccessBatch, place: tuple[int, int] | None) -> list[tuple[
 class Verified:
     """What looking through a clinic's chain gave; ``fault`` says what is wrong first.
 
-    ``noted`` are the hashes that were asked for and found.
+    ``since`` is the beginning of what is kept, ``noted`` are the hashes that were asked for and
+    found.
     """
 
     batches: int
     accesses: int
+    since: datetime | None
     last_number: int
     last_hash: str
     fault: str | None
@@ -268,6 +270,7 @@ async def _verified(
     clinic_id: UUID, account: AccessRepository, chain: Chain, noted: frozenset[str]
 ) -> Verified:
     number, sealed, counted, fault = chain.first_number, chain.first_hash, 0, None
+    since: datetime | None = None
     seen = noted & {sealed}
     while fault is None and number < chain.last_number:
         batches = await account.batches(after=number, until=chain.last_number, limit=BATCHES)
@@ -279,14 +282,14 @@ async def _verified(
             fault = _fault(clinic_id, batch, number + 1, sealed, mine)
             if fault is not None:
                 break
-            number, sealed = batch.number, batch.hash
+            number, sealed, since = batch.number, batch.hash, since or batch.first_at
             counted += len(read(batch.accesses))
             seen |= noted & {sealed}
     if fault is None and (number, sealed) != (chain.last_number, chain.last_hash):
         fault = f"the chain ends at batch {number}, where batch {chain.last_number} should be last"
     if fault is None and (outside := await account.outside()) is not None:
         fault = f"batch {outside} is not of the chain"
-    return Verified(number - chain.first_number, counted, number, sealed, fault, seen)
+    return Verified(number - chain.first_number, counted, since, number, sealed, fault, seen)
 
 
 def _fault(
@@ -298,8 +301,11 @@ def _fault(
         return f"batch {expected} does not follow the batch before it"
     if chained(clinic_id, expected, batch.at, previous, batch.accesses) != batch.hash:
         return f"batch {expected} was altered"
-    if {UUID(one) for access in read(batch.accesses) for one in access.patients} != indexed:
+    accesses = read(batch.accesses)
+    if {UUID(one) for access in accesses for one in access.patients} != indexed:
         return f"batch {expected} is not found by its patients"
+    if batch.first_at != accesses[0].at:
+        return f"batch {expected} is not found by its time"
     return None
 
 

@@ -16,7 +16,7 @@ from app.services import access
 from app.services.context import Context
 from app.worker import ACCESS_KEPT_FOR
 from tests.api import given_callers
-from tests.api.given_access import URL, altered, last_number, listed, three_batches, verified
+from tests.api.given_access import LATER, URL, altered, last_number, listed, three_batches, verified
 from tests.api.given_bulk import bulk
 from tests.api.given_plans import Desk, good
 
@@ -279,6 +279,15 @@ async def test_a_batch_that_its_patients_do_not_find_is_found(own_desk: Desk) ->
     await altered(own_desk, delete(AccessPatientRow).where(AccessPatientRow.number == number))
 
     assert (await verified(own_desk)).fault == f"batch {number} is not found by its patients"
+
+
+async def test_a_batch_that_its_time_does_not_find_is_found(own_desk: Desk) -> None:
+    await three_batches(own_desk)
+    of_it = AccessBatchRow.number == 1
+
+    await altered(own_desk, update(AccessBatchRow).where(of_it).values(first_at=LATER))
+
+    assert (await verified(own_desk)).fault == "batch 1 is not found by its time"
 
 
 async def test_a_batch_with_another_past_is_found(own_desk: Desk) -> None:

@@ -173,7 +173,9 @@ def test_an_account_of_access_that_was_altered_is_found(capsys: Captured, url: s
 
     whole = done(capsys, "audit", "verify")
 
-    assert re.search(r"Default clinic: accesses 1, batches 1, last 1 [0-9a-f]{64}$", whole)
+    assert re.search(
+        r"Default clinic: accesses 1 since \d{4}-\d\d-\d\d, batches 1, last 1 [0-9a-f]{64}$", whole
+    )
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE access_batches SET at = '2026-01-01T00:00:00.000000Z'")
     assert refused(capsys, "audit", "verify").endswith("batch 1 was altered")
