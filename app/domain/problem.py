@@ -29,7 +29,9 @@ class Problem:
     ``not_before`` when that is later. ``baseline`` holds the frozen first days for timings that
     follow the plan. ``decided`` maps decisions to the choice taken. With ``postponed`` the anchor
     is put off without a day: what hangs on it is undated. ``shifts`` holds days by which decisions
-    have put off steps, by their keys.
+    have put off steps, by their keys. What is ``left`` stays on its kept day, neither moved nor
+    judged, as what has passed does, until a person puts right what stands in its way; what was
+    missed has no day then.
     """
 
     protocol: Protocol
@@ -47,6 +49,7 @@ class Problem:
     pinned: tuple[Pinned, ...] = ()
     reported: tuple[Reported, ...] = ()
     kept: tuple[Kept, ...] = ()
+    left: frozenset[OccurrenceId] = frozenset()
     baseline: Mapping[OccurrenceId, date] = field(default_factory=lambda: MappingProxyType({}))
     decided: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     shifts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))

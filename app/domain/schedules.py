@@ -185,6 +185,13 @@ class AskWaiver:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskToLeave:
+    """Record what happened, and leave these steps on the days that stand in its way."""
+
+    left: frozenset[OccurrenceId]
+
+
 Remedy = AskAnchor | AskPin | AskParameter | AskSkip | AskUnpin | AskCancelOther | AskWaiver
 
 
@@ -196,7 +203,7 @@ class Option:
     """
 
     text: str
-    remedy: Remedy
+    remedy: Remedy | AskToLeave
     schedule: Schedule | None
 
 

@@ -150,8 +150,9 @@ async def test_a_report_that_forbids_a_day_is_refused_with_ways_out(desk: Desk) 
     assert [o["text"] for o in problem["options"]] == [
         "session on Wed 2027-03-24",
         "widen rule:steroid-before-session by 14 days; needs the role physician",
+        "record it and leave session on Wed 2027-03-10, flagged for a person to put right",
     ]
-    assert [o["needs_role"] for o in problem["options"]] == [None, "physician"]
+    assert [o["needs_role"] for o in problem["options"]] == [None, "physician", None]
     for elsewhere in ({"laterality": "left", "body_site": "ankle"}, {"body_site": "knee"}):
         answer = await good(plan.preview({**steroid, **elsewhere}))
         assert (answer["moves"], answer["breaches"]) == ([], [])

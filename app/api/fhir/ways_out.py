@@ -11,9 +11,9 @@ from uuid import UUID
 from pydantic_core import to_jsonable_python
 
 from app.api.fhir.interactions import Resource
-from app.api.plans.refusing import option_data, options_data
+from app.api.plans.ways_out import option_data, options_data
 from app.domain.documents import ProtocolDocument
-from app.domain.schedules import AskAnchor, AskCancelOther, AskParameter, Remedy
+from app.domain.schedules import AskAnchor, AskCancelOther, AskParameter, AskToLeave, Remedy
 from app.integrations.fhir.action_tree import as_key
 from app.services.plans import ScheduleConflict
 from app.services.plans.requests import Identifier, PlanRequest
@@ -60,7 +60,9 @@ def _of_changes(plan_id: UUID | str) -> str:
     return f"/v1/plans/{plan_id}/changes"
 
 
-def _applied(parameters: Mapping[str, Any], remedy: Remedy, anchor: str | None) -> Resource | None:
+def _applied(
+    parameters: Mapping[str, Any], remedy: Remedy | AskToLeave, anchor: str | None
+) -> Resource | None:
     """The parameters with one thing different."""
     match remedy:
         case AskAnchor(day):

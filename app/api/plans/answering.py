@@ -9,9 +9,10 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from app.api.etags import etag
+from app.api.plans.moves import conflict_data, move_data, reason_data
 from app.domain.plans.steps import DECIDED
 from app.domain.protocols import StepKind
-from app.domain.schedules import BookableDay, Conflict, Move, Offer, Reason, Schedule, Window
+from app.domain.schedules import BookableDay, Conflict, Offer, Schedule, Window
 from app.domain.states import PlanStatus, StepStatus, allowed_changes, planned_state
 from app.services.plans import (
     ChangedPlan,
@@ -257,30 +258,6 @@ def summary_data(plan: PlanSummary) -> Data:
         "created_at": instant(plan.created_at),
         "updated_at": instant(plan.updated_at),
     }
-
-
-def reason_data(reason: Reason) -> Data:
-    """A reason; its rule only where there is one."""
-    data = {"code": reason.code, "text": reason.text}
-    if reason.rule is not None:
-        data["rule"] = reason.rule
-    return data
-
-
-def move_data(move: Move, step_ids: dict[str, str]) -> Data:
-    """A move; steps of a plan not stored yet are named by their occurrence."""
-    return {
-        "step_id": step_ids.get(str(move.id)),
-        "step": str(move.id),
-        "from": move.old.isoformat(),
-        "to": None if move.new is None else move.new.isoformat(),
-        "reasons": [reason_data(reason) for reason in move.reasons],
-    }
-
-
-def conflict_data(conflict: Conflict) -> Data:
-    """A conflict: every element that takes part, in words."""
-    return {"elements": [{"id": e.id, "text": e.text} for e in conflict.elements]}
 
 
 def days_data(days: tuple[BookableDay, ...], step_ids: dict[str, str]) -> Data:

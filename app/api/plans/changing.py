@@ -244,9 +244,19 @@ class ChangesIn(In):
         min_length=1, max_length=200, description="What happened and was chosen, in order."
     )
 
+    leave_days: bool = Field(
+        default=False,
+        description=(
+            "Record what happened also where it leaves no schedule: the days in its way stay as "
+            "they are, flagged. Only for facts: perform, miss, arrive, report, unavailable, "
+            "acknowledge, correct."
+        ),
+    )
+
     def to_domain(self) -> PostedChanges:
         """As the use-cases take it."""
-        return PostedChanges(tuple(_posted(change) for change in self.changes), self.reason)
+        changes = tuple(_posted(change) for change in self.changes)
+        return PostedChanges(changes, self.reason, self.leave_days)
 
 
 _STEP_ID = EXAMPLE_STEP["id"]

@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.api.fields import Out
-from app.api.plans.answering import conflict_data, move_data
 from app.api.plans.models import BreachOut, ConflictOut, MoveOut, OptionOut
-from app.api.plans.refusing import options_data
+from app.api.plans.moves import conflict_data, move_data
+from app.api.plans.ways_out import options_data
 from app.services.plans import Rechecked
 
 _STEP_ID = "01920000-0000-7000-8000-000000000107"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.api.plans.refusing import option_data
+from app.api.plans.ways_out import option_data
 from app.domain.plans.step_changes import Perform
 from app.services.context import Context
 from app.services.plans import PlanView, Start, open_starts

@@ -1,6 +1,7 @@
 """The engine: exact dates for a plan, their reasons, conflicts and ways out. No I/O, no clock."""
 
 from app.domain.engine.conflicts import waivable_elements
+from app.domain.engine.leaving import leaving
 from app.domain.engine.occurrences import PlanTooLarge
 from app.domain.engine.options import find_options, waiver_role
 from app.domain.engine.queries import (
@@ -22,6 +23,7 @@ __all__ = [
     "bookable_days",
     "find_options",
     "forced",
+    "leaving",
     "possible_days",
     "solve",
     "standing_breaches",

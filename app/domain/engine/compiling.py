@@ -259,21 +259,22 @@ class Compilation:
     def _hold(self, wanted: dict[int, list[tuple[int, int]]]) -> None:
         """An undone step whose day has passed stays there, as if pinned, until a person acts.
 
-        What is left out in looking for a conflict does not make a step stay: it would then bind.
+        So does what is left on a day to come. What is left out in looking for a conflict does not
+        make a step stay: it would then bind.
         """
         facts = {fact.occurrence: fact.on.toordinal() for fact in self.problem.performed}
         for kept in self.problem.kept:
             index = self.expansion.by_id.get(kept.occurrence)
-            day = kept.day.toordinal()
-            if index is None or index in self.given or day >= self.frame.today:
+            if index is None or index in self.given or index in self.missed:
                 continue
-            if index in self.missed or self.omits(f"fact:{kept.occurrence}"):
+            occurrence, day = self.expansion.occurrences[index], kept.day.toordinal()
+            if occurrence.undated is not None or self.omits(f"fact:{kept.occurrence}"):
                 continue
-            occurrence = self.expansion.occurrences[index]
-            if not occurrence.floored or occurrence.undated is not None:
-                continue
-            as_wanted = all(first <= day <= last for first, last in wanted.get(index, ()))
-            if as_wanted and not self._overtaken(occurrence, day, facts):
+            stays = kept.occurrence in self.problem.left
+            if not stays and day < self.frame.today and occurrence.floored:
+                as_wanted = all(first <= day <= last for first, last in wanted.get(index, ()))
+                stays = as_wanted and not self._overtaken(occurrence, day, facts)
+            if stays:
                 self.given[index] = day
 
     def _overtaken(self, occurrence: Occurrence, day: int, facts: dict[OccurrenceId, int]) -> bool:

@@ -100,8 +100,15 @@ class Linker:
         return first
 
     def spread_undated(self) -> None:
-        """What hangs on an undated occurrence is undated, unless it has a day of its own."""
+        """What hangs on an undated occurrence is undated, unless it has a day of its own.
+
+        So is a missed one which is left as it is, for it has no day.
+        """
         occurrences = self._expansion.occurrences
+        missed = {fact.occurrence for fact in self._problem.missed}
+        for occurrence in occurrences:
+            if occurrence.id in missed & self._problem.left:
+                occurrence.undated = "it was missed, and no other day works"
         changed = True
         while changed:
             changed = False

@@ -36,6 +36,12 @@ class Explainer:
         day = self._days[index]
         if index in self._compilation.performed:
             return (Reason("performed", f"performed on {spoken_day(day)}"),)
+        if occurrence.id in self._problem.left and index in self._compilation.given:
+            text = (
+                f"stays on {spoken_day(day)}, given out before, though no schedule has it there; "
+                "a person has to put it right"
+            )
+            return (Reason("left", text),)
         if index in self._compilation.given:
             text = (
                 f"its day, {spoken_day(day)}, has passed; it stays there until it is recorded, "
@@ -156,25 +162,31 @@ class Explainer:
             for link in other.links:
                 if occurrence.index not in (other.index, link.ref):
                     continue
-                edge = self._broken_edge(link, days, days[other.index])
-                if edge is not None:
+                broken = broken_edge(self._compilation, link, days, days[other.index])
+                if broken is not None:
                     who = "it" if other.index == occurrence.index else other.label
-                    text = f"{who} would be too {edge} counted from {link.label}"
-                    bound = "earliest" if edge == "early" else "latest"
-                    return Reason("timing", text, f"{link.name}.{bound}")
+                    early = "early" if broken[0] == "earliest" else "late"
+                    text = f"{who} would be too {early} counted from {link.label}"
+                    return Reason("timing", text, f"{link.name}.{broken[0]}")
         return None
 
-    def _broken_edge(self, link: Link, days: dict[int, int], day: int) -> str | None:
-        start = link.start(days)
-        low = self._bound(link, "earliest", link.earliest)
-        if low is not None and day < value(low, start):
-            return "early"
-        high = self._bound(link, "latest", link.latest)
-        is_bound = link.bounds.latest_is is LatestIs.BOUND
-        return "late" if high is not None and is_bound and day > value(high, start) else None
 
-    def _bound(self, link: Link, edge: str, shift: Shift | None) -> Shift | None:
-        return None if shift is None else self._compilation.bound(link, edge, shift)
+def broken_edge(
+    compilation: Compilation, link: Link, days: dict[int, int], day: int
+) -> tuple[str, int] | None:
+    """Which bound of a timing a day is beyond, earliest or latest, and the day of that bound."""
+    start = link.start(days)
+    low = _bound(compilation, link, "earliest", link.earliest)
+    if low is not None and day < value(low, start):
+        return "earliest", value(low, start)
+    high = _bound(compilation, link, "latest", link.latest)
+    if high is None or link.bounds.latest_is is not LatestIs.BOUND or day <= value(high, start):
+        return None
+    return "latest", value(high, start)
+
+
+def _bound(compilation: Compilation, link: Link, edge: str, shift: Shift | None) -> Shift | None:
+    return None if shift is None else compilation.bound(link, edge, shift)
 
 
 def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason | None:

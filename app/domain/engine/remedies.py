@@ -13,13 +13,14 @@ from app.domain.schedules import (
     AskParameter,
     AskPin,
     AskSkip,
+    AskToLeave,
     AskUnpin,
     AskWaiver,
     Remedy,
 )
 
 
-def apply_remedy(problem: Problem, remedy: Remedy) -> Problem:
+def apply_remedy(problem: Problem, remedy: Remedy | AskToLeave) -> Problem:
     """The problem as it is once an option was taken."""
     match remedy:
         case AskAnchor(day):
@@ -43,6 +44,8 @@ def apply_remedy(problem: Problem, remedy: Remedy) -> Problem:
         case AskWaiver(element, days, _):
             waivers = tuple(w for w in problem.waivers if w.element != element)
             return replace(problem, waivers=(*waivers, Waiver(element, days)))
+        case AskToLeave(left):
+            return replace(problem, left=left)
         case never:
             assert_never(never)
 

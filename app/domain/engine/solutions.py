@@ -151,7 +151,8 @@ def _first_anchor(compilation: Compilation, net: Network) -> tuple[int, int, int
     if anchor is None or anchor.day is not None or compilation.problem.postponed:
         return None
     index = compilation.expansion.by_id.get(anchor.occurrence)
-    if index is None or index in compilation.given or index not in compilation.asked:
+    asked = compilation.asked.keys() & set(compilation.present)
+    if index is None or index in compilation.given or index not in asked:
         return None
     first = Orders().first(net, index)
     return None if first is None else (index, first, first)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import record_of, view_data
 from app.services.context import Context
 from app.services.plans.correcting import Corrected, corrected
+from app.services.plans.leaving import Told, recorded, refuse_choices
 from app.services.plans.loading import (
     Basis,
     VersionNotUsable,
@@ -168,7 +170,10 @@ async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> W
     faults = version_faults(made, protocol, state)
     if faults:
         raise InvalidChange(tuple(faults))
-    plan = await redated(Redating(before, basis, state, protocol, begun.promised, made, ctx.now))
+    refuse_choices(posted, made)
+    record = partial(recorded, Told(posted, made, partial(standing_problem, stored)))
+    redating = Redating(before, basis, state, protocol, begun.promised, made, ctx.now, record)
+    plan = await redated(redating)
     _refuse_unread(posted, plan.record)
     change = {
         "as_of": basis.today.isoformat(),

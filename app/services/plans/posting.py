@@ -107,10 +107,14 @@ Posted = StepChange | PlanChange | DecideChange | AcknowledgeChange | Correction
 
 @dataclass(frozen=True, slots=True)
 class PostedChanges:
-    """What is posted together, with why."""
+    """What is posted together, with why.
+
+    With ``leave_days`` what happened is recorded also where it leaves no schedule.
+    """
 
     changes: tuple[Posted, ...]
     reason: str | None = None
+    leave_days: bool = False
 
     def said(self, number: int) -> dict[str, Any]:
         """What was said of one of the changes, for the history."""

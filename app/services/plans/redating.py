@@ -1,6 +1,6 @@
 """Dates a changed plan again: the days given out are kept as far as they can be."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -55,7 +55,10 @@ class ChangedPlan:
 
 @dataclass(frozen=True, slots=True)
 class Redating:
-    """A plan as it was, what it is made from now, and what its days are to be found by."""
+    """A plan as it was, what it is made from now, and what its days are to be found by.
+
+    ``record`` gives a schedule with days left as they are where there is no other, or raises.
+    """
 
     before: PlanRecord
     basis: Basis
@@ -64,6 +67,7 @@ class Redating:
     promised: tuple[PlannedStep, ...]
     made: tuple[Made, ...]
     now: datetime
+    record: Callable[[Problem, ScheduleConflict], Schedule]
 
 
 async def redated(plan: Redating) -> ChangedPlan:
@@ -81,15 +85,33 @@ async def redated(plan: Redating) -> ChangedPlan:
     try:
         schedule = await _resumed(plan, problem) or await answer(problem)
     except ScheduleConflict as error:
-        name_steps(error, plan.before, plan.state)
-        raise
+        schedule = await worked_out(problem.protocol, partial(_recorded, plan, problem, error))
+        return _changed(plan, schedule, ())
     return _changed(plan, schedule, await _ways_apart(plan, problem, schedule))
 
 
+def _recorded(plan: Redating, problem: Problem, conflict: ScheduleConflict) -> Schedule:
+    try:
+        return plan.record(problem, conflict)
+    except ScheduleConflict as error:
+        name_steps(error, plan.before, plan.state)
+        raise
+
+
 def name_steps(conflict: ScheduleConflict, plan: PlanRecord, state: PlanState) -> None:
-    """Say which steps a stored plan has, so that options can speak of them as clients did."""
+    """Say which steps a stored plan has, so that options can speak of them as clients did, and what
+    each option moves of the days which the plan shows.
+    """
     conflict.steps = {str(step.id): str(step.occurrence) for step in plan.steps}
     conflict.anchor = None if state.anchor is None else str(state.anchor.occurrence)
+    conflict.options = tuple(
+        option
+        if option.schedule is None
+        else replace(
+            option, schedule=replace(option.schedule, moves=moves_from(plan, option.schedule))
+        )
+        for option in conflict.options
+    )
 
 
 def _days_are_left(made: tuple[Made, ...]) -> bool:
