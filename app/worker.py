@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.plans.ways_out import options_data
 from app.delivering import Deliverer
 from app.domain.permissions import UNRESTRICTED
 from app.integrations.outbound import Caller, open_client
@@ -141,7 +142,7 @@ class Worker:
                 claimed = await batches.claim_plan(ctx, batch_id)
                 if claimed is not None:
                     plan_id = claimed.plan_id
-                    await batches.do_plan(ctx, claimed)
+                    await batches.do_plan(ctx, claimed, options_data)
         except Exception as error:
             if plan_id is None or passing(error):
                 raise

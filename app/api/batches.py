@@ -68,7 +68,13 @@ class BatchItemOut(Out):
 
     plan_id: UUID = Field(description="The plan.")
     status: ItemStatus = Field(description="What became of it.")
-    result: dict[str, Any] = Field(description="Its moves with reasons, or its conflict.")
+    result: dict[str, Any] = Field(
+        description=(
+            "changed: `moves` with their reasons, `added` and `removed` steps, the `revision` it "
+            "made; conflict: the `conflict` and its `options`, each with the `request` to post to "
+            "the plan's changes; failed: why, as `detail`."
+        )
+    )
     done_at: Instant | None = Field(description="When it was done.")
 
     @classmethod
@@ -106,7 +112,8 @@ async def list_batch_items(
 ) -> BatchItemsOut:
     """List what became of each plan of a batch: its moves and why, or why it could not be.
 
-    The ways out of a conflict are at `/v1/plans/{plan_id}/recheck`, to be posted as they are.
+    The ways out of a conflict are those of the moment at which the plan was tried: each names what
+    to post to the plan's changes. Those of now are at `/v1/plans/{plan_id}/recheck`.
     """
     found = await batches.list_batch_items(
         ctx, batch_id, status=status, after=uuid_of(page.after), limit=page.limit

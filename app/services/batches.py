@@ -1,6 +1,6 @@
 """Work over many plans: closures and amendments, each plan in a transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -38,6 +38,9 @@ from app.services.plans.redating import ChangedPlan
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 
 MAX_PLANS = 100_000
+
+# How the ways out of a conflict are told, with the body for which there was one.
+WaysOut = Callable[[ScheduleConflict, Mapping[str, Any]], Sequence[Mapping[str, Any]]]
 
 
 class InvalidAmendment(Faults):
@@ -212,14 +215,14 @@ async def claim_plan(ctx: Context, batch_id: UUID) -> ClaimedPlan | None:
     return claimed
 
 
-async def do_plan(ctx: Context, claimed: ClaimedPlan) -> None:
+async def do_plan(ctx: Context, claimed: ClaimedPlan, ways_out: WaysOut) -> None:
     """Do one plan of a batch within the caller's transaction.
 
     What the domain refuses is the plan's result. Somebody who changes the plan meanwhile goes
     first: it goes on waiting.
     """
     try:
-        status, result = await _do(ctx, claimed.batch, claimed.plan_id)
+        status, result = await _do(ctx, claimed.batch, claimed.plan_id, ways_out)
     except PlanChangedMeanwhile:
         return
     await BatchRepository(ctx.connection, ctx.clinic_id).finish_item(
@@ -235,7 +238,9 @@ async def give_up(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
     )
 
 
-async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dict[str, Any]]:
+async def _do(
+    ctx: Context, batch: BatchRecord, plan_id: UUID, ways_out: WaysOut
+) -> tuple[str, dict[str, Any]]:
     posted, tried = _posted(batch), bool(batch.request.get("tried"))
     try:
         stored = await load_plan(ctx, plan_id, hold=True)
@@ -246,8 +251,8 @@ async def _do(ctx: Context, batch: BatchRecord, plan_id: UUID) -> tuple[str, dic
         if not tried:
             await recheck_plan(ctx, plan_id)
         elements = [{"id": e.id, "text": e.text} for e in conflict.conflict.elements]
-        options = [option.text for option in conflict.options]
-        return "conflict", {"conflict": {"elements": elements}, "options": options}
+        options = ways_out(conflict, _body(batch))
+        return "conflict", {"conflict": {"elements": elements}, "options": list(options)}
     except Faults as error:
         return "failed", {"detail": "; ".join(fault.text for fault in error.faults)}
     except DomainError as error:
@@ -272,6 +277,14 @@ def _result(changed: ChangedPlan) -> dict[str, Any]:
         "removed": [str(step.occurrence) for step in changed.removed],
         "revision": changed.record.revision,
     }
+
+
+def _body(batch: BatchRecord) -> dict[str, Any]:
+    """What a person would post to one of the plans to do the same."""
+    changes = []
+    if batch.kind == "amendment":
+        changes.append({"type": "amend", "version": batch.request["to"]})
+    return {"reason": batch.request["reason"], "changes": changes}
 
 
 def _posted(batch: BatchRecord) -> PostedChanges:

@@ -109,6 +109,14 @@ class Living:
         self.plan = answer["plan"]
         return answer
 
+    async def takes_a_way_out(self, options: list[Data]) -> None:
+        """Try each option as it is, and take the first: nothing is broken then."""
+        assert options
+        for option in options:
+            assert moved(await good(self.preview(**option["request"]))) == moved(option)
+        await self.take(options[0])
+        assert self.plan["breaches"] == []
+
 
 async def living(desk: Desk, **fields: Any) -> Living:
     """The plan of story 1, unless said otherwise."""

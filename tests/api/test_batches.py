@@ -140,7 +140,6 @@ async def test_what_cannot_be_is_flagged_and_left_to_a_person(desk: Desk) -> Non
     item = (await results(desk, batch, status="conflict"))[pinned.plan["id"]]
     named = {element["id"] for element in item["result"]["conflict"]["elements"]}
     assert named == {"pin:followup_2w", "closure:works"}
-    assert item["result"]["options"]
     await read(pinned)
     assert pinned.days == before
     assert {b["id"] for b in pinned.plan["breaches"]} == {
@@ -151,6 +150,8 @@ async def test_what_cannot_be_is_flagged_and_left_to_a_person(desk: Desk) -> Non
     assert (await read(movable)).plan["breaches"] == []
     counts = (await good(desk.api.get(f"/v1/batches/{batch['id']}")))["counts"]
     assert counts == {"changed": 1, "conflict": 1}
+    await pinned.takes_a_way_out(item["result"]["options"])
+    assert (await pinned.history())[-1]["reason"] == "Works"
 
 
 async def test_opening_again_clears_what_was_flagged_and_moves_nothing_back(desk: Desk) -> None:
@@ -323,6 +324,8 @@ async def test_many_plans_go_on_by_a_new_version(desk: Desk) -> None:
     refused = found[pinned.plan["id"]]
     assert refused["status"] == "conflict"
     assert (await read(pinned)).plan["protocol"]["version"] == "1.0.0"
+    await pinned.takes_a_way_out(refused["result"]["options"])
+    assert pinned.plan["protocol"]["version"] == "2.0.0"
 
 
 async def test_a_plan_that_was_amended_meanwhile_is_as_it_should_be(desk: Desk) -> None:
