@@ -28,12 +28,13 @@ from app.services.events import EventType, new_event
 from app.services.listing import Listed, page_of
 from app.services.locations import ClosureRecord, create_closure, delete_closure, get_location
 from app.services.plans import PlanChangedMeanwhile
-from app.services.plans.changing import StoredPlan, load_plan, store, work_out
+from app.services.plans.changing import store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
 from app.services.plans.posting import PlanChange, PostedChanges
 from app.services.plans.rechecking import recheck_plan
 from app.services.plans.redating import ChangedPlan
+from app.services.plans.stored import StoredPlan, load_plan
 
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 

@@ -198,3 +198,47 @@ async def test_in_one_stream_the_line_before_is_looked_at_like_any_other_plan(de
     results = await bulk(desk, *lines)
 
     assert [result["status"] for result in results[:-1]] == [201, 409, 201]
+
+
+async def flagged(desk: Desk, plan: Data) -> list[str]:
+    """The severities of what a plan is flagged for now."""
+    read = await good(desk.api.get(f"/v1/plans/{plan['id']}"))
+    seen = await good(desk.api.get(f"/v1/plans/{plan['id']}/recheck"))
+    assert seen["breaches"] == read["breaches"]
+    return [str(breach["severity"]) for breach in read["breaches"]]
+
+
+@pytest.mark.parametrize("steroid_first", [True, False])
+@pytest.mark.parametrize("in_bulk", [True, False])
+async def test_what_a_person_must_look_at_is_flagged_in_both_plans(
+    desk: Desk, *, steroid_first: bool, in_bulk: bool
+) -> None:
+    days = [(LOOKED_AT, "2027-03-10"), (STEROID, "2027-03-03")]
+    bodies = [await asked(desk, protocol, day) for protocol, day in days]
+    if steroid_first:
+        bodies.reverse()
+    if in_bulk:
+        one, other, _ = await bulk(desk, *bodies)
+    else:
+        one, other = [await good(desk.post(body)) for body in bodies]
+
+    assert (await flagged(desk, one), await flagged(desk, other)) == (["review"], ["review"])
+    revoked = Living(desk, await good(desk.api.get(f"/v1/plans/{other['id']}")))
+    await revoked.change({"type": "revoke"})
+    assert await flagged(desk, one) == []
+
+
+async def test_a_fact_of_one_plan_is_flagged_in_the_other_whose_rule_it_breaks(desk: Desk) -> None:
+    washed = await good(desk.post(await asked(desk, WASHED, "2027-03-10")))
+    steroid = Living(desk, await good(desk.post(await asked(desk, STEROID, "2027-02-03"))))
+    await steroid.on("2027-02-24")
+    after = (await good(desk.api.get("/v1/events?limit=200")))["last"]
+
+    await steroid.change({"type": "perform", "step": "shot", "on": "2027-02-24"})
+
+    assert await flagged(desk, washed) == ["block"]
+    told = await good(desk.api.get("/v1/events", params={"after": after, "limit": 200}))
+    types = [e["type"] for e in told["items"] if e["plan_id"] == washed["id"]]
+    assert types == ["plan_changed", "breach_found"]
+    await steroid.change({"type": "correct", "change_id": await steroid.last_change()})
+    assert await flagged(desk, washed) == []

@@ -254,7 +254,7 @@ async def test_a_side_must_be_said_to_be_both(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("both_first", [True, False])
-async def test_marrow_aspirated_by_another_plan_within_28_days_is_flagged_in_the_later_plan(
+async def test_marrow_aspirated_by_another_plan_within_28_days_is_flagged(
     desk: Desk, *, both_first: bool
 ) -> None:
     knee = document_to_data(library_protocol("knee-bmac-three-part"))

@@ -14,6 +14,7 @@ from app.domain.calendars import Calendar
 from app.domain.documents import ProtocolDocument
 from app.domain.errors import DomainError
 from app.domain.rules import Rule
+from app.persistence.events import EventRepository
 from app.persistence.idempotency import (
     Answer,
     IdempotencyRepository,
@@ -29,6 +30,7 @@ from app.persistence.protocols import VersionSummary
 from app.services import clinic
 from app.services.context import Context
 from app.services.idempotency import KEPT_FOR
+from app.services.plans.flagging import flag_others
 from app.services.plans.likeness import (
     NewPlan,
     Patterns,
@@ -44,7 +46,7 @@ from app.services.plans.loading import (
     only_patient,
     surroundings_of,
 )
-from app.services.plans.others import HeldTo, held_to, load_held
+from app.services.plans.others import HeldTo, counts, held_to, load_held
 from app.services.plans.planning import plan_at_once
 from app.services.plans.requests import PlanRequest
 from app.services.plans.starting import (
@@ -112,6 +114,13 @@ class _Life:
         """The dated steps of all its plans."""
         return chain(self.read.steps, *(plan.steps() for plan, _ in self.made))
 
+    def concerned(self) -> set[UUID]:
+        """The plans in which one that was made after them may have broken rules."""
+        if not any(plan.concerns_others for plan, _ in self.made):
+            return set()
+        before = {step.plan_id for step in self.read.steps if counts(step)}
+        return before | {plan.new.id for plan, _ in self.made[:-1]}
+
     def held_to(self) -> dict[UUID, HeldTo]:
         """What each of its plans is held to."""
         made = {
@@ -159,6 +168,9 @@ async def create_plans(
     await BulkRepository(ctx.connection, ctx.clinic_id).add(chunk.ready)
     for started in chunk.started:
         await close_start(ctx, started)
+    others = [plan_id for life in chunk.lives.values() for plan_id in life.concerned()]
+    if happened := await flag_others(ctx, others):
+        await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
     return made
 
 

@@ -10,27 +10,20 @@ from zoneinfo import ZoneInfo
 from app.domain.errors import Fault
 from app.domain.plans.change_records import change_to_data
 from app.domain.plans.changes import LIVING, Amend, changed_by
-from app.domain.plans.records import move_to_data, state_from_data
-from app.domain.plans.state import PlanState, problem_of, status_of
+from app.domain.plans.records import move_to_data
+from app.domain.plans.state import PlanState, status_of
 from app.domain.plans.step_changes import ContradictoryChange
-from app.domain.problem import Problem
-from app.domain.states import PlanStatus, StepStatus, VersionStatus
-from app.persistence.patients import PatientRepository
-from app.persistence.plans.records import (
-    PlanChangedMeanwhile,
-    PlanRecord,
-    PlanView,
-    RevisionRecord,
-)
+from app.domain.states import StepStatus, VersionStatus
+from app.persistence.events import EventRepository
+from app.persistence.plans.records import PlanChangedMeanwhile, PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
-from app.persistence.plans.rows import record_of, view_data
 from app.services.context import Context
 from app.services.plans.correcting import Corrected, corrected
+from app.services.plans.flagging import change_concerns_others, flag_others
 from app.services.plans.leaving import Told, recorded, refuse_choices
 from app.services.plans.loading import (
     Basis,
     VersionNotUsable,
-    load_standing,
     load_surroundings,
     load_version,
 )
@@ -49,17 +42,9 @@ from app.services.plans.posting import (
     resolved,
     version_faults,
 )
-from app.services.plans.redating import ChangedPlan, Redating, kept_days, redated
+from app.services.plans.redating import ChangedPlan, Redating, redated
+from app.services.plans.stored import StoredPlan, load_plan, standing_problem, state_of
 from app.services.plans.waiving import refuse_unpermitted, rules_known
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPlan:
-    """A plan as it was read, to be changed."""
-
-    record: PlanRecord
-    basis: Basis
-    snapshot: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,50 +93,20 @@ async def store(
         change=dict(worked_out.change),
         moves=[move_to_data(move, str(changed.ids[move.id])) for move in changed.moves],
     )
+    happened = noted(ctx, stored.record, changed.record, worked_out.state)
+    others = stored.basis.around.other_plans
+    if not change_concerns_others(stored.record, changed.record):
+        others = ()
     await PlanRepository(ctx.connection, ctx.clinic_id).save(
         stored.record,
         changed.record,
         revision,
-        events=noted(ctx, stored.record, changed.record, worked_out.state),
+        events=() if others else happened,
         superseded=stored.snapshot,
     )
-
-
-async def load_plan(ctx: Context, plan_id: UUID, *, hold: bool = False) -> StoredPlan:
-    """A plan with everything round it as of today. Raises PlanNotFound.
-
-    Who will store it again holds its patient, whose other plans count.
-    """
-    view = await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id)
-    if not hold:
-        return await with_basis(ctx, view)
-    await PatientRepository(ctx.connection, ctx.clinic_id).hold(UUID(view.patient_id))
-    stored = await with_basis(ctx, view)
-    if stored.basis.patient.is_present:
-        return stored
-    # Merged or erased, perhaps after the plan was read: what was read may not be stored again.
-    return await with_basis(ctx, await PlanRepository(ctx.connection, ctx.clinic_id).view(plan_id))
-
-
-async def with_basis(ctx: Context, view: PlanView) -> StoredPlan:
-    """A plan that was read, with everything round it as of today."""
-    record = record_of(view)
-    basis = await load_standing(ctx, record)
-    return StoredPlan(record, basis, view_data(view))
-
-
-def standing_problem(stored: StoredPlan) -> Problem:
-    """The question a stored plan puts to the engine as it stands, its days given out kept."""
-    before, basis = stored.record, stored.basis
-    state = state_of(before)
-    kept = kept_days(before, state, before.steps, basis.today)
-    protocol = extended(basis.document, state)
-    return problem_of(state, protocol, basis.around, as_of=basis.today, kept=kept)
-
-
-def state_of(plan: PlanRecord) -> PlanState:
-    """The facts and choices of a stored plan."""
-    return state_from_data(plan.state, PlanStatus(plan.status), plan.protocol_version)
+    if others:
+        happened += await flag_others(ctx, (UUID(other.id) for other in others))
+        await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
 
 
 async def work_out(ctx: Context, stored: StoredPlan, posted: PostedChanges) -> WorkedOut:

@@ -19,6 +19,7 @@ from app.persistence.plans.records import PatientStep
 from app.persistence.plans.rows import patient_steps
 from app.persistence.tables import JsonList, JsonObject
 from app.services.context import Context
+from app.services.plans.flagging import concerns_others
 from app.services.plans.planning import PlannedPlan, first_revision, plan_created
 from app.services.plans.requests import PlanRequest
 
@@ -51,6 +52,7 @@ class ReadyPlan:
     state: JsonObject
     rows: ReadyRows
     alike: tuple[PatientStep, ...]
+    concerns_others: bool
 
     def steps(self) -> Iterator[PatientStep]:
         """Its dated steps, as other plans of the patient look at them."""
@@ -86,7 +88,7 @@ class PlanPattern:
         if attention:
             attention = json.loads(self._rows.renamed(json.dumps(attention), ids))
         new = NewPlan(ids[0], attention, first.today)
-        return ReadyPlan(new, self.first.state, self._rows.rows(ids, own), self.first.alike)
+        return replace(self.first, new=new, rows=self._rows.rows(ids, own))
 
 
 def pattern_of(ctx: Context, planned: PlannedPlan, ready: ReadyPlans) -> PlanPattern:
@@ -96,7 +98,8 @@ def pattern_of(ctx: Context, planned: PlannedPlan, ready: ReadyPlans) -> PlanPat
     changes = (UUID(change["id"]) for change in planned.posted["changes"])
     ids = (record.id, event.id, *(step.id for step in record.steps), *changes)
     new = NewPlan(record.id, record.attention, planned.basis.today)
-    return PlanPattern(ReadyPlan(new, record.state, rows, patient_steps(record)), ids, ready)
+    steps, concerns = patient_steps(record), concerns_others(record)
+    return PlanPattern(ReadyPlan(new, record.state, rows, steps, concerns), ids, ready)
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from app.persistence.plans.repository import PlanRepository
 from app.services import engine_time
 from app.services.context import Context
 from app.services.listing import Listed, page_of
-from app.services.plans.changing import standing_problem, with_basis
 from app.services.plans.redating import UNDONE
+from app.services.plans.stored import standing_problem, with_basis
 from app.services.ranges import require_forwards
 
 

@@ -6,15 +6,18 @@ from uuid import UUID
 from app.domain.errors import Fault
 from app.domain.facts import OccurrenceId
 from app.domain.plans.step_changes import CloseStart
+from app.persistence.events import EventRepository
 from app.persistence.plans.records import PlanNotFound, PlanRecord
 from app.persistence.plans.repository import PlanRepository
 from app.services.context import Context
 from app.services.plans import planning
-from app.services.plans.changing import load_plan, state_of, store, work_out
+from app.services.plans.changing import store, work_out
+from app.services.plans.flagging import concerns_others, flag_others
 from app.services.plans.loading import hold_patient
 from app.services.plans.planning import InvalidPlan, PlannedPlan
 from app.services.plans.posting import PostedChanges, StepChange
 from app.services.plans.requests import PlanRequest, StartedBy
+from app.services.plans.stored import load_plan, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,10 @@ async def create_plan(ctx: Context, request: PlanRequest) -> PlannedPlan:
     origin = await _origin(ctx, request)
     planned = await planning.create_plan(ctx, request)
     refuse_another(origin, planned.record.patient_id)
+    if concerns_others(planned.record):
+        others = (UUID(other.id) for other in planned.basis.around.other_plans)
+        if happened := await flag_others(ctx, others):
+            await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
     if request.started_by is not None:
         record = planned.record
         await close_start(ctx, Started(request.started_by, record.protocol_key, record.id))
