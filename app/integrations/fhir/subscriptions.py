@@ -51,7 +51,6 @@ def subscription(webhook: WebhookRecord) -> Data | None:
     criteria = criteria_of(webhook)
     if criteria is None:
         return None
-    failing = webhook.failing_since
     is_broken = webhook.disabled_because == "failing"
     return without_empty(
         {
@@ -61,10 +60,17 @@ def subscription(webhook: WebhookRecord) -> Data | None:
             "status": "active" if webhook.enabled else "error" if is_broken else "off",
             "reason": webhook.title or criteria,
             "criteria": criteria,
-            "error": None if failing is None else f"nothing arrived since {instant(failing)}",
+            "error": _error(webhook),
             "channel": {"type": "rest-hook", "endpoint": webhook.url},
         }
     )
+
+
+def _error(webhook: WebhookRecord) -> str | None:
+    if webhook.disabled_because == "gone":
+        return "the endpoint answered that it wants no more (410)"
+    failing = webhook.failing_since
+    return None if failing is None else f"nothing arrived since {instant(failing)}"
 
 
 def native_webhook(resource: Mapping[str, Any]) -> tuple[Data, list[Fault]]:

@@ -10,7 +10,7 @@ from tests.api.fhir.given_fhir import R4, SENT, SUBSCRIPTION, Data, get, issue_o
 from tests.api.given_plans import Desk
 from tests.client import Answer
 from tests.given_sender import Sender, receiver, sender
-from tests.receivers import Receiver
+from tests.receivers import Receiver, receiving
 
 __all__ = ["receiver", "sender"]
 
@@ -40,6 +40,17 @@ async def test_a_message_is_sent_when_what_is_subscribed_to_changes(
 
     assert len(receiver.accepted) == 1
     assert b"step_moved" in receiver.accepted[0].body
+
+
+async def test_a_subscription_says_that_its_endpoint_wants_no_more(sender: Sender) -> None:
+    async with receiving(lambda _: 410) as gone:
+        body = {**SUBSCRIPTION, "channel": {"type": "rest-hook", "endpoint": gone.url}}
+        made = await sender.ask("POST", f"{R4}/Subscription", json=body, headers=SENT)
+        await sender.happen()
+        await sender.send()
+
+    found = await sender.ask("GET", f"{R4}/Subscription/{made['id']}")
+    assert (found["status"], "410" in found["error"]) == ("off", True)
 
 
 async def test_a_subscription_is_a_webhook(desk: Desk) -> None:
