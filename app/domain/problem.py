@@ -30,8 +30,8 @@ class Problem:
     follow the plan. ``decided`` maps decisions to the choice taken. With ``postponed`` the anchor
     is put off without a day: what hangs on it is undated. ``shifts`` holds days by which decisions
     have put off steps, by their keys. What is ``left`` stays on its kept day, neither moved nor
-    judged, as what has passed does, until a person puts right what stands in its way; what was
-    missed has no day then.
+    judged, as what has passed does, until a person puts right what stands in its way; what has no
+    such day stays without.
     """
 
     protocol: Protocol

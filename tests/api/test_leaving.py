@@ -196,3 +196,19 @@ async def test_where_a_schedule_exists_leaving_days_makes_no_difference(desk: De
 
     assert plainly == leaving
     assert moved(leaving).keys() == {"followup_2w"}
+
+
+async def test_a_fact_taken_back_for_which_no_day_is_left_is_shown_without_one(desk: Desk) -> None:
+    plan = await living(desk)
+    await plan.on("2027-03-10")
+    await plan.change(*did(**DONE, pre_check="2027-03-05", session="2027-03-10"))
+    (made,) = (c for c in (await plan.history())[1]["changes"] if c["step"] == "primer/1")
+
+    problem = await plan.conflict({"type": "correct", "change_id": made["id"]})
+    await plan.take(problem["options"][-1])
+
+    primer = plan.steps["primer/1"]
+    assert (primer["status"], primer["date"]) == ("planned", None)
+    assert [item["code"] for item in plan.plan["needs_attention"]] == ["undated"]
+    await plan.change({"type": "skip", "step": "primer/1"})
+    assert plan.plan["needs_attention"] == []

@@ -23,20 +23,19 @@ class Left:
     text: str = ""
 
 
-def leaving(problem: Problem) -> Left | None:
+def leaving(problem: Problem) -> Left:
     """Leave as few steps on their kept days as it takes to have a schedule.
 
-    A missed step has no day to stay on: if none is found for it, it is left without one. ``None``
-    where all that is not enough.
+    What has no day to stay on, as it was missed or never done after all, is left without one. So
+    there is always a schedule, at last with everything left.
     """
-    undone = {day.occurrence for day in problem.kept} | {fact.occurrence for fact in problem.missed}
-    undone -= {fact.occurrence for fact in problem.performed}
+    occurrences = standing_days(problem)[0].expansion.occurrences
+    undone = {one.id for one in occurrences} - {fact.occurrence for fact in problem.performed}
     while isinstance(found := solve(problem), Conflict):
         names = {element.id for element in found.elements}
         more = (undone - problem.left).intersection(_taking_part(problem, names))
         more = more or undone - problem.left
-        if not more:
-            return None
+        assert more  # noqa: S101 # between facts nothing is judged
         problem = replace(problem, left=problem.left | more)
     if not problem.left:
         return Left(problem, found)

@@ -102,13 +102,13 @@ class Linker:
     def spread_undated(self) -> None:
         """What hangs on an undated occurrence is undated, unless it has a day of its own.
 
-        So is a missed one which is left as it is, for it has no day.
+        So is one which is left as it is and has no day.
         """
         occurrences = self._expansion.occurrences
-        missed = {fact.occurrence for fact in self._problem.missed}
+        kept = {day.occurrence for day in self._problem.kept}
         for occurrence in occurrences:
-            if occurrence.id in missed & self._problem.left:
-                occurrence.undated = "it was missed, and no other day works"
+            if occurrence.id in self._problem.left - kept:
+                occurrence.undated = "there is none that works"
         changed = True
         while changed:
             changed = False

@@ -80,7 +80,7 @@ def recorded(told: Told, problem: Problem, conflict: ScheduleConflict) -> Schedu
         raise conflict
     before = leaving(told.standing())
     named = {made_of(one.change) for one in told.made}
-    stays = frozenset() if before is None else before.problem.left - named
+    stays = before.problem.left - named
     if stays:
         left = replace(problem, left=stays)
         found = solve(left)
@@ -88,9 +88,9 @@ def recorded(told: Told, problem: Problem, conflict: ScheduleConflict) -> Schedu
             return _flagged(left, found)
         conflict = _its_own(found, problem, left)
         problem = left
-    all_left = leaving(problem) if told.is_fact() else None
-    if all_left is None:
+    if not told.is_fact():
         raise conflict
+    all_left = leaving(problem)
     if told.posted.leave_days:
         return _flagged(all_left.problem, all_left.schedule)
     text = f"record it and leave {all_left.text}, flagged for a person to put right"
