@@ -1,7 +1,8 @@
 """ETags: ``"<revision>.<local date>"``, because states change at midnight.
 
-What has no states has only its revision. A change compares the revision only, so a tag read
-yesterday still changes what nobody else changed.
+What has no states has only its revision. A plan flagged because of a closure, of which no revision
+was made, says so at its end. A change compares the revision only, so a tag read yesterday still
+changes what nobody else changed.
 """
 
 import re
@@ -12,13 +13,18 @@ from starlette.responses import Response
 from app.api.refusals import IfMatchRefused, PreconditionMissing
 
 # A proxy that compresses makes tags weak; the revision in them is as good.
-IF_MATCH = r'(?:W/)?"(0|[1-9][0-9]{0,8})(?:\.[0-9]{4}-[0-9]{2}-[0-9]{2})?"'
+IF_MATCH = r'(?:W/)?"(0|[1-9][0-9]{0,8})(?:\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]{1,4})?)?"'
 _IF_MATCH = re.compile(IF_MATCH)
 
 
-def etag(revision: int, day: date | None = None) -> str:
-    """The entity tag of a thing at this revision, as it looks on this local day."""
-    return f'"{revision}"' if day is None else f'"{revision}.{day.isoformat()}"'
+def etag(revision: int, day: date | None = None, flags: int = 0) -> str:
+    """The entity tag of a thing at this revision, as it looks on this local day.
+
+    ``flags`` is how much it is flagged for since the revision was made.
+    """
+    if day is None:
+        return f'"{revision}"'
+    return f'"{revision}.{day.isoformat()}{f".{flags}" if flags else ""}"'
 
 
 def created(response: Response, location: str, tag: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
 from app.domain.facts import OccurrenceId
+from app.domain.plans.steps import UNRESOLVED
 from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import (
@@ -350,7 +351,7 @@ def _flags(plan: FlaggedPlan, steps: Sequence[StepOnDay], rule: str, why: str) -
     breaches, attention = list(plan.breaches), list(plan.attention)
     for step in steps:
         name = str(OccurrenceId(step.key, step.occurrence))
-        text = f"{step.title} on {step.day.isoformat()}: {why}; another day is being looked for"
+        text = f"{step.title} on {step.day.isoformat()}: {why}; {UNRESOLVED}"
         id_ = f"{rule}:{name}"
         breaches.append(
             {

@@ -80,6 +80,7 @@ async def test_a_closure_that_touches_nothing_makes_no_batch(desk: Desk) -> None
 async def test_a_closure_flags_what_it_touches_until_it_is_solved_again(desk: Desk) -> None:
     (plan,) = await plans_of(desk, 1)
     before = plan.days
+    tag = (await desk.api.get(plan.url)).headers["etag"]
 
     answer = await close(desk)
 
@@ -97,6 +98,8 @@ async def test_a_closure_flags_what_it_touches_until_it_is_solved_again(desk: De
     assert plan.days == before
     assert {b["rule"] for b in plan.plan["breaches"]} == {"closure:works"}
     assert len(plan.plan["needs_attention"]) == 2
+    fresh = await desk.api.get(plan.url, headers={"if-none-match": tag})
+    assert (fresh.status_code, fresh.headers["etag"]) == (200, f'{tag[:-1]}.2"')
     await work(desk)
     await read(plan)
     assert (plan.plan["breaches"], plan.plan["needs_attention"]) == ([], [])

@@ -11,6 +11,7 @@ from app.api.refusals import IfMatchRefused, PreconditionMissing
 
 def test_a_tag_has_the_revision_and_the_local_day() -> None:
     assert etag(3, date(2027, 3, 10)) == '"3.2027-03-10"'
+    assert etag(3, date(2027, 3, 10), 2) == '"3.2027-03-10.2"'
 
 
 def test_a_thing_without_states_is_tagged_by_its_revision() -> None:
@@ -21,6 +22,7 @@ def test_a_thing_without_states_is_tagged_by_its_revision() -> None:
     "tag",
     [
         pytest.param('"12.2027-03-10"', id="of a thing with states"),
+        pytest.param('"12.2027-03-10.3"', id="of one that is flagged"),
         pytest.param('"12"', id="of a thing without"),
         pytest.param('W/"12.2027-03-10"', id="made weak by a proxy"),
         pytest.param(' "12" ', id="with blanks around"),

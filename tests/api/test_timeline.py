@@ -91,7 +91,7 @@ async def test_a_step_without_a_day_and_one_that_is_flagged_are_told_apart(desk:
     undated = [row for row in await rows(desk, plan.plan) if "no day yet" in written(row)]
 
     assert [written(row)[1] for row in flagged] == ["Wed 10 Mar"]
-    assert "the location is closed; another day is being looked for" in told(flagged[0])
+    assert "the location is closed; no other day is found yet" in told(flagged[0])
     assert plan.steps["session"]["title"] in [told(row).split(": ")[0] for row in undated]
     assert [marks(row) for row in undated] == [[]] * len(undated)
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.api.etags import etag
 from app.api.plans.moves import conflict_data, move_data, reason_data
-from app.domain.plans.steps import DECIDED
+from app.domain.plans.steps import DECIDED, UNRESOLVED
 from app.domain.protocols import StepKind
 from app.domain.schedules import BookableDay, Conflict, Offer, Schedule, Window
 from app.domain.states import PlanStatus, StepStatus, allowed_changes, planned_state
@@ -28,6 +28,12 @@ Data = dict[str, Any]
 _WINDOW = ("earliest", "target", "latest")
 
 
+def tag_of(view: PlanView, today: date) -> str:
+    """The ETag of a stored plan."""
+    flags = sum(breach["text"].endswith(UNRESOLVED) for breach in view.breaches)
+    return etag(view.revision, today, flags)
+
+
 def plan_response(
     view: PlanView,
     today: date,
@@ -39,7 +45,7 @@ def plan_response(
     """A plan with its ETag; one just made also says where it is."""
     headers = {}
     if stored:
-        headers["etag"] = etag(view.revision, today)
+        headers["etag"] = tag_of(view, today)
         if status_code == 201:
             headers["location"] = f"/v1/plans/{view.id}"
     body = to_json(plan_data(view, today, stored=stored, starts=starts))
@@ -68,7 +74,8 @@ def changed_response(
             for step in changed.removed
         ],
     }
-    headers = {"etag": etag(view.revision if stored else view.revision - 1, today)}
+    tag = tag_of(view, today) if stored else etag(view.revision - 1, today)
+    headers = {"etag": tag}
     return Response(to_json(body), headers=headers, media_type="application/json")
 
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
-from app.api.etags import etag
 from app.api.fields import Day
 from app.api.paging import PageDep, uuid_of
 from app.api.plans.answering import (
@@ -19,6 +18,7 @@ from app.api.plans.answering import (
     plan_data,
     plan_response,
     summary_data,
+    tag_of,
 )
 from app.api.plans.asking import PlanIn, ProposalsIn
 from app.api.plans.changing import ChangedPlanOut, ChangesIn
@@ -195,7 +195,7 @@ async def read_timeline(plan_id: UUID, ctx: ReadContextDep) -> PictureResponse:
 
     found = await plans.read_plan(ctx, plan_id)
     content = timeline(found.view, found.today, sandbox=ctx.sandbox)
-    return PictureResponse(content, headers={"etag": etag(found.view.revision, found.today)})
+    return PictureResponse(content, headers={"etag": tag_of(found.view, found.today)})
 
 
 @router.get(

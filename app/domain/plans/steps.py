@@ -21,6 +21,8 @@ GONE = frozenset({StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.ENTERED_I
 UNATTENDED = frozenset({StepKind.RESTRICTION})
 # The code of the reason where not a person but a decision has called a step off.
 DECIDED = "decided"
+# How a breach ends that was found without looking at the whole plan: no revision is made of it.
+UNRESOLVED = "no other day is found yet"
 KEEPING = frozenset({StepStatus.BOOKED, StepStatus.PERFORMED})
 
 
