@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from app.api.deps import ReadContextDep
 from app.api.fields import Asked, Day, Instant, Out
 from app.api.paging import Key, PageDep, uuid_of
-from app.api.plans.models import AttentionOut, WindowOut
+from app.api.plans.models import AttentionOut, ProtocolRefOut, WindowOut
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.states import PlanStatus, StepStatus, WindowState
@@ -42,7 +42,7 @@ _EXAMPLE: Data = {
     "plan_id": "01920000-0000-7000-8000-000000000100",
     "revision": 3,
     "plan_status": "active",
-    "protocol": {"key": "ankle-stem-cell-prp-full", "version": "1.0.0"},
+    "protocol": {"key": "ankle-stem-cell-prp-full", "version": "1.0.0", "example": False},
     "patient_id": "01920000-0000-7000-8000-000000000001",
     "location_id": "01920000-0000-7000-8000-000000000002",
     "practitioner": None,
@@ -74,20 +74,13 @@ _PLAN: Data = {
 }
 
 
-class FollowedVersionOut(Out):
-    """The protocol version of a plan."""
-
-    key: str = Field(description="The protocol's key.")
-    version: str = Field(description="The version.")
-
-
 class OfPlanOut(Out):
     """What is said of the plan."""
 
     plan_id: UUID = Field(description="The plan.")
     revision: int = Field(description="The plan's revision, for If-Match when it is changed.")
     plan_status: PlanStatus = Field(description="The plan's status: active or on_hold.")
-    protocol: FollowedVersionOut = Field(description="The protocol version it is made by.")
+    protocol: ProtocolRefOut = Field(description="The protocol version it is made by.")
     patient_id: UUID = Field(description="The patient.")
     location_id: UUID = Field(description="The location, by whose local day states are judged.")
     practitioner: str | None = Field(description="Who is responsible.")
@@ -325,7 +318,11 @@ def _item(item: WorklistItem) -> Data:
         "plan_id": str(step.plan_id),
         "revision": step.revision,
         "plan_status": step.plan_status,
-        "protocol": {"key": step.protocol_key, "version": step.protocol_version},
+        "protocol": {
+            "key": step.protocol_key,
+            "version": step.protocol_version,
+            "example": step.example,
+        },
         "patient_id": str(step.patient_id),
         "location_id": str(step.location_id),
         "practitioner": step.practitioner,
@@ -380,7 +377,9 @@ def _plan(plan: WaitingPlan) -> WaitingPlanOut:
         plan_id=plan.id,
         revision=plan.revision,
         plan_status=PlanStatus(plan.status),
-        protocol=FollowedVersionOut(key=plan.protocol_key, version=plan.protocol_version),
+        protocol=ProtocolRefOut(
+            key=plan.protocol_key, version=plan.protocol_version, example=plan.example
+        ),
         patient_id=plan.patient_id,
         location_id=plan.location_id,
         practitioner=plan.practitioner,

@@ -81,7 +81,7 @@ def _item(plan: Data, step: Data) -> Data:
         "step_id": step["id"],
         "plan_id": plan["id"],
         "plan_status": plan["status"],
-        "protocol": {name: plan["protocol"][name] for name in ("key", "version")},
+        "protocol": plan["protocol"],
         **{name: plan[name] for name in ("revision", "patient_id", "location_id", "practitioner")},
     }
 

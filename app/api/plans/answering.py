@@ -252,7 +252,11 @@ def summary_data(plan: PlanSummary) -> Data:
         "id": str(plan.id),
         "revision": plan.revision,
         "status": plan.status,
-        "protocol": {"key": plan.protocol_key, "version": plan.protocol_version},
+        "protocol": {
+            "key": plan.protocol_key,
+            "version": plan.protocol_version,
+            "example": plan.example,
+        },
         "patient_id": str(plan.patient_id),
         "location_id": str(plan.location_id),
         "body_site": plan.body_site,

@@ -96,7 +96,11 @@ _EXAMPLE_PAGE: dict[str, Any] = {
             "id": "01920000-0000-7000-8000-000000000100",
             "revision": 1,
             "status": "active",
-            "protocol": {"key": "ankle-stem-cell-prp-full", "version": "1.0.0"},
+            "protocol": {
+                "key": "ankle-stem-cell-prp-full",
+                "version": "1.0.0",
+                "example": False,
+            },
             "patient_id": "01920000-0000-7000-8000-000000000001",
             "location_id": "01920000-0000-7000-8000-000000000002",
             "body_site": "ankle",
@@ -295,7 +299,7 @@ class PlanSummaryOut(Out):
     id: UUID = Field(description="The plan.")
     revision: int = Field(description="Counts its changes from 1.")
     status: PlanStatus = Field(description="Status in the words of FHIR CarePlan.")
-    protocol: dict[str, str] = Field(description="Key and version.")
+    protocol: ProtocolRefOut = Field(description="The protocol version it was made by.")
     patient_id: UUID = Field(description="The patient.")
     location_id: UUID = Field(description="The location.")
     body_site: str | None = Field(description="Where it is treated.")

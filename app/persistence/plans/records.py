@@ -150,6 +150,7 @@ class PlanSummary:
     status: str
     protocol_key: str
     protocol_version: str
+    example: bool
     patient_id: UUID
     location_id: UUID
     body_site: str | None

@@ -52,6 +52,12 @@ from app.persistence.upserts import Upsert, upsert
 FIXED = frozenset({"id", "created_at", "created_by"})
 PLAN_TABLES: tuple[type[Row], ...] = (PlanRow, PlannedStepRow, PlanRevisionRow, PlanIdentifierRow)
 
+OF_VERSION = and_(
+    ProtocolVersionRow.clinic_id == PlanRow.clinic_id,
+    ProtocolVersionRow.protocol_key == PlanRow.protocol_key,
+    ProtocolVersionRow.version == PlanRow.protocol_version,
+)
+
 SHOWN_OF_PLAN = (
     PlanRow.id,
     PlanRow.revision,
@@ -111,6 +117,7 @@ SUMMARY = (
     PlanRow.status,
     PlanRow.protocol_key,
     PlanRow.protocol_version,
+    ProtocolVersionRow.example,
     PlanRow.patient_id,
     PlanRow.location_id,
     PlanRow.body_site,
@@ -180,12 +187,7 @@ def with_place_and_version(
     """Plans joined with the location, which may be another than now, and version of each."""
     return plans.join(
         LocationRow, (LocationRow.clinic_id == PlanRow.clinic_id) & (LocationRow.id == place)
-    ).join(
-        ProtocolVersionRow,
-        (ProtocolVersionRow.clinic_id == PlanRow.clinic_id)
-        & (ProtocolVersionRow.protocol_key == PlanRow.protocol_key)
-        & (ProtocolVersionRow.version == PlanRow.protocol_version),
-    )
+    ).join(ProtocolVersionRow, OF_VERSION)
 
 
 @cache
@@ -211,7 +213,8 @@ def list_plans(
         which.append(PlanRow.needs_attention if attention else ~PlanRow.needs_attention)
     statement = (
         select(*SUMMARY)
-        .outerjoin_from(PlanRow, PlannedStepRow, next_step)
+        .join_from(PlanRow, ProtocolVersionRow, OF_VERSION)
+        .outerjoin(PlannedStepRow, next_step)
         .where(*which)
         .order_by(PlanRow.id.desc())
         .limit(literal_column(str(rows)))

@@ -43,6 +43,7 @@ class WaitingStep:
     patient_id: UUID
     protocol_key: str
     protocol_version: str
+    example: bool
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class WaitingPlan:
     status: str
     protocol_key: str
     protocol_version: str
+    example: bool
     patient_id: UUID
     location_id: UUID
     practitioner: str | None

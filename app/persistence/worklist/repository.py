@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnExpressionArgument, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.persistence.plans.statements import OF_VERSION
 from app.persistence.prepared import page_of_rows
-from app.persistence.records import columns_of
-from app.persistence.tables import PlanRow
+from app.persistence.tables import PlanRow, ProtocolVersionRow
 from app.persistence.worklist.records import (
     Counted,
     Place,
@@ -26,11 +26,12 @@ from app.persistence.worklist.statements import (
     list_steps,
     list_zones,
     near_days,
+    of_plan_or_version,
 )
 
 LIVING = ("active", "on_hold")
 
-_PLAN = columns_of(PlanRow, WaitingPlan)
+_PLAN = tuple(of_plan_or_version(name) for name in WaitingPlan.__slots__)
 
 
 class WorklistRepository:
@@ -83,7 +84,11 @@ class WorklistRepository:
         if after is not None:
             which.append(PlanRow.id > after)
         rows = await self._connection.execute(
-            select(*_PLAN).where(*which).order_by(PlanRow.id).limit(limit)
+            select(*_PLAN)
+            .join_from(PlanRow, ProtocolVersionRow, OF_VERSION)
+            .where(*which)
+            .order_by(PlanRow.id)
+            .limit(limit)
         )
         return [WaitingPlan(*row) for row in rows]
 

@@ -24,7 +24,9 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 
+from app.persistence.plans.statements import OF_VERSION
 from app.persistence.prepared import Prepared, prepare
 from app.persistence.tables import (
     DONE,
@@ -35,6 +37,7 @@ from app.persistence.tables import (
     LocationRow,
     PlannedStepRow,
     PlanRow,
+    ProtocolVersionRow,
 )
 from app.persistence.worklist.records import WaitingStep
 
@@ -113,6 +116,13 @@ def list_zones(dialect: str, *, one: bool) -> Prepared:
     return prepare(select(LocationRow.id, LocationRow.time_zone).where(*which), dialect)
 
 
+def of_plan_or_version(name: str) -> InstrumentedAttribute[Any]:
+    """What is shown of a step's plan, or of the version by which that is made."""
+    row = PlanRow if hasattr(PlanRow, name) else ProtocolVersionRow
+    found: InstrumentedAttribute[Any] = getattr(row, name)
+    return found
+
+
 _OF_STEP = tuple(
     getattr(PlannedStepRow, name) for name in WaitingStep.__slots__ if hasattr(PlannedStepRow, name)
 )
@@ -133,12 +143,13 @@ def list_steps(shape: Shape) -> Prepared:
     found = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("found")
     of_plan = and_(PlanRow.clinic_id == _given("clinic_id", Uuid()), PlanRow.id == found.c.plan_id)
     shown = (
-        found.c[name] if name in found.c else getattr(PlanRow, name)
+        found.c[name] if name in found.c else of_plan_or_version(name)
         for name in WaitingStep.__slots__
     )
     statement = (
         select(*shown)
         .join_from(found, PlanRow, of_plan)
+        .join(ProtocolVersionRow, OF_VERSION)
         .order_by(found.c.day, found.c.due_until, found.c.id)
         .limit(limit)
     )
