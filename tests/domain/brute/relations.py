@@ -69,9 +69,9 @@ class Relations:
     # -- one occurrence
 
     def _own_days(self, node: Node) -> int:
-        if node.day is not None:
-            given = node.held or self.reading.active(f"fact:{node.id}")
-            return self.horizon.day(node.day.toordinal()) if given else self.horizon.all
+        # A step whose fact is left out is to be placed, as others are.
+        if node.day is not None and (node.held or self.reading.active(f"fact:{node.id}")):
+            return self.horizon.day(node.day.toordinal())
         days = self.horizon.all
         if not node.may_have_begun and self.reading.active("as_of"):
             problem = self.reading.problem
@@ -138,8 +138,13 @@ class Relations:
     def _bound_the_search(self, node: Node) -> None:
         """Where no timing has a bound on one side the search ends 366 days from the target."""
         first = node.links[0]
-        open_early = not any(is_bound(link.bounds, "earliest") for link in node.links)
-        open_late = not any(is_bound(link.bounds, "latest") for link in node.links)
+        open_early, open_late = (
+            not any(
+                is_bound(link.bounds, side) and self.reading.active(f"{link.name}.{side}")
+                for link in node.links
+            )
+            for side in ("earliest", "latest")
+        )
         if first.reference is None or not (open_early or open_late):
             return
 
