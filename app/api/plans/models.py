@@ -96,11 +96,7 @@ _EXAMPLE_PAGE: dict[str, Any] = {
             "id": "01920000-0000-7000-8000-000000000100",
             "revision": 1,
             "status": "active",
-            "protocol": {
-                "key": "ankle-stem-cell-prp-full",
-                "version": "1.0.0",
-                "example": False,
-            },
+            "protocol": EXAMPLE_PLAN["protocol"],
             "patient_id": "01920000-0000-7000-8000-000000000001",
             "location_id": "01920000-0000-7000-8000-000000000002",
             "body_site": "ankle",
