@@ -173,6 +173,25 @@ async def test_a_version_that_does_not_fit_the_plan_is_refused(desk: Desk) -> No
 
     assert (problem["status"], problem["type"]) == (422, "invalid-change")
     assert faults_of(problem) == {"/changes/0/version": "not-compatible"}
+    instead = {"type": "set_parameter", "key": "checks"}
+    again = await plan.refused(amend, {**instead, "value": 4})
+    assert faults_of(again) == {"/changes/1/value": "not-allowed"}
+    await plan.change(amend, {**instead, "value": 3})
+    assert "check/3" in plan.steps
+
+
+async def test_a_parameter_that_the_version_does_not_have_counts_no_more(desk: Desk) -> None:
+    plan = await a_course(desk, parameters={"checks": 4})
+    amend = await publish(plan, {**NEW, "parameters": [], "steps": [STEPS[0], SESSION]})
+    unknown = {"type": "set_parameter", "key": "checks", "value": 2}
+
+    problem = await plan.refused(amend, unknown)
+    answer = await plan.change(amend)
+
+    assert faults_of(problem) == {"/changes/1/key": "unknown-parameter"}
+    assert {removed["step"] for removed in answer["removed"]} >= {"check/1", "check/4"}
+    await plan.change({"type": "correct", "change_id": await plan.last_change()})
+    assert "check/4" in plan.steps
 
 
 async def test_a_version_with_another_anchor_is_refused(desk: Desk) -> None:

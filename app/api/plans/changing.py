@@ -157,7 +157,11 @@ class PlanResumedIn(In):
 
 
 class PlanAmendedIn(In):
-    """The plan goes on by another version of its protocol."""
+    """The plan goes on by another version of its protocol.
+
+    What was set of a parameter which that does not have counts no more; a value which it does not
+    take is set anew in the same post.
+    """
 
     type: Literal["amend"]
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$")] = Field(

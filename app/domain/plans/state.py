@@ -118,7 +118,7 @@ def problem_of(
         protocol=_with_rules(protocol, around.clinic_rules),
         as_of=as_of,
         calendar=around.calendar,
-        parameters=state.parameters,
+        parameters=_known(state.parameters, protocol),
         anchor=state.anchor,
         postponed=state.postponed,
         plan_start=state.plan_start,
@@ -140,6 +140,12 @@ def problem_of(
         waivers=tuple(Waiver(given.element, given.days) for given in state.waivers),
         not_before=state.not_before,
     )
+
+
+def _known(parameters: Mapping[str, str | int], protocol: Protocol) -> Mapping[str, str | int]:
+    """What is set, without what an amendment has taken out of the protocol: it counts no more."""
+    keys = {parameter.key for parameter in protocol.parameters}
+    return {key: value for key, value in parameters.items() if key in keys}
 
 
 def to_place_later(state: PlanState, kept: tuple[Kept, ...]) -> tuple[Missed, ...]:

@@ -170,6 +170,11 @@ def resolved(posted: PostedChanges, places: tuple[Place, ...], known: Known) -> 
         made = _Reading(known, f"/changes/{number}", faults).made(change, place)
         if made is not None:
             found.append(Made(number, place.id, made))
+    if not any(isinstance(one.change, Amend) for one in found):
+        # Else the other version says what may be set.
+        for one in found:
+            if isinstance(one.change, SetParameter):
+                _Reading(known, f"/changes/{one.number}", faults).check_parameter(one.change)
     if faults:
         raise InvalidChange(tuple(faults))
     return tuple(found)
@@ -195,10 +200,7 @@ class _Reading:
                 place = replace(place, day=self.known.days.get(occurrence))
                 return self._of_step(change.make(place, occurrence), place)
             case PlanChange(make):
-                made = make(place)
-                if isinstance(made, SetParameter):
-                    self._check_parameter(made)
-                return made
+                return make(place)
             case AcknowledgeChange(breach, text):
                 return self._acknowledgement(breach, text)
             case Correction():
@@ -238,7 +240,8 @@ class _Reading:
     def _refuse(self, member: str, code: str, text: str) -> None:
         self.faults.append(Fault(f"{self.at}/{member}", code, text))
 
-    def _check_parameter(self, change: SetParameter) -> None:
+    def check_parameter(self, change: SetParameter) -> None:
+        """Whether the plan's protocol lets a person set this."""
         known = {parameter.key: parameter for parameter in self.known.protocol.parameters}
         decided = decided_parameters(self.known.protocol, self.known.state)
         if change.key not in known:
@@ -336,7 +339,10 @@ def extended_by(document: ProtocolDocument, state: PlanState, made: tuple[Made, 
 def _of_added(fault: Fault, numbers: Mapping[int, int], elsewhere: str) -> Fault:
     """A fault of an added step, named by the member of the change that holds it, in own words."""
     if fault.code == "unknown-step":
-        fault = replace(fault, text="the protocol has no such step")
+        text = "the protocol has no such step"
+        if elsewhere.endswith("/version"):
+            text = "an added step counts from one which the version does not have: correct it first"
+        fault = replace(fault, text=text)
     parts = fault.pointer.split("/")[1:]
     place = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else -1
     if parts[0] != "steps" or place not in numbers:
@@ -355,12 +361,21 @@ def version_faults(made: tuple[Made, ...], protocol: Protocol, state: PlanState)
     if not amending:
         return []
     known = {parameter.key: parameter for parameter in protocol.parameters}
+    set_now = {one.change.key: one.number for one in made if isinstance(one.change, SetParameter)}
     texts = [
-        f"the version does not take parameter '{key}' as it is set"
+        f"the version does not take parameter '{key}' as it is set: set another value with it"
         for key, value in state.parameters.items()
-        if key not in known or not known[key].accepts(value)
+        if key in known and key not in set_now and not known[key].accepts(value)
     ]
     if (None if state.anchor is None else state.anchor.occurrence.step) != protocol.anchor:
         texts.append("the version hangs from another step")
     at = f"/changes/{amending[-1]}/version"
-    return [Fault(at, "not-compatible", text) for text in texts]
+    faults = [Fault(at, "not-compatible", text) for text in texts]
+    for key, number in set_now.items():
+        if key not in known:
+            text = "the version has no such parameter"
+            faults.append(Fault(f"/changes/{number}/key", "unknown-parameter", text))
+        elif not known[key].may_be_given(state.parameters[key]):
+            text = "the parameter does not take this value"
+            faults.append(Fault(f"/changes/{number}/value", "not-allowed", text))
+    return faults
