@@ -1,10 +1,14 @@
 """What was done over FHIR: https://hl7.org/fhir/R4/procedure.html and encounter.html"""
 
+from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
-from app.api.fhir.interactions import Answer, Ask, Face, Found
+from app.api.etags import revision_in
+from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
+from app.api.fhir.patching import patched
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import OfStep, StepReads, built, own_id
+from app.api.fhir.reading import OfStep, StepReads, built, own_id, step_id
 from app.api.fhir.service_requests import PATIENT, SUBJECT
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.api.refusals import ResourceRefused
@@ -12,19 +16,28 @@ from app.domain.errors import Fault
 from app.domain.protocols import StepKind
 from app.domain.states import PlanStatus
 from app.integrations.fhir.appointments import UNATTENDED
+from app.integrations.fhir.care_plans import plan_meta
 from app.integrations.fhir.elements import OWN
 from app.integrations.fhir.fact_reading import (
     READ,
     change_of,
     faults_in,
+    faults_in_correction,
     request_id,
     subject_of,
 )
 from app.integrations.fhir.facts import encounter, procedure
 from app.integrations.fhir.patient_reading import left_out
 from app.services import plans
-from app.services.plans import StepNotFound
-from app.services.plans.searching import StepSearch, StepState, find_steps, read_step
+from app.services.plans import PlanChangedMeanwhile, StepNotFound
+from app.services.plans.correcting import performing_change
+from app.services.plans.searching import (
+    StepOfPlan,
+    StepSearch,
+    StepState,
+    find_steps,
+    read_step,
+)
 
 _DONE = StepState(frozenset(PlanStatus), frozenset({"performed"}))
 _KINDS = tuple(kind for kind in StepKind if kind not in UNATTENDED)
@@ -70,6 +83,40 @@ async def _create(ask: Ask, *, type_: str, build: OfStep) -> Answer:
     )
 
 
+async def _update(ask: Ask, *, type_: str, build: OfStep) -> Answer:
+    """Take back what was entered in error."""
+    revision = revision_in(ask.headers.get("if-match"))
+    found = await read_step(ask.ctx, step_id(ask))
+    known = StepReads(build).one(found.plan, found.step.id)
+    return await _written(ask, found, known, await resource_in(ask, type_), revision)
+
+
+async def _patch(ask: Ask, *, type_: str, build: OfStep) -> Answer:
+    """The same, said as the difference."""
+    revision = revision_in(ask.headers.get("if-match"))
+    found = await read_step(ask.ctx, step_id(ask))
+    known = StepReads(build).one(found.plan, found.step.id)
+    sent = await resource_in(replace(ask, body=patched(known, ask.body)), type_)
+    return await _written(ask, found, known, sent, revision)
+
+
+async def _written(
+    ask: Ask, found: StepOfPlan, known: Resource, sent: Resource, revision: int
+) -> Answer:
+    if found.plan.revision != revision:
+        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    refuse(faults_in_correction(known, sent))
+    if sent["status"] == known["status"]:
+        return Answer(resource=known, outcome=outcome_of_change(None, ()))
+    plan_id, type_ = found.plan.id, str(known["resourceType"])
+    made = await performing_change(ask.ctx, UUID(plan_id), found.step.name)
+    correction = {"type": "correct", "change_id": str(made)}
+    changed = await change(ask, type_, plan_id, [correction], revision=revision)
+    meta = plan_meta(plans.view_of_planned(changed))
+    resource = with_moves({**known, "meta": meta, "status": sent["status"]}, changed)
+    return Answer(resource=resource, outcome=outcome_of_change(changed, ()))
+
+
 _FINAL = {"event": "completed", "encounter": "finished"}
 _BASED_ON = Parameter("based-on", "reference", "The step.", ("ServiceRequest",), "basedOn")
 _COMPLETED = Parameter("status", "token", "Its status.", codes=("completed",))
@@ -101,6 +148,8 @@ PROCEDURE = Face(
     history=_PROCEDURES.history,
     search=partial(_search, build=procedure, status="event"),
     create=partial(_create, type_="Procedure", build=procedure),
+    update=partial(_update, type_="Procedure", build=procedure),
+    patch=partial(_patch, type_="Procedure", build=procedure),
     conditional_create=True,
 )
 ENCOUNTER = Face(
@@ -115,5 +164,7 @@ ENCOUNTER = Face(
     history=_ENCOUNTERS.history,
     search=partial(_search, build=encounter, status="encounter"),
     create=partial(_create, type_="Encounter", build=encounter),
+    update=partial(_update, type_="Encounter", build=encounter),
+    patch=partial(_patch, type_="Encounter", build=encounter),
     conditional_create=True,
 )

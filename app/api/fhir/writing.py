@@ -37,6 +37,18 @@ _ELEMENTS: Mapping[str, str] = {
     "note": "note",
 }
 
+# The same for single types.
+_OF_TYPE: Mapping[str, Mapping[str, str]] = {
+    "Appointment": {"at": "end"},
+    "Procedure": {"at": "performed", "on": "performed"},
+    "Encounter": {
+        "at": "period",
+        "on": "period",
+        "starts_at": "period.start",
+        "ends_at": "period.end",
+    },
+}
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -113,7 +125,8 @@ def _told(type_: str, faults: Iterable[Fault]) -> Faults:
     """Faults of the native body, told of the resource from which it was made."""
     found = []
     for one in faults:
-        element = _ELEMENTS.get(one.pointer.rpartition("/")[2])
+        member = one.pointer.rpartition("/")[2]
+        element = _OF_TYPE.get(type_, {}).get(member, _ELEMENTS.get(member))
         at = type_ if element is None else f"{type_}.{element}"
         found.append(Fault(at, one.code, one.text))
     return ResourceRefused(tuple(found))

@@ -15,6 +15,9 @@ READ = frozenset(
         *("performedDateTime", "performedPeriod", "period", "class", "code", "category", "type"),
     }
 )
+ENTERED_IN_ERROR = "entered-in-error"
+# What clients leave out or write in their own way, and nothing hangs on.
+_LOOSE = frozenset({"meta", "text", "note", "status"})
 _DONE = {"Procedure": "completed", "Encounter": "finished"}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -32,6 +35,20 @@ def faults_in(resource: Mapping[str, Any]) -> list[Fault]:
         place = "period" if type_ == "Encounter" else "performed"
         text = "must say the day on which it was done, or the instant at which it ended"
         faults.append(Fault(f"{type_}.{place}", "missing", text))
+    return faults
+
+
+def faults_in_correction(known: Mapping[str, Any], sent: Mapping[str, Any]) -> list[Fault]:
+    """What cannot be taken of a fact that is sent again: it is taken back, or stays as it is."""
+    type_ = str(known["resourceType"])
+    faults = [
+        Fault(f"{type_}.{name}", "not-supported", "must stay: only the status is changed")
+        for name in sorted(sent.keys() - _LOOSE)
+        if sent[name] != known.get(name)
+    ]
+    if sent.get("status") not in {known["status"], ENTERED_IN_ERROR}:
+        text = f"must be {ENTERED_IN_ERROR}, to take it back; what is so is recorded anew"
+        faults.append(Fault(f"{type_}.status", "not-allowed", text))
     return faults
 
 

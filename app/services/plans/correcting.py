@@ -11,7 +11,7 @@ from app.domain.plans.change_records import change_from_data
 from app.domain.plans.changes import changed_by
 from app.domain.plans.records import state_from_data
 from app.domain.plans.state import PlanState
-from app.domain.plans.step_changes import ContradictoryChange
+from app.domain.plans.step_changes import ContradictoryChange, Perform
 from app.domain.plans.steps import PlannedStep
 from app.domain.states import PlanStatus
 from app.persistence.plans.records import PlanRecord
@@ -19,6 +19,7 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import record_of, view_from_data
 from app.services.context import Context
 from app.services.plans.posting import InvalidChange
+from app.services.plans.reading import StepNotFound
 from app.services.plans.waiving import refuse_unpermitted
 
 Entry = Mapping[str, Any]
@@ -54,6 +55,17 @@ async def corrected(ctx: Context, plan: PlanRecord, corrections: Mapping[int, UU
     if revision is None:
         return Corrected(state, plan.steps)
     return Corrected(state, await _steps_before(ctx, plan, revision))
+
+
+async def performing_change(ctx: Context, plan_id: UUID, step: str) -> UUID:
+    """The change by which a step was performed, as ``primer/2``. Raises StepNotFound."""
+    posted = await PlanRepository(ctx.connection, ctx.clinic_id).posted(plan_id)
+    corrected = {id_ for entry in posted for id_ in entry.get("corrects", ())}
+    for change in (change for entry in reversed(posted) for change in reversed(entry["changes"])):
+        is_it = change["type"] == Perform.__name__ and change["occurrence"] == step
+        if is_it and change["id"] not in corrected:
+            return UUID(change["id"])
+    raise StepNotFound("the step was not performed by a change of its plan")
 
 
 def replay(posted: Iterable[Entry], without: Iterable[str] = ()) -> PlanState:

@@ -303,7 +303,7 @@ async def test_a_patch_that_does_not_fit_changes_nothing(
         ({"nonsense": True}, "Appointment.nonsense"),
         ({"participant": []}, "Appointment.participant"),
         ({"resourceType": "Patient"}, "Appointment"),
-        ({"status": "fulfilled", **TIMES}, "Appointment"),
+        ({"status": "fulfilled", **TIMES}, "Appointment.end"),
     ],
 )
 async def test_a_visit_that_cannot_be_is_refused_with_its_place(

@@ -147,7 +147,7 @@ async def test_a_fact_is_recorded_once_for_who_asks_so(living: Living) -> None:
         ),
         ({"subject": {"reference": "Patient/x"}}, "Procedure.subject"),
         ({"performedDateTime": "2027-02"}, "Procedure.performed"),
-        ({"performedDateTime": "2027-12-24"}, "Procedure"),
+        ({"performedDateTime": "2027-12-24"}, "Procedure.performed"),
         ({"performedPeriod": {"start": "2027-02-02"}}, "Procedure"),
         ({"performedDateTime": {}}, "Procedure.performedDateTime"),
     ],
@@ -160,6 +160,57 @@ async def test_a_fact_that_cannot_be_is_refused_with_its_place(
 
     assert issue_of(answer, 422)["expression"] == [expression]
     assert (await plan_of(living))["revision"] == 1
+
+
+@pytest.mark.parametrize("type_", ["Procedure", "Encounter"])
+async def test_what_was_entered_in_error_is_taken_back(living: Living, type_: str) -> None:
+    await living.on("2027-02-02")
+    await post(living, fact(living, "primer/2"))
+    at = f"{type_}/{living.id_of('primer/2')}"
+    made = await get(living.desk.api, at)
+    sent = {**SENT, "If-Match": 'W/"2"'}
+
+    same = await living.desk.api.put(f"{R4}/{at}", json=made, headers=sent)
+    stale = await living.desk.api.put(
+        f"{R4}/{at}", json=made, headers={**SENT, "If-Match": 'W/"1"'}
+    )
+    wrong = {**made, "status": "entered-in-error"}
+    answer = await living.desk.api.put(f"{R4}/{at}", json=wrong, headers=sent)
+
+    assert (same.status_code, same.json()) == (200, made)
+    assert issue_of(stale, 412)["code"] == "conflict"
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["status"] == "entered-in-error"
+    assert answer.headers["etag"] == 'W/"3"'
+    assert (await living.desk.api.get(f"{R4}/{at}")).status_code == 404
+    assert await get(living.desk.api, f"{at}/_history/2") == made
+    request = await get(living.desk.api, f"ServiceRequest/{living.id_of('primer/2')}")
+    assert request["status"] == "active"
+    again = await post(living, fact(living, "primer/2"))
+    assert again.status_code == 201, again.text
+
+
+async def test_a_fact_is_taken_back_by_a_patch_and_changed_in_nothing_else(living: Living) -> None:
+    await living.on("2027-02-02")
+    await post(living, fact(living, "primer/2"))
+    at = f"{R4}/Procedure/{living.id_of('primer/2')}"
+    headers = {"Content-Type": "application/json-patch+json", "If-Match": 'W/"2"'}
+
+    def replaced(name: str, value: str) -> list[Data]:
+        return [{"op": "replace", "path": f"/{name}", "value": value}]
+
+    for name, value, code in (
+        ("status", "in-progress", "code-invalid"),
+        ("performedDateTime", "2027-02-01", "not-supported"),
+    ):
+        refused = await living.desk.api.patch(at, json=replaced(name, value), headers=headers)
+        issue = issue_of(refused, 422)
+        assert (issue["code"], issue["expression"]) == (code, [f"Procedure.{name}"])
+    answer = await living.desk.api.patch(
+        at, json=replaced("status", "entered-in-error"), headers=headers
+    )
+
+    assert answer.status_code == 200, answer.text
 
 
 async def test_a_decision_is_not_done_but_taken(living: Living) -> None:
