@@ -26,8 +26,8 @@ VersionName = tuple[str, str]
 class VersionSearch:
     """Which versions are wanted; ``None`` is any.
 
-    ``canonicals``: our own key where it is one of ours, and the url; what was imported has its
-    own. Of each group in ``titles`` any part of a title must be there.
+    ``canonicals``: our own key where it is one of ours, by which plans name what was imported, too,
+    and the url. Of each group in ``titles`` any part of a title must be there.
     """
 
     names: tuple[VersionName, ...] | None = None
@@ -102,10 +102,7 @@ def _fitting(wanted: VersionSearch) -> list[ColumnElement[bool]]:
 
 def _named(key: str | None, url: str) -> ColumnElement[bool]:
     theirs: ColumnElement[bool] = ProtocolVersionRow.imported["url"].as_string() == url
-    if key is None:
-        return theirs
-    ours = and_(ProtocolVersionRow.protocol_key == key, ProtocolVersionRow.imported.is_(None))
-    return or_(theirs, ours)
+    return theirs if key is None else or_(theirs, ProtocolVersionRow.protocol_key == key)
 
 
 def _is(key: str, version: str) -> ColumnElement[bool]:

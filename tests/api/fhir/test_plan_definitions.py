@@ -66,6 +66,7 @@ async def test_every_built_in_protocol_is_found_and_read(api: Client) -> None:
         ("url=urn:regimen:protocol:ankle-prp", 1),
         ("url=urn:regimen:protocol:nothing", 0),
         ("url=http://example.org/fhir/PlanDefinition/course", 1),
+        ("url=urn:regimen:protocol:course", 1),
         ("title=ankle&version=1.0.0", 4),
         ("status=active", 0),
         ("_id=ankle-prp.v1.0.0", 1),
