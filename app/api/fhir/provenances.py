@@ -39,12 +39,17 @@ def _wanted(query: Query) -> tuple[Named, ...] | None:
     """The revisions that are named, by their ids or as revisions of plans."""
     ids, targets = query.any_of("_id"), query.any_of("target")
     named = None if ids is None else [one for id_ in ids for one in _named(id_)]
-    of_plans = None if targets is None else [(UUID(str(t)), None) for t in targets if uuid_in(t)]
-    if named is None or of_plans is None:
-        found = of_plans if named is None else named
+    aims = None if targets is None else [one for t in targets for one in _targeted(t)]
+    if named is None or aims is None:
+        found = aims if named is None else named
         return None if found is None else tuple(found)
-    plans = {plan_id for plan_id, _ in of_plans}
-    return tuple(one for one in named if one[0] in plans)
+    return tuple(one for one in named if one in aims or (one[0], None) in aims)
+
+
+def _targeted(target: str) -> tuple[Named, ...]:
+    """The plan that is pointed to, and the revision if it is one."""
+    plan_id = uuid_in(target)
+    return _named(target) if plan_id is None else ((plan_id, None),)
 
 
 def _named(id_: Any) -> tuple[Named, ...]:
@@ -60,7 +65,14 @@ FACE = Face(
     mandatory=frozenset({"target", "recorded", "agent"}),
     summary=frozenset({"target", "recorded"}),
     parameters=(
-        Parameter("target", "reference", "The plan.", ("CarePlan",), "target"),
+        Parameter(
+            "target",
+            "reference",
+            "The plan, or one version of it.",
+            ("CarePlan",),
+            "target",
+            versioned=True,
+        ),
         Parameter("patient", "reference", "Whose plan it is.", ("Patient",)),
         Parameter("recorded", "date", "When it was made."),
     ),

@@ -27,7 +27,9 @@ _DATE = re.compile(
 )
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[0-9]+)?")
+_REFERENCE = re.compile(
+    r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/([0-9]{1,7}))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Parameter:
     """Where in the resource the reference stands, for including what it points to."""
     codes: tuple[str, ...] = ()
     """All that a code can be, where that is a short list: so others than one are found, too."""
+    versioned: bool = False
+    """Whether the reference points to one version: as id and number, between them a full stop."""
     optional: bool = False
     """Whether some resources have nothing there: so they, or all others, are found, too."""
 
@@ -274,7 +278,8 @@ def _reference(parameter: Parameter, text: str) -> str:
     if found is None or found.group(1) not in parameter.targets:
         targets = " or ".join(parameter.targets)
         raise refused(parameter.name, "wrong-form", f"'{parameter.name}' refers to a {targets}")
-    return found.group(2)
+    id_, version = found.group(2), found.group(3)
+    return f"{id_}.{version}" if parameter.versioned and version else id_
 
 
 def _date(parameter: Parameter, text: str) -> When:

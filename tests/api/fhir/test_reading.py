@@ -141,6 +141,18 @@ async def test_a_breach_is_a_task_until_somebody_has_seen_it(desk: Desk) -> None
     assert ids(await get(desk.api, search)) == [one["id"] for one in tasks if one != task]
 
 
+async def test_what_made_one_version_is_found_by_that_version(desk: Desk) -> None:
+    living = Living(desk, await desk.plan())
+    await living.change({"type": "pin", "step": "primer/1", "to": "2027-02-17"})
+    plan_id = living.plan["id"]
+    at = f"Provenance?target=CarePlan/{plan_id}"
+
+    assert ids(await get(desk.api, at)) == [f"{plan_id}.1", f"{plan_id}.2"]
+    assert ids(await get(desk.api, f"{at}/_history/2")) == [f"{plan_id}.2"]
+    assert ids(await get(desk.api, f"{at}/_history/2&_id={plan_id}.1")) == []
+    assert ids(await get(desk.api, f"{at}/_history/3")) == []
+
+
 async def test_versions_are_told_since_an_instant(desk: Desk) -> None:
     living = Living(desk, await desk.plan())
     await living.on("2027-01-20")
