@@ -160,6 +160,8 @@ def _count(query: Query, face: Face, value: str) -> Query:
 
 
 def _sort(query: Query, face: Face, value: str) -> Query:
+    if not face.sorts:
+        raise refused("_sort", "not-supported", "is not chosen: what is found has one order")
     sorts = [Sorting(name.removeprefix("-"), name.startswith("-")) for name in value.split(",")]
     names = [one.name for one in sorts]
     if not set(names) <= set(face.sorts) or len(set(names)) < len(names) or query.sorts:

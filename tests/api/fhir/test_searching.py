@@ -223,6 +223,7 @@ async def test_what_is_sorted_by_several_things_is_in_their_order(shown: Desk) -
         ("CarePlan?patient.identifier.system=x", "not-supported"),
         ("AuditEvent?date=ne2027", "not-supported"),
         ("AuditEvent?_sort=_id", "not-supported"),
+        ("Provenance?_sort=-recorded", "not-supported"),
         ("Patient?_sort=_id,-_id", "not-supported"),
         ("Patient?_sort=_lastUpdated&_sort=_id", "not-supported"),
         ("Patient?name:text=x", "not-supported"),
