@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from app.domain.calendars import Absence, Calendar, Closure
 from app.domain.engine import PlanTooLarge, solve
 from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Pinned, Skipped
 from app.domain.offsets import Offset
@@ -49,6 +50,21 @@ def test_what_hangs_on_a_postponed_anchor_has_no_day_and_says_so() -> None:
     assert why(given, "session") == "no day yet: it is postponed without a date"
     assert why(given, "check") == "no day yet: session has no day yet"
     assert all(one.day is None for one in placed(given).values())
+
+
+@pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])
+def test_of_overlapping_days_away_and_closed_the_first_are_named_whatever_their_ids(
+    ids: tuple[str, str],
+) -> None:
+    spans = zip(ids, (date(2027, 3, 16), date(2027, 3, 17)), strict=True)
+    away = tuple(Absence(id_, first, date(2027, 3, 17)) for id_, first in spans)
+    closed = tuple(Closure(one.id, one.first, one.last, title=str(one.first)) for one in away)
+
+    absent = placed(problem(CHECK, absences=away))["check"].reasons
+    shut = placed(problem(CHECK, calendar=Calendar(closures=closed)))["check"].reasons
+
+    assert absent[1].text == "the patient is away from 2027-03-16 to 2027-03-17"
+    assert shut[1].text == "the location is closed on Wed 2027-03-17 (2027-03-16)"
 
 
 def test_what_hangs_on_a_step_left_out_has_no_day_and_says_so() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import assert_never
 
+from app.domain.calendars import by_days
 from app.domain.engine.judging import spoken_day
 from app.domain.engine.occurrences import Expansion, Link, Occurrence
 from app.domain.engine.reasons import WEEKDAYS
@@ -216,11 +217,11 @@ def _surroundings(question: Question, texts: Texts) -> None:
 
 def _calendar(question: Question, texts: Texts) -> None:
     problem = question.problem
-    for absence in sorted(problem.absences, key=lambda absence: absence.id):
+    for absence in sorted(problem.absences, key=by_days):
         who = "the patient" if absence.steps is None else "someone needed"
         texts[f"unavailable:{absence.id}"] = f"{who} is away {_span(absence.first, absence.last)}"
     calendar = problem.calendar
-    for closure in sorted(calendar.closures, key=lambda closure: (closure.first, closure.id)):
+    for closure in sorted(calendar.closures, key=by_days):
         named = f" ({closure.title})" if closure.title else ""
         span = _span(closure.first, closure.last)
         texts[f"closure:{closure.id}"] = f"the location is closed {span}{named}"

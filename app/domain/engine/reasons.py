@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from app.domain.calendars import by_days
 from app.domain.engine.compiling import Compilation
 from app.domain.engine.judging import spoken_day, violations
 from app.domain.engine.occurrences import Link, Occurrence
@@ -205,12 +206,12 @@ def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason
     if plain.isoweekday() not in calendar.open_weekdays and "weekdays" not in left_out:
         weekday = WEEKDAYS[plain.weekday()]
         return Reason("weekday", f"the location is closed on {weekday}", "weekdays")
-    for closure in sorted(calendar.closures, key=lambda closure: closure.id):
+    for closure in sorted(calendar.closures, key=by_days):
         if closure.first <= plain <= closure.last and f"closure:{closure.id}" not in left_out:
             named = closure.title or closure.id
             text = f"the location is closed on {spoken_day(day)} ({named})"
             return Reason("closure", text, f"closure:{closure.id}")
-    for absence in sorted(compilation.problem.absences, key=lambda absence: absence.id):
+    for absence in sorted(compilation.problem.absences, key=by_days):
         concerns = absence.steps is None or occurrence.step.key in absence.steps
         waived = f"unavailable:{absence.id}" in left_out
         if concerns and not waived and absence.first <= plain <= absence.last:
