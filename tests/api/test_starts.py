@@ -133,8 +133,12 @@ async def test_a_start_that_is_not_wanted_is_dismissed(desk: Desk) -> None:
     await plan.change({"type": "dismiss_start", "step": "response_review"})
 
     assert (plan.plan["starts"], plan.plan["needs_attention"]) == ([], [])
+    (told,) = (await plan.history())[-1]["changes"]
+    assert told == {"id": told["id"], "type": "dismiss_start", "step": "response_review"}
     again = await plan.refused({"type": "dismiss_start", "step": "response_review"})
     assert faults_of(again) == {"/changes/0": "contradiction"}
+    await plan.change({"type": "correct", "change_id": told["id"]})
+    assert [item["code"] for item in plan.plan["needs_attention"]] == ["start"]
 
 
 async def test_a_decision_entered_in_error_starts_nothing(desk: Desk) -> None:

@@ -134,6 +134,8 @@ def as_posted(change: dict[str, Any]) -> dict[str, Any]:
         case "Arrive":
             checked_in = change["status"] == AppointmentStatus.CHECKED_IN
             return {**shown, "step": change["occurrence"], "checked_in": checked_in}
+        case "CloseStart" if change.get("plan") is None:
+            return {**shown, "type": "dismiss_start", **_flat(change)}
         case "AddStep":
             step = change["step"]
             timing = step["timings"][0]
