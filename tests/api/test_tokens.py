@@ -311,6 +311,7 @@ async def test_a_person_with_a_token_of_the_issuer_is_known(app: FastAPI, api: C
         {"iss": "https://elsewhere.example"},
         {"aud": "another"},
         {"exp": timedelta(seconds=-60)},
+        {"exp": timedelta(hours=25)},
         {"exp": ...},
         {"sub": ...},
         {"sub": "x" * 201},
