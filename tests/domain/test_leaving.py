@@ -5,10 +5,10 @@ from datetime import date
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from app.domain.engine import leaving, solve, standing_breaches
-from app.domain.facts import Missed, OccurrenceId, Performed
+from app.domain.engine import apply_remedy, leaving, solve, standing_breaches
+from app.domain.facts import Missed, OccurrenceId, Performed, Pinned
 from app.domain.problem import Problem
-from app.domain.schedules import Conflict, Schedule
+from app.domain.schedules import AskToLeave, Conflict, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, kept, problem, step
 from tests.domain.strategies import small_problems
 
@@ -98,6 +98,21 @@ def test_a_missed_step_for_which_no_day_is_left_has_none() -> None:
     assert left.text == "check without a day"
     (placed,) = (one for one in left.schedule.steps if one.id.step == "check")
     assert [reason.text for reason in placed.reasons] == ["no day yet: there is none that works"]
+
+
+def test_of_two_steps_that_cannot_both_be_one_is_left() -> None:
+    check = kept("check", date(2027, 3, 12))
+    given_out = problem(
+        step("check", after(7, 14, 21)),
+        kept=(kept("session", SESSION_DAY), check),
+        pinned=(Pinned(check.occurrence, check.day),),
+    )
+
+    left = leaving(given_out)
+
+    assert left.text == "check on Fri 2027-03-12"
+    asked = AskToLeave(left.problem.left)
+    assert solve(apply_remedy(given_out, asked)) == left.schedule
 
 
 def test_what_has_a_schedule_is_not_left() -> None:
