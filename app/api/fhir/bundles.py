@@ -53,7 +53,7 @@ def is_transaction(body: Any) -> bool:
     """Whether all of a bundle is wanted or none. Raises ResourceRefused for other bundles."""
     if not isinstance(body, dict) or body.get("resourceType") != "Bundle":
         raise _refused("Bundle", "structure", "must be a Bundle")
-    if body.get("type") not in {BATCH, TRANSACTION}:
+    if body.get("type") not in (BATCH, TRANSACTION):
         raise _refused("Bundle.type", "not-allowed", f"must be {BATCH} or {TRANSACTION}")
     if not isinstance(body.get("entry", []), list):
         raise _refused("Bundle.entry", "structure", "must be a list")

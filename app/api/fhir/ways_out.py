@@ -87,7 +87,7 @@ def _applied(
 def _named(parameter: Resource) -> Iterator[str]:
     """What a parameter is about, where it says so."""
     for part in parameter.get("part", ()):
-        if part.get("name") in {"action", "parameter"}:
+        if part.get("name") in ("action", "parameter"):
             yield as_key(next(str(value) for key, value in part.items() if key != "name"))
 
 

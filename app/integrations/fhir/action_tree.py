@@ -286,7 +286,7 @@ def _note_word(name: str, place: str, findings: Findings) -> None:
 def _look_at_extensions(action: Action, findings: Findings) -> None:
     for place, extension in findings.objects(action.data, "extension", action.at):
         url = extension.get("url")
-        if url in {STEP, REFERENCE}:
+        if url in (STEP, REFERENCE):
             _read_own(action, place, extension, findings)
         elif url != DAYS_OF_CYCLE:
             findings.kept(place, "is an extension that is not known; it stays with the resource")

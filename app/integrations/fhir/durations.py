@@ -74,7 +74,7 @@ def length_of(value: Any, unit: Any, at: str, findings: Findings) -> Length | No
 
 def _unit(data: Data, at: str, findings: Findings) -> str | None:
     system, code, unit = data.get("system"), data.get("code"), data.get("unit")
-    if system not in {None, UCUM}:
+    if system not in (None, UCUM):
         findings.refuse(f"{at}.system", "not-supported", "must be UCUM")
         return None
     if code is not None:

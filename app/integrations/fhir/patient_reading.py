@@ -47,6 +47,7 @@ def _name(names: Any) -> str:
     for one in preferred[:1]:
         if one.get("text"):
             return str(one["text"])
-        given = " ".join(one.get("given", ()))
+        # One that has only an extension is null.
+        given = " ".join(filter(None, one.get("given", ())))
         return ", ".join(part for part in (one.get("family"), given) if part)
     return ""

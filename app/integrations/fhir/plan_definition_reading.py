@@ -144,7 +144,7 @@ def _look_at(resource: Data, findings: Findings) -> None:
     if findings.word(resource, "status", at, _STATUSES) is None:
         findings.refuse(f"{at}.status", "required", "is required")
     for place, extension in findings.objects(resource, "extension", at):
-        if extension.get("url") not in {PROTOCOL, WRITTEN_AS}:
+        if extension.get("url") not in (PROTOCOL, WRITTEN_AS):
             findings.kept(place, "is an extension that is not known; it stays with the resource")
     for place, _ in findings.objects(resource, "contained", at):
         findings.kept(place, "stays with the resource; its title and kind are read")

@@ -65,12 +65,17 @@ def _others(value: Any, known: list[Any], at: str) -> Iterator[Fault]:
 
 
 def _empty_places(part: Any, at: str) -> Iterator[str]:
-    """Nothing in FHIR's JSON is there and empty: https://hl7.org/fhir/R4/json.html"""
-    if part in ({}, [], ""):
+    """Nothing in FHIR's JSON is there and empty: https://hl7.org/fhir/R4/json.html
+
+    Only in a list beside another one, of extensions, is a null that keeps the place.
+    """
+    if part in (None, {}, [], ""):
         yield at
     elif isinstance(part, dict):
         for name, value in part.items():
-            yield from _empty_places(value, f"{at}.{name}")
+            has_places = isinstance(value, list) and (name[:1] == "_" or f"_{name}" in part)
+            kept = [one for one in value if one is not None] if has_places else value
+            yield from _empty_places(kept, f"{at}.{name}")
     elif isinstance(part, list):
         for place, value in enumerate(part):
             yield from _empty_places(value, f"{at}[{place}]")

@@ -11,6 +11,11 @@ from tests.api.given_callers import headers, second_clinic
 from tests.client import Answer, Client
 
 BASE = "http://127.0.0.1:8000/fhir/R4"
+LENGTH = {"value": 1, "code": "d", "system": ["x"]}
+RELATED = {
+    "title": "A",
+    "relatedAction": [{"actionId": "b", "relationship": "after", "offsetDuration": LENGTH}],
+}
 PLACE = {"name": "Main", "time_zone": "America/Denver", "open_weekdays": [2, 3, 4, 5]}
 
 
@@ -95,6 +100,31 @@ async def test_what_is_refused_before_any_route_is_an_operation_outcome_too(
 
     assert issue_of(anonymous, 401)["code"] == "login"
     assert issue_of(elsewhere, 400)["code"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    "type_, members",
+    [
+        ("PlanDefinition", {"extension": [{"url": ["x"]}]}),
+        ("PlanDefinition", {"action": [{"title": "A", "extension": [{"url": {}}]}]}),
+        ("PlanDefinition", {"action": [RELATED]}),
+        ("Bundle", {"type": ["batch"]}),
+        ("Subscription", {"reason": "r", "criteria": "CarePlan", "channel": None}),
+        ("Procedure", {"status": "completed", "basedOn": None, "subject": {"reference": "x"}}),
+        ("Procedure", {"performedPeriod": None, "subject": {"reference": "x"}}),
+        ("Encounter", {"status": "finished", "class": {"code": "AMB"}, "period": None}),
+    ],
+    ids=lambda one: one if isinstance(one, str) else next(reversed(one)),
+)
+async def test_what_is_not_even_of_the_right_sort_is_refused(
+    api: Client, type_: str, members: dict[str, Any]
+) -> None:
+    body = {"resourceType": type_, "status": "draft", **members}
+    path = "" if type_ == "Bundle" else f"/{type_}"
+
+    answer = await api.post(f"/fhir/R4{path}", json=body)
+
+    assert issue_of(answer, 422)["severity"] == "error"
 
 
 async def test_a_method_that_an_address_does_not_take_is_refused(api: Client) -> None:

@@ -109,6 +109,10 @@ async def test_a_request_that_is_sent_again_makes_one_patient(desk: Desk) -> Non
         ({"name": [{"text": "x" * 300}]}, "Patient.name"),
         ({"deceasedBoolean": True, "deceasedDateTime": "2026-01-01"}, "Patient"),
         ({"gender": ["x"]}, "Patient.gender"),
+        ({"identifier": None}, "Patient.identifier"),
+        ({"identifier": [None]}, "Patient.identifier"),
+        ({"name": [{"given": [None]}]}, "Patient.name[0].given[0]"),
+        ({"name": None}, "Patient.name"),
         ({"resourceType": "Practitioner"}, "Patient"),
     ],
 )
