@@ -19,7 +19,7 @@ def patched(resource: Data, operations: Any) -> Data:
     result = deepcopy(resource)
     for place, operation in enumerate(operations):
         at = f"/{place}"
-        if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
+        if not isinstance(operation, dict) or operation.get("op") not in [*_OPERATIONS]:
             raise _refused(f"{at}/op", f"must be one of {', '.join(_OPERATIONS)}")
         path = operation.get("path")
         if not isinstance(path, str) or not path.startswith("/"):
@@ -32,7 +32,7 @@ def patched(resource: Data, operations: Any) -> Data:
             for part in way:
                 holder = holder[_index(holder, part)]
             _OPERATIONS[operation["op"]](holder, last, operation.get("value"))
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             raise _refused(f"{at}/path", "is not there, or not as expected") from None
     return result
 

@@ -265,6 +265,8 @@ async def test_a_patch_says_the_difference(living: Living) -> None:
     [
         ([], None),
         ([{"op": "move", "from": "/start", "path": "/end"}], "[0].op"),
+        ([{"op": ["add"], "path": "/start", "value": 1}], "[0].op"),
+        ([{"op": "add", "path": f"/participant/{2**64}", "value": 1}], "[0].path"),
         ([{"op": "replace", "path": "status", "value": "booked"}], "[0].path"),
         ([{"op": "add", "path": "/start"}], "[0].value"),
         ([{"op": "remove", "path": "/nothing"}], "[0].path"),
