@@ -3,14 +3,16 @@
 import pytest
 
 from app.domain.engine import PlanTooLarge, possible_days, solve
+from app.domain.engine.costs import Costs
 from app.domain.engine.cut import FlowNetwork
+from app.domain.engine.network import Network
 from app.domain.engine.optimum import MAX_WORK
 from app.domain.engine.solutions import Question, best_solution
 from app.domain.facts import OccurrenceId
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
-from app.domain.protocols import Bounds, StepReference, Timing
-from app.domain.rules import MinGapOfKinds, NoOverlap, Rule, StepSelector
+from app.domain.protocols import Bounds, StepKind, StepReference, Timing
+from app.domain.rules import MinGapOfKinds, NoOverlap, Rule, SameDay, StepSelector
 from app.domain.schedules import Conflict, Schedule
 from tests.domain.given_problems import SESSION_DAY, after, problem, step
 
@@ -49,6 +51,19 @@ def test_visits_bound_by_months_are_dated_in_their_order() -> None:
     given = problem(*(step(f"v{n}", timings) for n in range(NINE)), rules=(apart(2),))
 
     assert days_after(given) == list(range(1, 18, 2))
+
+
+def test_windows_without_bounds_do_not_make_few_steps_too_many() -> None:
+    first = step("v0", after(None, 0, None))
+    at_v0 = after(-2, 3, 7, reference=StepReference("v0"))
+    second = step("v1", at_v0, kind=StepKind.CALL)
+    together = SameDay(id="together", steps=(StepSelector("v0"), StepSelector("v1")))
+    kinds = frozenset({"visit", "procedure"})
+    from_session = MinGapOfKinds(id="apart", kinds=kinds, offset=Offset.of_days(7))
+
+    found = days_after(problem(first, second, rules=(together, from_session)))
+
+    assert found == [7, 7]
 
 
 def test_visits_that_differ_in_their_targets_are_dated_by_them() -> None:
@@ -115,16 +130,21 @@ def test_more_orders_than_the_engine_compares_are_refused(given: Problem) -> Non
 def test_what_the_search_for_the_best_order_may_cost_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cutting, work = FlowNetwork.least_source_side, []
+    cutting, pricing, work = FlowNetwork.least_source_side, Costs.unary, [0]
 
-    def counted(self: FlowNetwork, most: int) -> list[bool] | None:
+    def cut(self: FlowNetwork, most: int) -> list[bool] | None:
         found = cutting(self, most)
-        work.append(self.work)
+        work[0] += self.work
         return found
 
-    monkeypatch.setattr(FlowNetwork, "least_source_side", counted)
+    def price(self: Costs, net: Network, index: int, day: int) -> int:
+        work[0] += 1
+        return pricing(self, net, index, day)
+
+    monkeypatch.setattr(FlowNetwork, "least_source_side", cut)
+    monkeypatch.setattr(Costs, "unary", price)
 
     with pytest.raises(PlanTooLarge):
         solve(unlike(12, 80))
 
-    assert MAX_WORK < sum(work) < 1.1 * MAX_WORK
+    assert MAX_WORK / 4 < work[0] < 1.1 * MAX_WORK

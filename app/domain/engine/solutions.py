@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from app.domain.engine.compiling import NOTHING, Compilation, Frame, LeftOut
+from app.domain.engine.costs import Costs, Days
 from app.domain.engine.expansion import Expander
 from app.domain.engine.feasibility import Orders
 from app.domain.engine.network import Network
 from app.domain.engine.occurrences import Expansion, Occurrence, PlanTooLarge
-from app.domain.engine.optimum import Costs, Days, Search
+from app.domain.engine.optimum import Search
 from app.domain.engine.parameters import with_rules_that_hold
 from app.domain.engine.restrictions import compile_network
 from app.domain.engine.shifts import value
