@@ -96,7 +96,11 @@ class World:
         self._loop.close()
 
     def begin(self, body: Data) -> Data:
-        """Make a plan for a new patient."""
+        """Make a plan for a new patient.
+
+        Reads are accounted for here: between two requests no loop runs that would.
+        """
+        self.run(self.desk.app.state.account.commit())
         patient = {"id": self.run(self.desk.patient())}
         location = {"location_id": self.desk.location_id}
         plan = self.run(good(self.desk.post({**body, **location, "patient": patient})))
