@@ -3,8 +3,13 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy import select
+
+from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.protocols import VersionExists
+from app.persistence.tables import EventRow
 from tests.api.given_plans import Data, Desk, days_of, good, steps_of, store_protocol
 from tests.client import Answer
 
@@ -174,3 +179,22 @@ async def living_until_april(desk: Desk) -> Living:
 def hours(day: str, **fields: str) -> Data:
     """A booking of two hours in the local morning."""
     return {"starts_at": f"{day}T09:00:00-07:00", "ends_at": f"{day}T11:00:00-07:00", **fields}
+
+
+async def events_of(desk: Desk, plan_id: str, *, after: int = 0) -> list[Data]:
+    """What was noted of a plan after one of its revisions, in the log's order."""
+    columns = (
+        EventRow.number,
+        EventRow.type,
+        EventRow.actor,
+        EventRow.patient_id,
+        EventRow.revision,
+        EventRow.data,
+    )
+    statement = (
+        select(*columns)
+        .where(EventRow.plan_id == UUID(plan_id), EventRow.revision > after)
+        .order_by(EventRow.number)
+    )
+    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
+        return [dict(row._mapping) for row in await connection.execute(statement)]

@@ -20,6 +20,7 @@ class Life(RuleBasedStateMachine):
     absences: list[tuple[str, str]]
     open_always: bool
     read: list[Data]
+    read_on: list[str]
     told: Told
 
     @property
@@ -104,6 +105,7 @@ class Life(RuleBasedStateMachine):
         self.posts.append((self.today, made))
         was = {name: step["id"] for name, step in self.steps.items()}
         self.read.append(plan)
+        self.read_on.append(self.today)
         for name, step in self.steps.items():
             assert was.get(name, step["id"]) == step["id"], name
         for change in changes:

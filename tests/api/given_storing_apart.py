@@ -88,6 +88,31 @@ async def a_patched_request(desk: Desk) -> Request:
     return Request(desk.app, at, sent, {"if-match": 'W/"1"'}, "PATCH", form)
 
 
+async def _recorded(desk: Desk) -> tuple[str, Data]:
+    """What was recorded, and its address."""
+    made = await a_fact(desk)
+    assert isinstance(made.body, dict)
+    resource = await stored(desk, made.path, made.body)
+    return f"{made.path}/{resource['id']}", resource
+
+
+@storing("Procedure.update", "Encounter.update")
+async def a_fact_taken_back(desk: Desk) -> Request:
+    """A fact that was entered in error."""
+    at, resource = await _recorded(desk)
+    sent = {**resource, "status": "entered-in-error"}
+    return Request(desk.app, at, sent, {"if-match": 'W/"2"'}, "PUT")
+
+
+@storing("Procedure.patch", "Encounter.patch")
+async def a_patched_fact(desk: Desk) -> Request:
+    """The same, of which only the difference is sent."""
+    at, _ = await _recorded(desk)
+    sent = json.dumps([{"op": "replace", "path": "/status", "value": "entered-in-error"}]).encode()
+    form = "application/json-patch+json"
+    return Request(desk.app, at, sent, {"if-match": 'W/"2"'}, "PATCH", form)
+
+
 @storing("Procedure.create", "Encounter.create")
 async def a_fact(desk: Desk) -> Request:
     """What was done at a step, as a procedure: an encounter takes the same way."""

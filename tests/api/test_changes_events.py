@@ -1,36 +1,13 @@
 """What happens to a plan is noted: one event for each transition, in order, no patient data."""
 
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import select
 
-from app.persistence.clinics import DEFAULT_CLINIC_ID
-from app.persistence.tables import EventRow
-from tests.api.given_changes import Living, did, hours, living, living_until_april
+from tests.api.given_changes import Living, did, events_of, hours, living, living_until_april
 from tests.api.given_plans import Data, Desk, good
 
 DECIDE: Data = {"type": "decide", "step": "booster_decision"}
-
-
-async def events_of(desk: Desk, plan_id: str, *, after: int = 0) -> list[Data]:
-    """What was noted of a plan after one of its revisions, in the log's order."""
-    columns = (
-        EventRow.number,
-        EventRow.type,
-        EventRow.actor,
-        EventRow.patient_id,
-        EventRow.revision,
-        EventRow.data,
-    )
-    statement = (
-        select(*columns)
-        .where(EventRow.plan_id == UUID(plan_id), EventRow.revision > after)
-        .order_by(EventRow.number)
-    )
-    async with desk.app.state.database.reading(DEFAULT_CLINIC_ID) as connection:
-        return [dict(row._mapping) for row in await connection.execute(statement)]
 
 
 async def told(plan: Living, *changes: Data) -> list[tuple[str, str | None]]:

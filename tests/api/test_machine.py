@@ -57,7 +57,7 @@ class Lives(Life):
         self.posts, self.corrected = [], set()
         self.absences = [("2027-02-10", "2027-02-20")] if absent else []
         self.open_always = False
-        self.read = [plans[0]]
+        self.read, self.read_on = [plans[0]], [self.today]
         self.told = Told(status)
 
     @rule(days=st.integers(1, 21))
@@ -291,9 +291,12 @@ class Lives(Life):
     def where_people_work_nothing_vanishes(self) -> None:
         """Their calendars still have what they showed: as it is, or that it is off."""
         expected: dict[str, str] = {}
-        for plan in self.read:
+        for plan, since, until in zip(
+            self.read, self.read_on, [*self.read_on[1:], self.today], strict=True
+        ):
+            seen = (day_after(since, -30), day_after(until, 400))
             for step in plan["steps"]:
-                if worked_on(plan, step):
+                if worked_on(plan, step) and seen[0] <= step["date"] <= seen[1]:
                     expected[step["id"]] = step["date"]
         within = (day_after(self.today, -30), day_after(self.today, 400))
         steps = {step["id"]: step for step in self.plan["steps"]}
@@ -302,6 +305,8 @@ class Lives(Life):
             if within[0] <= day <= within[1]:
                 assert shown[id_][0] == day
                 now = steps.get(id_)
+                if now is not None and now["date"] != day:
+                    now = None
                 performed = now is not None and now["status"] == "performed"
                 is_on = now is not None and worked_on(self.plan, now) and now["status"] in FIRM
                 assert (shown[id_][1] != "CANCELLED") == (performed or is_on)
