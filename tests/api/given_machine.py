@@ -116,8 +116,10 @@ class World:
         """Days and statuses in a calendar of the location, by the ids of steps."""
         asked = {"location_id": self.desk.location_id}
         feed = self.run(good(self.desk.api.post("/v1/calendars", json=asked)))
-        served = self.run(self.desk.api.get(feed["path"])).text
-        found = re.findall(r"UID:(.{36})@.*?STATUS:(\w+).*?DTSTART[^:]*:(\d{8})", served, re.DOTALL)
+        served = self.run(self.desk.api.get(feed["path"]))
+        assert served.status_code == 200, served.text
+        entry = r"UID:(.{36})@.*?STATUS:(\w+).*?DTSTART[^:]*:(\d{8})"
+        found = re.findall(entry, served.text, re.DOTALL)
         return {id_: (date.fromisoformat(day).isoformat(), status) for id_, status, day in found}
 
     def nameless(self, answer: Answer) -> Any:
