@@ -1,12 +1,12 @@
 """Stored plans: read one, list pages, and ask which days a step could have, and why not others."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from anyio import to_thread
 
-from app.domain.engine import bookable_days, leaving, why_not
+from app.domain.engine import bookable_days, why_not
 from app.domain.errors import DomainError
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
@@ -81,12 +81,8 @@ async def list_step_days(
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
-
-    def look() -> tuple[BookableDay, ...]:
-        return bookable_days(_leaving_others(problem, occurrence), occurrence, first, last)
-
     with engine_time.measured():
-        days = await to_thread.run_sync(look)
+        days = await to_thread.run_sync(bookable_days, problem, occurrence, first, last)
     return StepDays(plan, days)
 
 
@@ -100,16 +96,7 @@ async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) 
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
     with engine_time.measured():
-        problem = _leaving_others(problem, occurrence)
         return JudgedDay(plan, step, why_not(problem, occurrence, day))
-
-
-def _leaving_others(problem: Problem, occurrence: OccurrenceId) -> Problem:
-    """The question that a change of a step asks: of a plan which has no schedule, what stands in
-    the way is left on its day.
-    """
-    left = leaving(problem).problem.left - {occurrence}
-    return replace(problem, left=left) if left else problem
 
 
 async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
