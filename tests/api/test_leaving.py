@@ -98,6 +98,21 @@ async def test_what_does_not_concern_a_breach_is_recorded_and_leaves_it_flagged(
     assert (await good(desk.api.get(f"{plan.url}/recheck")))["breaches"] == flagged
 
 
+async def test_the_days_of_a_step_are_those_it_can_be_moved_to_in_a_breach_too(desk: Desk) -> None:
+    plan = await in_breach(desk)
+    days = f"{plan.url}/steps/{plan.id_of('followup_2w')}/days"
+    asked = {"from": "2027-03-16", "until": "2027-03-31"}
+
+    listed = [day["date"] for day in (await good(desk.api.get(days, params=asked)))["days"]]
+
+    assert listed
+    for day in ("2027-03-25", "2027-03-31"):
+        judged = await good(desk.api.get(f"{days}/{day}"))
+        tried = await plan.preview({"type": "move", "step": "followup_2w", "to": day})
+        assert judged["bookable"] is (day in listed)
+        assert (tried.status_code == 200) is (day in listed)
+
+
 async def test_what_was_entered_in_error_is_taken_back_in_a_breach_too(desk: Desk) -> None:
     plan = await in_breach(desk)
     await plan.change({"type": "perform", "step": "pre_check", "on": "2027-03-05"})

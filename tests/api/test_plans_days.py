@@ -266,3 +266,23 @@ async def test_no_day_is_looked_for_a_step_that_was_done(desk: Desk) -> None:
 
     assert [(a.status_code, a.json()["type"]) for a in answers] == [(409, "step-not-movable")] * 2
     assert answers[0].json()["detail"] == "step 'consult' is performed"
+
+
+@pytest.mark.parametrize("step", ["session", "primer/1", "booster", "call_day3"])
+async def test_a_step_without_a_day_has_days_to_which_it_can_be_moved(
+    desk: Desk, step: str
+) -> None:
+    plan = await desk.plan()
+    changes = f"/v1/plans/{plan['id']}/changes"
+    postponed = {"changes": [{"type": "move_anchor", "to": None}]}
+    await good(desk.api.post(changes, json=postponed, headers={"if-match": '"1"'}))
+
+    listed = (await good(days(desk, plan, step, "2027-02-01", "2027-02-12")))["days"]
+
+    bookable = {entry["date"] for entry in listed}
+    assert bookable
+    for on in ("2027-02-05", "2027-02-06", "2027-02-09"):
+        moved = {"changes": [{"type": "move", "step": step, "to": on}]}
+        tried = await desk.api.post(f"{changes}/preview", json=moved)
+        judged = await good(day(desk, plan, step, on))
+        assert (tried.status_code == 200) is judged["bookable"] is (on in bookable), on

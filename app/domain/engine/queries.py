@@ -101,8 +101,10 @@ def _freed(
         raise RangeTooLong(f"days are listed for at most {MAX_RANGE_DAYS} days at once")
     if any(fact.occurrence == occurrence for fact in problem.performed):
         return
+    # A step that is asked for has a day also where its references have none.
+    asked = forced(problem, occurrence, first)
     free = frozenset({f"{kind}:{occurrence}" for kind in ("pin", "anchor", "fact")})
-    for compilation in Question(problem).networks(free):
+    for compilation in Question(asked).networks(free):
         if occurrence_index(compilation, occurrence) is not None:
             yield compilation
 

@@ -1,12 +1,12 @@
 """Stored plans: read one, list pages, and ask which days a step could have, and why not others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
 from anyio import to_thread
 
-from app.domain.engine import bookable_days, why_not
+from app.domain.engine import bookable_days, leaving, why_not
 from app.domain.errors import DomainError
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
@@ -81,8 +81,9 @@ async def list_step_days(
     step = _movable(plan.view, step_id)
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
+
     with engine_time.measured():
-        days = await to_thread.run_sync(bookable_days, problem, occurrence, first, last)
+        days = await to_thread.run_sync(_days, problem, occurrence, first, last)
     return StepDays(plan, days)
 
 
@@ -96,7 +97,35 @@ async def judge_step_day(ctx: Context, plan_id: UUID, step_id: UUID, day: date) 
     problem = await problem_of_plan(ctx, plan)
     occurrence = occurrence_of(step)
     with engine_time.measured():
-        return JudgedDay(plan, step, why_not(problem, occurrence, day))
+        return JudgedDay(plan, step, await to_thread.run_sync(_judged, problem, occurrence, day))
+
+
+def _days(
+    problem: Problem, occurrence: OccurrenceId, first: date, last: date
+) -> tuple[BookableDay, ...]:
+    days = {
+        found.day: found
+        for asked in reversed(_asked(problem, occurrence))
+        for found in bookable_days(asked, occurrence, first, last)
+    }
+    return tuple(days[day] for day in sorted(days))
+
+
+def _judged(problem: Problem, occurrence: OccurrenceId, day: date) -> Schedule | Conflict:
+    for asked in _asked(problem, occurrence):
+        found = why_not(asked, occurrence, day)
+        if isinstance(found, Schedule):
+            break
+    return found
+
+
+def _asked(problem: Problem, occurrence: OccurrenceId) -> tuple[Problem, ...]:
+    """The questions which a move of a step puts, one after another.
+
+    In a plan which has no schedule, what stands in the way is left on its day at last.
+    """
+    left = leaving(problem).problem.left - {occurrence}
+    return (problem, replace(problem, left=left)) if left else (problem,)
 
 
 async def problem_of_plan(ctx: Context, plan: ReadPlan) -> Problem:
