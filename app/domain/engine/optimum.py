@@ -197,16 +197,18 @@ class Search:
             for index in component
         }
         self._left -= PRICES * sum(map(len, prices.values()))
-        spare = sum(prices[index][day] - min(prices[index].values()) for index, day in days.items())
+        cheapest = {index: min(of_day.values()) for index, of_day in prices.items()}
+        spare = sum(prices[index][day] - cheapest[index] for index, day in days.items())
         for index in component:
             wish = self._costs.wishes.get(index)
             if wish is not None and wish.ref in days:
                 distance = abs(days[index] - self._costs.target(wish, days[wish.ref]))
                 spare += NEAR * wish.importance * distance
         for index, of_day in prices.items():
-            cheapest = min(of_day.values())
-            kept = [day for day, price in of_day.items() if price - cheapest <= spare]
-            net = net.within(index, min(kept), max(kept)) or net
+            kept = [day for day, price in of_day.items() if price - cheapest[index] <= spare]
+            near = net.within(index, min(kept), max(kept))
+            assert near is not None  # noqa: S101 # that schedule keeps to it
+            net = near
         return net
 
     def _some_schedule(self, net: Network, component: list[int]) -> Days:
@@ -217,7 +219,9 @@ class Search:
             waiting.remove(index)
             day = min(net.days(index), key=lambda d: self._costs.unary(net, index, d))
             low = net.lows[index]
-            net = net.within(index, day, day) or net.within(index, low, low) or net
+            held = net.within(index, day, day) or net.within(index, low, low)
+            assert held is not None  # noqa: S101 # the first days of all are a schedule
+            net = held
         return {index: net.lows[index] for index in component}
 
     def _is_fixed(self, net: Network, index: int) -> bool:
