@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from functools import partial
+from zoneinfo import ZoneInfo
 
-from app.api.etags import revision_in
-from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
-from app.api.fhir.patching import patched
+from app.api.fhir.interactions import Answer, Ask, Face, Found
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import StepReads, built, states_of, step_id
+from app.api.fhir.reading import StepReads, built, states_of, step_as_known
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.domain.protocols import StepKind
 from app.domain.states import AppointmentStatus
@@ -19,17 +18,14 @@ from app.integrations.fhir.appointment_changes import (
 )
 from app.integrations.fhir.appointments import UNATTENDED, appointment, appointment_status
 from app.services import plans
-from app.services.plans import PlanChangedMeanwhile
 from app.services.plans.searching import (
-    StepOfPlan,
     StepSearch,
     StepState,
     find_steps,
-    read_step,
 )
 
 _STATUS = "http://hl7.org/fhir/appointmentstatus"
-_STATUSES = (*("proposed", "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled"),)
+_STATUSES = ("proposed", "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled")
 _VISITS = tuple(kind for kind in StepKind if kind not in UNATTENDED)
 
 
@@ -59,28 +55,11 @@ async def _search(ask: Ask, query: Query) -> Found:
 
 async def update(ask: Ask) -> Answer:
     """Take over what became of a visit elsewhere."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
+    found = await step_as_known(ask)
     known = _READS.one(found.plan, found.step.id)
-    return await _written(ask, found, known, await resource_in(ask, "Appointment"), revision)
-
-
-async def patch(ask: Ask) -> Answer:
-    """The same, said as the difference."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
-    known = _READS.one(found.plan, found.step.id)
-    sent = await resource_in(replace(ask, body=patched(known, ask.body)), "Appointment")
-    return await _written(ask, found, known, sent, revision)
-
-
-async def _written(
-    ask: Ask, found: StepOfPlan, known: Resource, sent: Resource, revision: int
-) -> Answer:
-    if found.plan.revision != revision:
-        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    sent = await resource_in(ask, "Appointment")
     is_gone = found.step.status in {"skipped", "cancelled"}
-    wanted = Sent(known, sent, found.step.day, is_gone)
+    wanted = Sent(known, sent, found.step.day, ZoneInfo(found.plan.time_zone), is_gone)
     refuse(faults_in(wanted))
     beside = said_beside(wanted)
     changes = changes_of(wanted)
@@ -88,7 +67,7 @@ async def _written(
         return Answer(resource=known, outcome=outcome_of_change(None, beside))
     reason = sent.get("cancelationReason", {}).get("text")
     changed = await change(
-        ask, "Appointment", found.plan.id, changes, revision=revision, reason=reason
+        ask, "Appointment", found.plan.id, changes, revision=found.plan.revision, reason=reason
     )
     outcome = outcome_of_change(changed, beside)
     made = _READS.one(plans.view_of_planned(changed), found.step.id)
@@ -114,5 +93,5 @@ FACE = Face(
     history=_READS.history,
     search=_search,
     update=update,
-    patch=patch,
+    patched=True,
 )

@@ -1,14 +1,11 @@
 """What was done over FHIR: https://hl7.org/fhir/R4/procedure.html and encounter.html"""
 
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from app.api.etags import revision_in
-from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
-from app.api.fhir.patching import patched
+from app.api.fhir.interactions import Answer, Ask, Face, Found
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import OfStep, StepReads, built, own_id, step_id
+from app.api.fhir.reading import OfStep, StepReads, built, own_id, step_as_known
 from app.api.fhir.service_requests import PATIENT, SUBJECT
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.api.refusals import ResourceRefused
@@ -29,10 +26,9 @@ from app.integrations.fhir.fact_reading import (
 from app.integrations.fhir.facts import encounter, procedure
 from app.integrations.fhir.patient_reading import left_out
 from app.services import plans
-from app.services.plans import PlanChangedMeanwhile, StepNotFound
+from app.services.plans import StepNotFound
 from app.services.plans.correcting import performing_change
 from app.services.plans.searching import (
-    StepOfPlan,
     StepSearch,
     StepState,
     find_steps,
@@ -85,30 +81,13 @@ async def _create(ask: Ask, *, type_: str, build: OfStep) -> Answer:
 
 async def _update(ask: Ask, *, type_: str, build: OfStep) -> Answer:
     """Take back what was entered in error."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
+    found = await step_as_known(ask)
     known = StepReads(build).one(found.plan, found.step.id)
-    return await _written(ask, found, known, await resource_in(ask, type_), revision)
-
-
-async def _patch(ask: Ask, *, type_: str, build: OfStep) -> Answer:
-    """The same, said as the difference."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
-    known = StepReads(build).one(found.plan, found.step.id)
-    sent = await resource_in(replace(ask, body=patched(known, ask.body)), type_)
-    return await _written(ask, found, known, sent, revision)
-
-
-async def _written(
-    ask: Ask, found: StepOfPlan, known: Resource, sent: Resource, revision: int
-) -> Answer:
-    if found.plan.revision != revision:
-        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    sent = await resource_in(ask, type_)
     refuse(faults_in_correction(known, sent))
     if sent["status"] == known["status"]:
         return Answer(resource=known, outcome=outcome_of_change(None, ()))
-    plan_id, type_ = found.plan.id, str(known["resourceType"])
+    plan_id, revision = found.plan.id, found.plan.revision
     made = await performing_change(ask.ctx, UUID(plan_id), found.step.name)
     correction = {"type": "correct", "change_id": str(made)}
     changed = await change(ask, type_, plan_id, [correction], revision=revision)
@@ -149,7 +128,7 @@ PROCEDURE = Face(
     search=partial(_search, build=procedure, status="event"),
     create=partial(_create, type_="Procedure", build=procedure),
     update=partial(_update, type_="Procedure", build=procedure),
-    patch=partial(_patch, type_="Procedure", build=procedure),
+    patched=True,
     conditional_create=True,
 )
 ENCOUNTER = Face(
@@ -165,6 +144,6 @@ ENCOUNTER = Face(
     search=partial(_search, build=encounter, status="encounter"),
     create=partial(_create, type_="Encounter", build=encounter),
     update=partial(_update, type_="Encounter", build=encounter),
-    patch=partial(_patch, type_="Encounter", build=encounter),
+    patched=True,
     conditional_create=True,
 )

@@ -118,7 +118,8 @@ class Face:
     history: Search | None = None
     create: Run | None = None
     update: Run | None = None
-    patch: Run | None = None
+    patched: bool = False
+    """Whether an update may be sent as what is to be different."""
     delete: Run | None = None
     conditional_create: bool = False
     operations: tuple[Operation, ...] = ()

@@ -48,7 +48,10 @@ def _index(holder: Any, part: str) -> Any:
 
 def _add(holder: Any, last: str, value: Any) -> None:
     if isinstance(holder, list):
-        holder.insert(len(holder) if last == "-" else _index(holder, last), value)
+        place = len(holder) if last == "-" else _index(holder, last)
+        if place > len(holder):
+            raise IndexError
+        holder.insert(place, value)
     else:
         holder[last] = value
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.api.etags import revision_in
 from app.api.fhir.interactions import Ask, Found, Resource
 from app.api.fhir.queries import Query, uuid_in
 from app.domain.errors import DomainError
@@ -11,6 +12,7 @@ from app.domain.states import PlanStatus, StepStatus
 from app.services import plans
 from app.services.listing import Searched
 from app.services.plans import (
+    PlanChangedMeanwhile,
     PlanNotFound,
     PlanView,
     RevisionNotFound,
@@ -44,6 +46,18 @@ def plan_id(ask: Ask) -> UUID:
 def step_id(ask: Ask) -> UUID:
     """The id of a planned step. Raises StepNotFound."""
     return own_id(ask.id, StepNotFound("no plan has such a step"))
+
+
+async def step_as_known(ask: Ask) -> StepOfPlan:
+    """The planned step that is to be changed, which the client knows as it is.
+
+    Raises PreconditionMissing, IfMatchRefused, StepNotFound or PlanChangedMeanwhile.
+    """
+    revision = revision_in(ask.headers.get("if-match"))
+    found = await read_step(ask.ctx, step_id(ask))
+    if found.plan.revision != revision:
+        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    return found
 
 
 def built(found: Searched[StepOfPlan], build: OfStep) -> Found:

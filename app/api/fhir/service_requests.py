@@ -1,26 +1,20 @@
 """Planned steps over FHIR: https://hl7.org/fhir/R4/servicerequest.html"""
 
-from dataclasses import replace
 from functools import partial
 
-from app.api.etags import revision_in
-from app.api.fhir.interactions import Answer, Ask, Face, Found, Resource
-from app.api.fhir.patching import patched
+from app.api.fhir.interactions import Answer, Ask, Face, Found
 from app.api.fhir.queries import Parameter, Query, page_of
-from app.api.fhir.reading import StepReads, built, states_of, step_id
+from app.api.fhir.reading import StepReads, built, states_of, step_as_known
 from app.api.fhir.writing import change, outcome_of_change, refuse, resource_in, with_moves
 from app.domain.protocols import StepKind
 from app.integrations.fhir.elements import OWN
 from app.integrations.fhir.request_changes import changes_of, faults_in
 from app.integrations.fhir.service_requests import request_status, service_request
 from app.services import plans
-from app.services.plans import PlanChangedMeanwhile
 from app.services.plans.searching import (
-    StepOfPlan,
     StepSearch,
     StepState,
     find_steps,
-    read_step,
 )
 
 _STATUSES = ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error")
@@ -59,30 +53,16 @@ async def _search(ask: Ask, query: Query) -> Found:
 
 async def _update(ask: Ask) -> Answer:
     """Call a step off, or want it again."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
-    sent = await resource_in(ask, "ServiceRequest")
-    return await _written(ask, found, sent, revision)
-
-
-async def _patch(ask: Ask) -> Answer:
-    """The same, said as the difference."""
-    revision = revision_in(ask.headers.get("if-match"))
-    found = await read_step(ask.ctx, step_id(ask))
-    whole = patched(service_request(found.plan, found.step), ask.body)
-    sent = await resource_in(replace(ask, body=whole), "ServiceRequest")
-    return await _written(ask, found, sent, revision)
-
-
-async def _written(ask: Ask, found: StepOfPlan, sent: Resource, revision: int) -> Answer:
-    if found.plan.revision != revision:
-        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    found = await step_as_known(ask)
     known = service_request(found.plan, found.step)
+    sent = await resource_in(ask, "ServiceRequest")
     refuse(faults_in(known, sent))
     changes = changes_of(known, sent)
     if not changes:
         return Answer(resource=known, outcome=outcome_of_change(None, ()))
-    changed = await change(ask, "ServiceRequest", found.plan.id, changes, revision=revision)
+    changed = await change(
+        ask, "ServiceRequest", found.plan.id, changes, revision=found.plan.revision
+    )
     made = _READS.one(plans.view_of_planned(changed), found.step.id)
     return Answer(resource=with_moves(made, changed), outcome=outcome_of_change(changed, ()))
 
@@ -115,5 +95,5 @@ FACE = Face(
     history=_READS.history,
     search=_search,
     update=_update,
-    patch=_patch,
+    patched=True,
 )

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from app.api.etags import revision_in
 from app.api.fhir.chaining import followed
 from app.api.fhir.including import included
 from app.api.fhir.interactions import Answer, Ask, Face, Interaction, Read, Resource, operations_of
+from app.api.fhir.patching import patched
 from app.api.fhir.queries import params_in, refused
 from app.api.fhir.searching import history_bundle, read_history, read_query, search_bundle
 from app.api.refusals import SeveralFit
+from app.services.plans import PlanChangedMeanwhile
 
 
 def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interaction]:
@@ -31,10 +34,11 @@ def interactions_of(face: Face, faces: Mapping[str, Face]) -> Iterator[Interacti
         if face.conditional_create:
             create = partial(_create, face=face, faces=faces)
         yield made(code="create", method="POST", path=of_type, right=right, run=create, writes=True)
-    for code, method, write in (("update", "PUT", face.update), ("patch", "PATCH", face.patch)):
-        if write is not None:
-            right = f"{face.type}.u"
-            yield made(code=code, method=method, path=of_one, right=right, run=write, writes=True)
+    if face.update is not None:
+        updates = partial(made, path=of_one, right=f"{face.type}.u", writes=True)
+        yield updates(code="update", method="PUT", run=face.update)
+        if face.patched:
+            yield updates(code="patch", method="PATCH", run=partial(_patch, face=face))
     if face.delete is not None:
         right, delete = f"{face.type}.d", face.delete
         yield made(
@@ -72,6 +76,20 @@ async def _create(ask: Ask, *, face: Face, faces: Mapping[str, Face]) -> Answer:
         return await face.create(ask)
     known = await described(ask, face, faces, wanted)
     return await face.create(ask) if known is None else Answer(resource=known)
+
+
+async def _patch(ask: Ask, *, face: Face) -> Answer:
+    """Update a resource by what is to be different of it.
+
+    https://hl7.org/fhir/R4/http.html#patch. Raises PlanChangedMeanwhile.
+    """
+    assert face.read is not None  # noqa: S101 # what is patched is read
+    assert face.update is not None  # noqa: S101 # such a face has no address for it
+    revision = revision_in(ask.headers.get("if-match"))
+    known = await face.read(ask)
+    if known["meta"]["versionId"] != str(revision):
+        raise PlanChangedMeanwhile("the plan was changed meanwhile")
+    return await face.update(replace(ask, body=patched(known, ask.body)))
 
 
 async def described(

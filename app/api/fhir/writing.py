@@ -39,7 +39,7 @@ _ELEMENTS: Mapping[str, str] = {
 
 # The same for single types.
 _OF_TYPE: Mapping[str, Mapping[str, str]] = {
-    "Appointment": {"at": "end"},
+    "Appointment": {"at": "end", "to": "requestedPeriod"},
     "Procedure": {"at": "performed", "on": "performed"},
     "Encounter": {
         "at": "period",

@@ -6,9 +6,10 @@ nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
+from app.domain.calendars import local_date
 from app.domain.errors import Fault
 from app.integrations.fhir.elements import Data
 
@@ -44,6 +45,8 @@ class Sent:
     sent: Mapping[str, Any]
     day: str | None
     """The local day that the step has."""
+    zone: tzinfo
+    """In which instants are local days."""
     is_gone: bool
     """Whether the step was left out or called off."""
 
@@ -121,14 +124,24 @@ def _named(listed: Any) -> list[str]:
 
 def _proposed(it: Sent) -> list[Data]:
     """Not booked any more, and wanted on another day where one is asked for."""
-    periods = it.sent.get("requestedPeriod", ())
-    wanted = str(periods[0].get("start", ""))[: len("2027-03-10")] if periods else it.day
+    wanted = _wanted_day(it)
     made: list[Data] = []
     if it.was != "proposed" and not it.is_gone:
         made.append({"type": "unbook", "step_id": it.step_id})
     if wanted and wanted != it.day:
         made.append({"type": "move", "step_id": it.step_id, "to": wanted})
     return made
+
+
+def _wanted_day(it: Sent) -> str | None:
+    """The local day that is asked for, as it is sent where it is no instant; None where none is."""
+    periods = it.sent.get("requestedPeriod", ())
+    start: str | None = periods[0].get("start") if periods else None
+    try:
+        moment = datetime.fromisoformat(start or "")
+        return start if moment.tzinfo is None else local_date(moment, it.zone).isoformat()
+    except (ValueError, OverflowError):
+        return start
 
 
 def _booked(it: Sent) -> list[Data]:

@@ -77,6 +77,16 @@ async def test_a_visit_that_moves_takes_others_along_and_says_so(living: Living)
     assert living.days["primer/1"] != before["primer/1"]
 
 
+async def test_an_instant_that_is_asked_for_is_its_local_day(living: Living) -> None:
+    session = await visit(living, "session")
+    night = [{"start": "2027-03-20T05:30:00Z", "end": "2027-03-20T06:30:00Z"}]
+
+    answer = await put(living, {**session, "requestedPeriod": night})
+
+    assert answer.status_code == 200, answer.text
+    assert (await plan_of(living))["anchor"]["date"] == "2027-03-19"
+
+
 async def test_who_prefers_an_outcome_is_told_the_moves_in_words(living: Living) -> None:
     session = await visit(living, "session")
     wanted = [{"start": "2027-03-19", "end": "2027-03-19"}]
@@ -274,6 +284,7 @@ async def test_a_patch_says_the_difference(living: Living) -> None:
         ([{"op": "replace", "path": "/participant/9", "value": 1}], "[0].path"),
         ([{"op": "test", "path": "/status", "value": "booked"}], "[0].path"),
         ([{"op": "add", "path": "/status/x/y", "value": 1}], "[0].path"),
+        ([{"op": "add", "path": "/participant/9", "value": {"status": "accepted"}}], "[0].path"),
         ([{"op": "replace", "path": "/resourceType", "value": "Patient"}], "Appointment"),
     ],
 )
@@ -301,6 +312,10 @@ async def test_a_patch_that_does_not_fit_changes_nothing(
             "Appointment.start",
         ),
         ({"id": "00000000-0000-7000-8000-000000000000"}, "Appointment.id"),
+        *(
+            ({"requestedPeriod": [{"start": start}]}, "Appointment.requestedPeriod")
+            for start in ("2027-03", "2027-02-23T23:59:60Z", "0001-01-01T00:00:00+14:00")
+        ),
         ({"status": 5}, "Appointment.status"),
         ({"nonsense": True}, "Appointment.nonsense"),
         ({"participant": []}, "Appointment.participant"),
@@ -359,4 +374,19 @@ async def test_a_change_needs_the_version_it_is_based_on(living: Living) -> None
 
     assert issue_of(without, 428)["code"] == "required"
     assert issue_of(malformed, 400)["code"] == "invalid"
+    assert issue_of(stale, 412)["code"] == "conflict"
+
+
+async def test_what_a_patch_of_another_version_would_find_is_not_looked_at(
+    living: Living,
+) -> None:
+    resource = await visit(living, "primer/1")
+    tested = [{"op": "test", "path": "/status", "value": "booked"}]
+
+    stale = await living.desk.api.patch(
+        f"{R4}/Appointment/{resource['id']}",
+        json=tested,
+        headers={"Content-Type": "application/json-patch+json", "If-Match": 'W/"7"'},
+    )
+
     assert issue_of(stale, 412)["code"] == "conflict"
