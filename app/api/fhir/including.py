@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.api.fhir.interactions import Ask, Face, Resource
-from app.api.fhir.queries import Query, Token
+from app.api.fhir.queries import Query, Token, refused
 
-# What points to a page's resources is at most so much; more has to be searched for itself.
-MOST_POINTING = 1000
+# Of each kind so many come with a page at most.
+MOST_INCLUDED = 5000
 
 
 async def included(
     ask: Ask, faces: Mapping[str, Face], face: Face, query: Query, items: Iterable[Resource]
 ) -> list[Resource]:
-    """Everything that a search asks to come with these items. Raises ScopeMissing."""
+    """Everything that a search asks to come with these items.
+
+    Raises ScopeMissing, or SearchRefused where it is too much.
+    """
     items = list(items)
     found: dict[tuple[str, str], Resource] = {}
     for one in query.includes:
@@ -53,6 +56,8 @@ async def _find(
     ask.require(f"{face.type}.s")
     if not values or face.search is None:
         return
-    query = Query(criteria={name: (values,)}, count=MOST_POINTING)
-    for item in (await face.search(ask, query)).items:
-        found[face.type, item["id"]] = item
+    page = await face.search(ask, Query(criteria={name: (values,)}, count=MOST_INCLUDED))
+    if page.next is not None:
+        text = f"more than {MOST_INCLUDED} of {face.type} come with these: ask for fewer at once"
+        raise refused("_count", "too-costly", text)
+    found |= {(face.type, item["id"]): item for item in page.items}

@@ -248,6 +248,22 @@ async def test_a_chain_at_whose_end_too_many_are_is_refused(
     assert issue_of(answer, 400)["code"] == "too-costly"
 
 
+@pytest.mark.parametrize("name", ["_include=CarePlan:patient", "_revinclude=Provenance:target"])
+async def test_what_comes_with_a_page_is_not_cut_off_in_silence(
+    living: Living, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("app.api.fhir.including.MOST_INCLUDED", 1)
+    other = await living.desk.patient()
+    await living.desk.plan(patient={"id": other})
+    both = f"{R4}/CarePlan?patient={living.desk.patient_id},{other}&{name}"
+
+    answer = await living.desk.api.get(both)
+    fewer = await living.desk.api.get(f"{both}&_count=1")
+
+    assert issue_of(answer, 400)["code"] == "too-costly"
+    assert fewer.status_code == 200, fewer.text
+
+
 async def test_elements_may_be_named_apart(shown: Desk) -> None:
     at = f"Patient/{shown.patient_id}"
 
