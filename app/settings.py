@@ -52,6 +52,10 @@ class Settings:
     app_role: str = ""
     """The PostgreSQL role as which the service runs: `migrate` lets it read and write rows."""
 
+    worker_role: str = ""
+    """The PostgreSQL role as which the worker runs, where it has one of its own: `migrate` lets
+    it, and besides the tables' owner nobody else, find what waits in all clinics."""
+
     host: str = "127.0.0.1"
     """The address on which `serve` listens."""
 
@@ -266,6 +270,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
     {
         "database_url": _database_url,
         "app_role": _role,
+        "worker_role": _role,
         "host": _text,
         "port": _whole_number(0, 65535),
         "environment": _one_of(Environment),

@@ -18,6 +18,11 @@ from app.persistence.tables import PARTIAL, Row
 ADVISORY_LOCK = 0x726567696D656E
 ENVIRONMENT_VARIABLE = "REGIMEN_DATABASE_URL"
 
+CREDENTIALS = ("api_keys", "oauth_assertions", "oauth_clients")
+# Where a worker looks for what waits in any clinic, and what else is counted.
+SEARCHED = ("batches", "clinics", "deliveries", "event_counters", "locations", "webhooks")
+OVERLOOKED = (*SEARCHED, "api_keys", "batch_items", "oauth_clients")
+
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our column types as plain ones: a migration must outlive the code it was made with."""
@@ -55,9 +60,8 @@ def run(connection: Connection) -> None:
         # Whoever owns the tables sees all clinics' rows while migrating, and only then.
         connection.execute(text("SELECT set_config('regimen.migrating', 'on', true)"))
     context.run_migrations()
-    app_role = context.config.attributes.get("app_role")
-    if not sqlite and app_role:
-        grant_to(connection, app_role)
+    if not sqlite:
+        grant(connection)
     if sqlite:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if broken:
@@ -65,15 +69,37 @@ def run(connection: Connection) -> None:
         tell_planner(connection)
 
 
-def grant_to(connection: Connection, app_role: str) -> None:
-    """Let the role as which the service runs read and write rows, and change no table."""
-    role = connection.dialect.identifier_preparer.quote(app_role)
+def grant(connection: Connection) -> None:
+    """Let the roles as which the service and its worker run do what they must, and nothing else."""
+    quote = connection.dialect.identifier_preparer.quote
+    app_role = context.config.attributes.get("app_role")
+    worker_role = context.config.attributes.get("worker_role")
+    if worker_role:
+        let_work(connection, quote(worker_role))
+    if app_role:
+        let_use_rows(connection, quote(app_role))
+
+
+def let_use_rows(connection: Connection, role: str) -> None:
+    """Let a role read and write rows, and change no table."""
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
     ):
         connection.execute(text(statement))
+
+
+def let_work(connection: Connection, role: str) -> None:
+    """Let a role use rows that are no credentials, and look over clinics for what waits there.
+
+    From then on nobody else may but the tables' owner, whom the views need for counting.
+    """
+    let_use_rows(connection, role)
+    connection.execute(text(f"REVOKE ALL ON {', '.join(CREDENTIALS)} FROM {role}"))
+    for table in OVERLOOKED:
+        who = f"CURRENT_USER, {role}" if table in SEARCHED else "CURRENT_USER"
+        connection.execute(text(f"ALTER POLICY overlooking ON {table} TO {who}"))
 
 
 def prepare_sqlite(connection: Any, _record: object) -> None:
@@ -84,6 +110,8 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=OFF")
+    # Or a table that is put in another's place may not be named in any view.
+    cursor.execute("PRAGMA legacy_alter_table=ON")
     cursor.execute("PRAGMA busy_timeout=60000")
     cursor.close()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from app.api import docs
 from app.commands.backing import back_up, restore
-from app.commands.databases import require_service
+from app.commands.databases import require_service, require_worker
 from app.commands.failures import CommandFailed
 from app.persistence.database import driver_url
 from app.persistence.migrate import upgrade
@@ -27,7 +27,7 @@ PAGE = Path(docs.__file__).with_name("guide").joinpath("production.md").read_tex
 MAKING, RESTORING = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 # Roles are of the whole server, which others use, too: only the names are others.
 NAME = "regimen_guide"
-ROLES = [f"{NAME}_{role}" for role in ("owner", "serve", "backup")]
+ROLES = [f"{NAME}_{role}" for role in ("owner", "serve", "worker", "backup")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Guided:
 
     def migrate(self, name: str = NAME) -> None:
         """Make the tables as the guide says."""
-        upgrade(self.url("owner", name), app_role=f"{NAME}_serve")
+        upgrade(self.url("owner", name), app_role=f"{NAME}_serve", worker_role=f"{NAME}_worker")
 
     def forget(self) -> None:
         """Take everything away."""
@@ -77,10 +77,12 @@ def test_each_role_does_what_it_is_for_and_nothing_else(guided: Guided, tmp_path
     serve, backup = guided.url("serve"), guided.url("backup")
     asyncio.run(populate(serve))
 
-    require_service(
-        Settings(database_url=serve, environment=Environment.PRODUCTION, secret="s" * 40)
-    )
-    for role in ("serve", "backup"):
+    production = Settings(database_url=serve, environment=Environment.PRODUCTION, secret="s" * 40)
+    require_service(production)
+    require_worker(replace(production, database_url=guided.url("worker")))
+    with pytest.raises(CommandFailed, match="lets another role look for work"):
+        require_worker(production)
+    for role in ("serve", "worker", "backup"):
         for statement in ("DROP TABLE plans", "CREATE TABLE mine (id int)"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 administrate(guided.url(role), statement)

@@ -71,7 +71,7 @@ async def _create_clinic(desk: Desk) -> None:
 
 async def _list_clinics(desk: Desk) -> None:
     table = _table("Id", "Name", "Since", "")
-    for one in await clinic.every_clinic(desk.database):
+    for one in await _every_clinic(desk):
         sandbox = "sandbox" if one.sandbox else ""
         table.add_row(str(one.id), one.name, f"{one.created_at:%Y-%m-%d}", sandbox)
     console().print(table)
@@ -149,7 +149,7 @@ async def _revoke_client(desk: Desk) -> None:
 async def _verify_account(desk: Desk) -> None:
     faults, noted = [], frozenset(desk.asked.noted)
     missing = set(noted)
-    for one in await clinic.every_clinic(desk.database):
+    for one in await _every_clinic(desk):
         async with desk.database.reading(one.id) as connection:
             ctx = Context(connection, one.id, ACTOR, read_clock(), grant=UNRESTRICTED)
             found = await access.verify(ctx, noted=noted)
@@ -197,13 +197,21 @@ async def _in_clinic(desk: Desk, act: Callable[[Context], Awaitable[T]]) -> T:
 
 
 async def _clinic(desk: Desk) -> ClinicRecord:
-    clinics, wanted = await clinic.every_clinic(desk.database), desk.asked.clinic
+    clinics, wanted = await _every_clinic(desk), desk.asked.clinic
     found = [one for one in clinics if wanted in {None, str(one.id), one.name}]
     if len(found) == 1:
         return found[0]
     if found:
         raise CommandFailed("several clinics fit: name one by its id, --clinic ID")
     raise CommandFailed("there is no such clinic; `python -m app clinics list` shows all")
+
+
+async def _every_clinic(desk: Desk) -> tuple[ClinicRecord, ...]:
+    """All clinics; there is always one to be seen by whoever may see any."""
+    found = await clinic.every_clinic(desk.database)
+    if not found:
+        raise CommandFailed("this role may not look over clinics: connect as the tables' owner")
+    return found
 
 
 async def _keys(desk: Desk) -> tuple[KeyRecord, ...]:

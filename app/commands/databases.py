@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.commands.failures import CommandFailed
 from app.persistence.database import SQLITE, UnsuitableDatabase, driver_url, open_database
-from app.persistence.readiness import NotReady, check_ready, check_role
+from app.persistence.readiness import NotReady, check_ready, check_role, may_overlook
 from app.settings import Environment, Settings, WrongSetting
 
 
@@ -83,6 +83,22 @@ def require_service(settings: Settings, *, hint: str = "") -> None:
             asyncio.run(_look_at_role(url))
 
 
+def require_worker(settings: Settings) -> None:
+    """Raise CommandFailed, saying what to do, unless a worker can run on the database."""
+    require_service(settings)
+    if not looks_over_clinics(settings.database_url):
+        raise CommandFailed(
+            f"{described(settings.database_url)} lets another role look for work in all clinics: "
+            "connect as the one that REGIMEN_WORKER_ROLE named when it was migrated"
+        )
+
+
+def looks_over_clinics(url: str) -> bool:
+    """Whether the role may look over clinics. Raises CommandFailed when that cannot be told."""
+    with in_reach(url):
+        return asyncio.run(_look_over_clinics(url))
+
+
 @contextmanager
 def served_alone(url: str) -> Iterator[None]:
     """Let no other process of this machine serve the same SQLite file; PostgreSQL is for several.
@@ -142,6 +158,14 @@ async def _look_at_role(url: str) -> None:
     database = open_database(url, pool_size=1)
     try:
         await check_role(database)
+    finally:
+        await database.dispose()
+
+
+async def _look_over_clinics(url: str) -> bool:
+    database = open_database(url, pool_size=1)
+    try:
+        return await may_overlook(database)
     finally:
         await database.dispose()
 

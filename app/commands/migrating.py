@@ -9,9 +9,9 @@ from app.settings import Settings
 def migrate(settings: Settings) -> str:
     """Make or change the tables; says what was done. Raises CommandFailed."""
     url = settings.database_url
-    role = settings.app_role
-    if tables_of(url) is Tables.READY and not role:
+    roles = {"app_role": settings.app_role, "worker_role": settings.worker_role}
+    if tables_of(url) is Tables.READY and not any(roles.values()):
         return f"{described(url)} is at revision {head()} already"
     with in_reach(url):
-        upgrade(url, app_role=role)
+        upgrade(url, **roles)
     return f"{described(url)} is now at revision {head()}"

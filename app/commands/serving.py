@@ -15,11 +15,17 @@ from uvicorn.supervisors import Multiprocess
 
 from app.api.connections import Connection
 from app.api.metrics import SHARED_FIGURES
-from app.commands.databases import described, require_service, served_alone, sqlite_file
+from app.commands.databases import (
+    described,
+    looks_over_clinics,
+    require_service,
+    served_alone,
+    sqlite_file,
+)
 from app.commands.failures import CommandFailed
 from app.logs import configure_logs
 from app.main import create_app, is_for_trying_out
-from app.settings import Settings, variable
+from app.settings import Environment, Settings, variable
 
 MAX_WORKERS = 64
 # Requests under way get this long to end after the signal to stop.
@@ -45,7 +51,7 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             f"Regimen serves {described(settings.database_url)}\n"
             f"  at   {address(sock)}\n"
             f"  docs {address(sock)}/docs\n"
-            f"{_beside(settings)}"
+            f"{beside(settings)}"
             f"{_who_may_call(settings)}"
             "Ctrl-C stops it.\n"
         )
@@ -59,10 +65,18 @@ def serve(settings: Settings, *, workers: int = 1) -> None:
             serve_on(sock, create_app(settings))
 
 
-def _beside(settings: Settings) -> str:
+def beside(settings: Settings) -> str:
+    """What is to be known of the worker, which runs beside the service on PostgreSQL."""
     if sqlite_file(settings.database_url) is not None:
         return ""
-    return "Batches and webhooks are done by `python -m app worker`, to be run beside it.\n"
+    told = "Batches and webhooks are done by `python -m app worker`, to be run beside it.\n"
+    is_production = settings.environment is Environment.PRODUCTION
+    if is_production and looks_over_clinics(settings.database_url):
+        told += (
+            "Its role may look over all clinics, as only the worker must: give that one a role of "
+            "its own (REGIMEN_WORKER_ROLE).\n"
+        )
+    return told
 
 
 def _who_may_call(settings: Settings) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from app.commands.databases import described, require_service, sqlite_file
+from app.commands.databases import described, require_worker, sqlite_file
 from app.commands.failures import CommandFailed
 from app.garbage import collect_seldom
 from app.logs import configure_logs
@@ -22,7 +22,7 @@ def work(settings: Settings) -> None:
             "on SQLite `python -m app serve` does this work: "
             "set REGIMEN_DATABASE_URL to a PostgreSQL database"
         )
-    require_service(settings)
+    require_worker(settings)
     configure_logs(settings)
     sys.stdout.write(f"Regimen works on {described(settings.database_url)}\nCtrl-C stops it.\n")
     sys.stdout.flush()

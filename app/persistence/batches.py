@@ -375,17 +375,3 @@ async def running_batches(connection: AsyncConnection) -> tuple[tuple[UUID, UUID
         .order_by(BatchRow.created_at, BatchRow.id)
     )
     return tuple((clinic_id, batch_id) for clinic_id, batch_id in rows)
-
-
-async def waiting_items(connection: AsyncConnection) -> int:
-    """How many plans wait for the worker, over all clinics."""
-    running = (BatchRow.clinic_id == BatchItemRow.clinic_id) & (
-        BatchRow.id == BatchItemRow.batch_id
-    )
-    found = await connection.execute(
-        select(func.count())
-        .select_from(BatchRow)
-        .join(BatchItemRow, running)
-        .where(BatchRow.status == "running", BatchItemRow.status == "waiting")
-    )
-    return int(found.scalar_one())

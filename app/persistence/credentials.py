@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
 from app.persistence.records import columns_of, read_record, values_of
-from app.persistence.tables import ApiKeyRow, OauthClientRow
+from app.persistence.tables import ApiKeyRow
 
 
 class KeyNotFound(DomainError):
@@ -116,11 +116,3 @@ class KeyRepository:
 
     def _is(self, key_id: UUID) -> ColumnElement[bool]:
         return (ApiKeyRow.clinic_id == self._clinic_id) & (ApiKeyRow.id == key_id)
-
-
-async def any_caller(connection: AsyncConnection) -> bool:
-    """Whether any clinic ever had a key or a client."""
-    for row in (ApiKeyRow, OauthClientRow):
-        if (await connection.execute(select(row.id).limit(1))).first() is not None:
-            return True
-    return False

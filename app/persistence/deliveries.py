@@ -331,22 +331,6 @@ class DeliveryRepository:
         )
 
 
-async def waiting_deliveries(connection: AsyncConnection) -> tuple[int, datetime | None]:
-    """How many wait for webhooks that are enabled, over all clinics, and since when the first."""
-    enabled = exists().where(
-        WebhookRow.clinic_id == DeliveryRow.clinic_id,
-        WebhookRow.id == DeliveryRow.webhook_id,
-        WebhookRow.enabled,
-    )
-    found = await connection.execute(
-        select(func.count(), func.min(DeliveryRow.queued_at)).where(
-            DeliveryRow.status == "waiting", enabled
-        )
-    )
-    number, since = found.one()
-    return int(number), since
-
-
 async def webhooks_with_due(
     connection: AsyncConnection, now: datetime
 ) -> tuple[tuple[UUID, UUID], ...]:

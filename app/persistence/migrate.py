@@ -9,13 +9,14 @@ from alembic.script import ScriptDirectory
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def upgrade(url: str, revision: str = "head", *, app_role: str = "") -> None:
+def upgrade(url: str, revision: str = "head", *, app_role: str = "", worker_role: str = "") -> None:
     """Migrate up, waiting for another process that does the same; runs its own event loop.
 
-    ``app_role`` is the PostgreSQL role as which the service runs, where it does not own the tables.
+    ``app_role`` is the PostgreSQL role as which the service runs, where it does not own the tables,
+    and ``worker_role`` that of the worker, where it has one of its own.
     """
     config = _config(url)
-    config.attributes["app_role"] = app_role
+    config.attributes.update(app_role=app_role, worker_role=worker_role)
     command.upgrade(config, revision)
 
 

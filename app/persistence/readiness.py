@@ -4,11 +4,12 @@ import re
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import DomainError
 from app.persistence.database import Database, UnsuitableDatabase
+from app.persistence.tables import ClinicRow
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -49,6 +50,12 @@ async def check_role(database: Database) -> None:
             f"its role {kind}, so that it sees the rows of every clinic; in production connect as "
             "a role that is neither (REGIMEN_APP_ROLE)"
         )
+
+
+async def may_overlook(database: Database) -> bool:
+    """Whether PostgreSQL lets the role look over clinics, of which there is always one."""
+    async with database.overlooking() as connection:
+        return bool(await connection.scalar(select(exists(select(ClinicRow.clinic_id)))))
 
 
 @cache

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
@@ -173,14 +173,6 @@ class WebhookRepository:
             )
         )
         return done.rowcount > 0
-
-
-async def failing_webhooks(connection: AsyncConnection) -> int:
-    """How many enabled webhooks of all clinics do not work at the moment."""
-    found = await connection.execute(
-        select(func.count()).where(WebhookRow.enabled, WebhookRow.failing_since.is_not(None))
-    )
-    return int(found.scalar_one())
 
 
 async def webhooks_behind(connection: AsyncConnection) -> tuple[tuple[UUID, UUID], ...]:

@@ -17,9 +17,9 @@ from app.persistence.credentials import (
     KeyNotRotatable,
     KeyRecord,
     KeyRepository,
-    any_caller,
 )
 from app.persistence.database import Database
+from app.persistence.overviews import any_caller
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType

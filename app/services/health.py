@@ -4,11 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.persistence.batches import waiting_items
 from app.persistence.database import Database, PoolUse
-from app.persistence.deliveries import waiting_deliveries
+from app.persistence.overviews import waiting_work
 from app.persistence.readiness import NotReady, check_ready
-from app.persistence.webhooks import failing_webhooks
 
 __all__ = ["NotReady", "PoolUse", "Readiness", "Waiting", "count_waiting_work"]
 
@@ -48,7 +46,5 @@ class Waiting:
 async def count_waiting_work(database: Database, now: datetime) -> Waiting:
     """What waits for a worker."""
     async with database.overlooking() as connection:
-        plans = await waiting_items(connection)
-        number, since = await waiting_deliveries(connection)
-        failing = await failing_webhooks(connection)
-    return Waiting(plans, number, now - (since or now), failing)
+        found = await waiting_work(connection)
+    return Waiting(found.plans, found.deliveries, now - (found.oldest or now), found.failing)
