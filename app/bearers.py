@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,7 @@ def tokens_of(database: Database, settings: Settings) -> Callable[[], Any]:
             settings.issuer_keys,
             settings.issuer_clinic_claim,
             settings.issuer_role_claim,
+            timedelta(minutes=settings.issuer_token_minutes),
         )
         audience = f"{settings.base_url}/oauth/token"
         key_sets = KeySets(_fetch)

@@ -119,6 +119,9 @@ class Settings:
     issuer_role_claim: str = "role"
     """The claim that holds the caller's role, or a list with one of our roles in it."""
 
+    issuer_token_minutes: int = 60
+    """How long the issuer's tokens may hold, in minutes, 1 to 1440; nobody can revoke one here."""
+
     access_kept_days: int = 2190
     """How long it is kept who read or changed patients' data, in days, 30 to 36500."""
 
@@ -290,6 +293,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
         "issuer_keys": _keys,
         "issuer_clinic_claim": _text,
         "issuer_role_claim": _text,
+        "issuer_token_minutes": _whole_number(1, 1440),
         "access_kept_days": _whole_number(30, 36_500),
         "log_level": _one_of(LogLevel),
         "log_format": _one_of(LogFormat),

@@ -36,13 +36,17 @@ Fetch = Callable[[str], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """An outside OpenID Connect issuer: who it is, what its tokens say, where its keys are."""
+    """An outside OpenID Connect issuer: who it is, what its tokens say, where its keys are.
+
+    A token that holds for more than ``longest`` is refused.
+    """
 
     name: str
     audience: str
     keys: str
     clinic_claim: str
     role_claim: str
+    longest: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,12 @@ class Tokens:
     async def _read_issuers(self, token: str, issuer: Issuer, now: datetime) -> Found | None:
         def read(keys: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime]:
             return tokens.read_issuers_token(
-                token, keys, issuer=issuer.name, audience=issuer.audience, now=now
+                token,
+                keys,
+                issuer=issuer.name,
+                audience=issuer.audience,
+                longest=issuer.longest,
+                now=now,
             )
 
         claims, ends = await self._by_keys(issuer.keys, read)

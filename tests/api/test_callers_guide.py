@@ -46,5 +46,5 @@ def test_the_table_says_who_decides_approves_and_waives() -> None:
 def test_every_setting_of_an_issuer_is_told() -> None:
     named = set(re.findall(r"REGIMEN_ISSUER\w*|REGIMEN_PUBLIC_URL", PAGE))
 
-    assert len(named) == 6
+    assert len(named) == 7
     assert set(SCOPE_TEXTS) == set(Scope)

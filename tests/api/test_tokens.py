@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from joserfc.jwk import ECKey, OctKey
 from app.api import routing
 from app.api.deps import read_clock
 from app.api.tokens import KEYS_MISSED_SECONDS
+from app.bearers import reader_of, tokens_of
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.integrations.addresses import Failure, NotSent
 from app.main import create_app
@@ -287,7 +289,8 @@ def claims_of_user(**changed: Any) -> dict[str, Any]:
         "iss": ISSUER,
         "aud": "regimen",
         "sub": "u-17",
-        "exp": timedelta(seconds=3000),
+        "iat": timedelta(),
+        "exp": timedelta(hours=1),
         "clinic_id": str(DEFAULT_CLINIC_ID),
         "role": ["staff", "clinician"],
         **changed,
@@ -311,7 +314,11 @@ async def test_a_person_with_a_token_of_the_issuer_is_known(app: FastAPI, api: C
         {"iss": "https://elsewhere.example"},
         {"aud": "another"},
         {"exp": timedelta(seconds=-60)},
-        {"exp": timedelta(hours=25)},
+        {"exp": timedelta(hours=1, seconds=1)},
+        {"iat": timedelta(minutes=-59), "exp": timedelta(minutes=2)},
+        {"iat": timedelta(seconds=3000)},
+        {"iat": ...},
+        {"iat": "now"},
         {"exp": ...},
         {"sub": ...},
         {"sub": "x" * 201},
@@ -334,6 +341,16 @@ async def test_a_token_that_is_not_right_is_refused(
     answer = await api.get("/v1/plans", headers=bearer(token))
 
     assert refused(answer) == (401, "credential-refused")
+
+
+async def test_a_token_may_hold_for_as_long_as_is_set(app: FastAPI, api: Client) -> None:
+    long = bearer(signed(claims_of_user(exp=timedelta(minutes=90)), ISSUER_KEY, "RS256"))
+    assert refused(await api.get("/v1/plans", headers=long)) == (401, "credential-refused")
+
+    patient = replace(app.state.settings, issuer_token_minutes=90)
+    app.state.callers.read_token = reader_of(tokens_of(app.state.database, patient))
+
+    assert (await api.get("/v1/plans", headers=long)).status_code == 200
 
 
 async def test_a_token_signed_by_another_is_refused(api: Client) -> None:

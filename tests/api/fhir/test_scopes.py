@@ -154,6 +154,7 @@ async def test_an_outside_issuers_scopes_narrow_what_the_role_may(
         "iss": ISSUER,
         "sub": "somebody",
         "aud": "regimen",
+        "iat": timedelta(),
         "exp": timedelta(seconds=600),
         "clinic_id": str(app.state.clinic_id),
         "role": str(Role.FRONT_DESK),
