@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
 from app.api.deps import ContextDep, ReadContextDep
@@ -37,7 +37,12 @@ class BatchOut(Out):
     model_config = ConfigDict(json_schema_extra={"examples": [_BATCH]})
 
     id: UUID = Field(description="The batch.")
-    kind: Literal["closure", "amendment"] = Field(description="What it does.")
+    kind: Literal["closure", "amendment", "rules"] = Field(
+        description=(
+            "What it does: solve plans again whose days are closed, or look at those whose days "
+            "are open again; move plans to another version; look at plans by other rules."
+        )
+    )
     status: Literal["running", "done", "cancelled"] = Field(description="Whether it goes on.")
     request: dict[str, Any] = Field(description="What was asked.")
     total: int = Field(description="How many plans it concerns.")
@@ -63,6 +68,17 @@ class BatchOut(Out):
         )
 
 
+def follow(response: Response, progress: Progress | None) -> BatchOut | None:
+    """Say which batch goes on with what was stored, if one does.
+
+    The link's relation is that of RFC 5989: where to watch what becomes of it.
+    """
+    if progress is None:
+        return None
+    response.headers["link"] = f'</v1/batches/{progress.batch.id}>; rel="monitor"'
+    return BatchOut.from_domain(progress)
+
+
 class BatchItemOut(Out):
     """What became of one plan of a batch."""
 
@@ -72,7 +88,9 @@ class BatchItemOut(Out):
         description=(
             "changed: `moves` with their reasons, `added` and `removed` steps, the `revision` it "
             "made; conflict: the `conflict` and its `options`, each with the `request` to post to "
-            "the plan's changes; failed: why, as `detail`."
+            "the plan's changes; failed: why, as `detail`. By other rules nothing moves: changed "
+            "says that the plan shows other `breaches` now, with the moves that are `proposed` and "
+            "the `request` to post for them; conflict has the `breaches` too."
         )
     )
     done_at: Instant | None = Field(description="When it was done.")

@@ -15,8 +15,9 @@ from app.api.paging import PageDep
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.calendars import Closure
-from app.services import batches, locations
+from app.services import closures, locations
 from app.services.batches import Progress
+from app.services.closures import Touched
 from app.services.locations import ClosureExists, ClosureNotFound, ClosureRecord, LocationNotFound
 from app.services.ranges import RangeNotAllowed
 
@@ -121,19 +122,28 @@ class AddedClosureOut(ClosureOut):
 
 
 class TouchedPlanOut(Out):
-    """A plan that a closure would touch."""
+    """A plan that closed days would touch."""
 
     plan_id: UUID = Field(description="The plan.")
     step_ids: list[UUID] = Field(description="Its steps on these days that need an open day.")
 
 
 class TouchedPlansOut(Out):
-    """The plans a closure would touch."""
+    """The plans that closed days would touch."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"total": 0, "plans": []}]})
 
     total: int = Field(description="How many plans.")
     plans: list[TouchedPlanOut] = Field(description="The first 1,000 of them.", max_length=1000)
+
+    @classmethod
+    def from_domain(cls, found: tuple[Touched, ...]) -> "TouchedPlansOut":
+        """The plans as clients see them."""
+        plans = [
+            TouchedPlanOut(plan_id=plan.plan_id, step_ids=[closed.step.id for closed in plan.steps])
+            for plan in found[:MAX_SHOWN]
+        ]
+        return cls(total=len(found), plans=plans)
 
 
 class ClosuresOut(Out):
@@ -190,7 +200,7 @@ async def create_closure(body: ClosureIn, ctx: ContextDep, response: Response) -
     The closure is stored first. Where plans have steps on these days the answer is 202 with a
     batch: it solves each of them again, one transaction a plan, and says what moved and why.
     """
-    closure, progress = await batches.close_location(ctx, body.location_id, body.to_domain())
+    closure, progress = await closures.close_location(ctx, body.location_id, body.to_domain())
     response.headers["location"] = f"/v1/closures/{closure.id}"
     if progress is not None:
         response.status_code = 202
@@ -200,11 +210,8 @@ async def create_closure(body: ClosureIn, ctx: ContextDep, response: Response) -
 @router.post("/preview", operation_id="preview_closure", responses=problems(LocationNotFound))
 async def preview_closure(body: ClosureIn, ctx: ReadContextDep) -> TouchedPlansOut:
     """Show which plans a closure would touch, without storing it."""
-    await locations.get_location(ctx, body.location_id)
-    closure = body.to_domain()
-    found = await batches.touched_plans(ctx, body.location_id, closure.first, closure.last)
-    plans = [TouchedPlanOut(plan_id=t.plan_id, step_ids=[s.id for s in t.steps]) for t in found]
-    return TouchedPlansOut(total=len(plans), plans=plans[:MAX_SHOWN])
+    found = await closures.touched_by_closure(ctx, body.location_id, body.to_domain())
+    return TouchedPlansOut.from_domain(found)
 
 
 @router.delete(
@@ -222,7 +229,7 @@ async def delete_closure(closure_id: UUID, ctx: ContextDep) -> Response:
     Where plans were flagged because of it the answer is 202 with a batch that looks at each of
     them again; days given out meanwhile stay.
     """
-    progress = await batches.open_location(ctx, closure_id)
+    progress = await closures.open_location(ctx, closure_id)
     if progress is None:
         return Response(status_code=204)
     batch = BatchOut.from_domain(progress)

@@ -30,6 +30,7 @@ _NAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "create_version": {"key": "$request.path.key", "version": "$response.body#/version"},
         "create_webhook": {"webhook_id": _ID},
         "preview_amendment": {"batch_id": _ID},
+        "preview_clinic_rules": {"batch_id": _ID},
         "report_event": {"event_id": _ID, "patient_id": _PATIENT},
         "test_webhook": {
             "webhook_id": "$request.path.webhook_id",

@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from app.api.batches import BatchOut, follow
+from app.api.closures import TouchedPlansOut
 from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
 from app.api.etags import created, etag
 from app.api.fields import (
@@ -24,7 +26,7 @@ from app.api.paging import PageDep, uuid_of
 from app.api.problems import problems
 from app.api.routing import UNCHANGED, Route
 from app.domain.calendars import Calendar
-from app.services import locations
+from app.services import closures, locations
 from app.services.holidays import HolidayRegion
 from app.services.locations import (
     LocationChange,
@@ -196,6 +198,22 @@ class LocationOut(Out):
         )
 
 
+class ChangedLocationOut(LocationOut):
+    """A location that was changed, and the work it made."""
+
+    batch: BatchOut | None = Field(
+        description=(
+            "Solves again the plans with steps on days that are closed now, and looks at those "
+            "whose days are open again; null where there are none."
+        )
+    )
+
+    @classmethod
+    def of(cls, location: LocationRecord, batch: BatchOut | None) -> "ChangedLocationOut":
+        """The location and its batch as clients see them."""
+        return cls(**dict(LocationOut.from_domain(location)), batch=batch)
+
+
 class LocationsOut(Out):
     """A page of locations."""
 
@@ -276,13 +294,34 @@ async def change_location(
     revision: IfMatchDep,
     ctx: ContextDep,
     response: Response,
-) -> LocationOut:
+) -> ChangedLocationOut:
     """Change a location.
 
-    Plans stay as they are until they are computed again.
+    What its weekdays and public holidays close from now on is treated as a closure: plans with
+    steps on these days are flagged at once, and the `batch` solves each of them again, one
+    transaction a plan, and says what moved and why. Nobody can be treated on a closed day, so these
+    days do not wait for a person; what has no other day stays flagged, with its ways out. Days that
+    are opened move nothing: plans that were flagged because of them are looked at again.
     """
-    location = await locations.change_location(
+    location, progress = await closures.change_location(
         ctx, location_id, body.to_domain(), revision=revision
     )
     response.headers["etag"] = etag(location.revision)
-    return LocationOut.from_domain(location)
+    return ChangedLocationOut.of(location, follow(response, progress))
+
+
+@router.post(
+    "/{location_id}/preview",
+    operation_id="preview_location_change",
+    responses=problems(LocationNotFound),
+)
+async def preview_location_change(
+    location_id: UUID, body: LocationChangeIn, ctx: ReadContextDep
+) -> TouchedPlansOut:
+    """Show which plans a change of a location would touch, without storing it.
+
+    The same body as for changing it. Touched are plans with steps on days which the weekdays or
+    public holidays would close.
+    """
+    found = await closures.touched_by_change(ctx, location_id, body.to_domain())
+    return TouchedPlansOut.from_domain(found)

@@ -8,6 +8,8 @@ from app.domain.errors import DomainError
 from app.domain.offsets import FIRST_DAY, LAST_DAY
 
 MAX_SPAN_DAYS = 3650
+# What conflicts call the days of the week on which a location is never open.
+WEEKDAYS = "weekdays"
 
 
 class InvalidCalendar(DomainError):
@@ -93,6 +95,12 @@ class Calendar:
         return day.isoweekday() in self.open_weekdays and not any(
             closure.first <= day <= closure.last for closure in self.closures
         )
+
+    def closed_by(self, day: date) -> tuple[str, ...]:
+        """Everything that closes the location on this day, as conflicts name it."""
+        found = () if day.isoweekday() in self.open_weekdays else (WEEKDAYS,)
+        on_day = (closure for closure in self.closures if closure.first <= day <= closure.last)
+        return (*found, *(f"closure:{closure.id}" for closure in on_day))
 
 
 EVERY_DAY = Calendar()

@@ -1,33 +1,25 @@
 """Work over many plans: what is to be done, what was done, claimed one plan at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
-from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import DomainError
-from app.domain.facts import OccurrenceId
-from app.domain.plans.steps import UNRESOLVED
 from app.persistence.prepared import Prepared, parameter, prepare
 from app.persistence.records import columns_of, read_record, values_of
 from app.persistence.tables import (
     BatchItemRow,
     BatchRow,
-    ClosureRow,
-    JsonList,
     JsonObject,
-    PlannedStepRow,
     PlanRow,
 )
 
 LIVING = ("active", "on_hold", "draft")
-# Parameters of one statement are limited.
-AT_ONCE = 500
 
 
 class BatchNotFound(DomainError):
@@ -66,33 +58,6 @@ class ClaimedPlan:
     batch: BatchRecord
 
 
-@dataclass(frozen=True, slots=True)
-class FlaggedPlan:
-    """A plan that is flagged, as it is shown so far."""
-
-    id: UUID
-    patient_id: UUID
-    revision: int
-    breaches: JsonList
-    attention: JsonList
-
-
-@dataclass(frozen=True, slots=True)
-class StepOnDay:
-    """An undone step of a plan on one of the days looked at."""
-
-    id: UUID
-    key: str
-    occurrence: str | None
-    kind: str
-    title: str
-    modes: list[str]
-    day: date
-    end_day: date | None
-
-
-_FLAGGED = columns_of(PlanRow, FlaggedPlan)
-_ON_DAY = columns_of(PlannedStepRow, StepOnDay)
 _BATCH = columns_of(BatchRow, BatchRecord)
 _ITEM = columns_of(BatchItemRow, BatchItemRecord)
 
@@ -205,78 +170,14 @@ class BatchRepository:
         """How many plans of a batch are not done yet, those held by others among them."""
         return (await self.counts(batch_id)).get("waiting", 0)
 
-    async def steps_on_days(
-        self, location_id: UUID, first: date, last: date
-    ) -> dict[UUID, list[StepOnDay]]:
-        """Undone steps of living plans on these days, by plan."""
-        of_plan = (PlannedStepRow.clinic_id == PlanRow.clinic_id) & (
-            PlannedStepRow.plan_id == PlanRow.id
-        )
+    async def living_plans(self) -> list[UUID]:
+        """Every living plan of the clinic, by their ids."""
         rows = await self._connection.execute(
-            select(PlannedStepRow.plan_id, *_ON_DAY)
-            .join_from(PlannedStepRow, PlanRow, of_plan)
-            .where(
-                PlannedStepRow.clinic_id == self._clinic_id,
-                PlannedStepRow.day >= first,
-                PlannedStepRow.day <= last,
-                PlannedStepRow.status.in_(("planned", "booked", "proposed", "missed")),
-                PlanRow.location_id == location_id,
-                PlanRow.status.in_(LIVING),
-            )
-            .order_by(PlannedStepRow.plan_id, PlannedStepRow.day, PlannedStepRow.position)
-        )
-        found: dict[UUID, list[StepOnDay]] = {}
-        for plan_id, *step in rows:
-            found.setdefault(plan_id, []).append(StepOnDay(*step))
-        return found
-
-    async def flag(
-        self, steps: Mapping[UUID, Sequence[StepOnDay]], *, rule: str, why: str, now: datetime
-    ) -> list[FlaggedPlan]:
-        """Show on plans that some of their steps break a rule, until they are looked at again.
-
-        Their days and revisions stay.
-        """
-        flagged: list[FlaggedPlan] = []
-        for plan_ids in batched(sorted(steps), AT_ONCE):
-            rows = await self._connection.execute(
-                select(*_FLAGGED)
-                .where(PlanRow.clinic_id == self._clinic_id, PlanRow.id.in_(plan_ids))
-                .order_by(PlanRow.id)
-                .with_for_update()
-            )
-            found = [FlaggedPlan(*row) for row in rows]
-            await self._connection.execute(
-                update(PlanRow)
-                .where(PlanRow.clinic_id == self._clinic_id, PlanRow.id == bindparam("plan"))
-                .values(
-                    breaches=bindparam("found", type_=PlanRow.breaches.type),
-                    attention=bindparam("looked_at", type_=PlanRow.attention.type),
-                    needs_attention=True,
-                    updated_at=now,
-                ),
-                [_flags(plan, steps[plan.id], rule, why) for plan in found],
-            )
-            flagged += found
-        return flagged
-
-    async def flagged_plans(self, closure_id: UUID) -> list[UUID]:
-        """Living plans that are flagged because their location is closed on some days."""
-        of_plan = (ClosureRow.clinic_id == PlanRow.clinic_id) & (
-            ClosureRow.location_id == PlanRow.location_id
-        )
-        rows = await self._connection.execute(
-            select(PlanRow.id, PlanRow.breaches, ClosureRow.key)
-            .join_from(PlanRow, ClosureRow, of_plan)
-            .where(
-                PlanRow.clinic_id == self._clinic_id,
-                ClosureRow.id == closure_id,
-                PlanRow.needs_attention,
-                PlanRow.status.in_(LIVING),
-            )
+            select(PlanRow.id)
+            .where(PlanRow.clinic_id == self._clinic_id, PlanRow.status.in_(LIVING))
             .order_by(PlanRow.id)
         )
-        return [id_ for id_, found, key in rows if f"closure:{key}" in {b["rule"] for b in found}]
+        return list(rows.scalars())
 
     async def plans_of_version(
         self, key: str, version: str, *, location_id: UUID | None, limit: int
@@ -338,33 +239,6 @@ def _finish_item(dialect: str) -> Prepared:
     became = (BatchItemRow.status, BatchItemRow.result, BatchItemRow.done_at)
     values = {column.key: parameter(column) for column in became}
     return prepare(update(BatchItemRow).where(*which).values(values), dialect)
-
-
-def batched(ids: Sequence[UUID], size: int) -> Iterator[list[UUID]]:
-    """The ids in lists of a size, the last perhaps shorter."""
-    rest = iter(ids)
-    while some := list(islice(rest, size)):
-        yield some
-
-
-def _flags(plan: FlaggedPlan, steps: Sequence[StepOnDay], rule: str, why: str) -> dict[str, object]:
-    breaches, attention = list(plan.breaches), list(plan.attention)
-    for step in steps:
-        name = str(OccurrenceId(step.key, step.occurrence))
-        text = f"{step.title} on {step.day.isoformat()}: {why}; {UNRESOLVED}"
-        id_ = f"{rule}:{name}"
-        breaches.append(
-            {
-                "id": id_,
-                "rule": rule,
-                "severity": "block",
-                "text": text,
-                "step_ids": [str(step.id)],
-                "acknowledged": False,
-            }
-        )
-        attention.append({"code": "breach", "text": text, "breach": id_})
-    return {"plan": plan.id, "found": breaches, "looked_at": attention}
 
 
 async def running_batches(connection: AsyncConnection) -> tuple[tuple[UUID, UUID], ...]:

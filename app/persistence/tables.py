@@ -49,7 +49,7 @@ STEP_KINDS = (
     "decision",
     "restriction",
 )
-BATCH_KINDS = ("closure", "amendment")
+BATCH_KINDS = ("closure", "amendment", "rules")
 BATCH_STATUSES = ("running", "done", "cancelled")
 BATCH_ITEM_STATUSES = ("waiting", "changed", "unchanged", "conflict", "failed", "cancelled")
 DELIVERY_STATUSES = ("waiting", "delivered", "dead")

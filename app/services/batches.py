@@ -1,18 +1,14 @@
-"""Work over many plans: closures and amendments, each plan in a transaction of its own."""
+"""Work over many plans: closed days, amendments and other rules, one transaction a plan."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
-from app.domain.calendars import Closure
-from app.domain.documents.usual import usual_any_day
 from app.domain.errors import DomainError, Fault, Faults
 from app.domain.plans.changes import Amend
 from app.domain.plans.records import move_to_data
-from app.domain.protocols import StepKind
-from app.domain.rules import Severity
 from app.domain.states import VersionStatus
 from app.persistence.batches import (
     BatchItemRecord,
@@ -20,21 +16,18 @@ from app.persistence.batches import (
     BatchRecord,
     BatchRepository,
     ClaimedPlan,
-    StepOnDay,
 )
-from app.persistence.events import EventRepository
 from app.services.context import Context
-from app.services.events import EventType, new_event
 from app.services.listing import Listed, page_of
-from app.services.locations import ClosureRecord, create_closure, delete_closure, get_location
+from app.services.locations import get_location
 from app.services.plans import PlanChangedMeanwhile
 from app.services.plans.changing import store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
 from app.services.plans.posting import PlanChange, PostedChanges
-from app.services.plans.rechecking import recheck_plan
+from app.services.plans.rechecking import look_again, look_by, put_right
 from app.services.plans.redating import ChangedPlan
-from app.services.plans.stored import StoredPlan, load_plan
+from app.services.plans.stored import StoredPlan, load_plan, stands_on_closed_day
 
 __all__ = ["BatchItemRecord", "BatchNotFound", "BatchRecord"]
 
@@ -54,81 +47,6 @@ class Progress:
 
     batch: BatchRecord
     counts: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """A plan that a closure would touch, and its steps on the closure's days."""
-
-    plan_id: UUID
-    steps: tuple[StepOnDay, ...]
-
-
-async def touched_plans(
-    ctx: Context, location_id: UUID, first: date, last: date
-) -> tuple[Touched, ...]:
-    """Living plans with steps on these days that need an open day."""
-    batches = BatchRepository(ctx.connection, ctx.clinic_id)
-    found = await batches.steps_on_days(location_id, first, last)
-    touched = []
-    for plan_id, steps in found.items():
-        needing = tuple(
-            step
-            for step in steps
-            if not usual_any_day(StepKind(step.kind), step.end_day is not None, tuple(step.modes))
-        )
-        if needing:
-            touched.append(Touched(plan_id, needing))
-    return tuple(touched)
-
-
-async def close_location(
-    ctx: Context, location_id: UUID, closure: Closure
-) -> tuple[ClosureRecord, Progress | None]:
-    """Store a closure, then a batch that solves every touched plan again; none if none is.
-
-    Until then these plans are flagged. Raises LocationNotFound or ClosureExists.
-    """
-    touched = await touched_plans(ctx, location_id, closure.first, closure.last)
-    rule = f"closure:{closure.id}"
-    flagged = await BatchRepository(ctx.connection, ctx.clinic_id).flag(
-        {plan.plan_id: plan.steps for plan in touched},
-        rule=rule,
-        why="the location is closed",
-        now=ctx.now,
-    )
-    stored = await create_closure(ctx, location_id, closure)
-    if not touched:
-        return stored, None
-    request = {"closure_id": str(stored.id), "reason": closure.title or f"closed: {closure.id}"}
-    progress = await _start(ctx, "closure", request, [plan.plan_id for plan in touched])
-    await EventRepository(ctx.connection, ctx.clinic_id).append(
-        [
-            new_event(
-                ctx,
-                EventType.BREACH_FOUND,
-                plan_id=plan.id,
-                patient_id=plan.patient_id,
-                revision=plan.revision,
-                data={"rule": rule, "severity": Severity.BLOCK.value},
-            )
-            for plan in flagged
-        ]
-    )
-    return stored, progress
-
-
-async def open_location(ctx: Context, closure_id: UUID) -> Progress | None:
-    """Take a closure back; plans that are flagged because of it are looked at again by a batch.
-
-    None where no plan is. Raises ClosureNotFound.
-    """
-    flagged = await BatchRepository(ctx.connection, ctx.clinic_id).flagged_plans(closure_id)
-    await delete_closure(ctx, closure_id)
-    if not flagged:
-        return None
-    request = {"closure_id": str(closure_id), "reason": "opened again"}
-    return await _start(ctx, "closure", request, flagged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +81,13 @@ async def amend_plans(ctx: Context, wanted: Amendment, *, tried: bool = False) -
     )
     request: dict[str, Any] = {"protocol": key, "from": old, "to": new}
     request |= {"reason": f"amended to {new}", "tried": tried}
-    return await _start(ctx, "amendment", request, plans)
+    return await start(ctx, "amendment", request, plans)
 
 
-async def _start(
+async def start(
     ctx: Context, kind: str, request: dict[str, Any], plans: Sequence[UUID]
 ) -> Progress:
+    """Store a batch over these plans; a worker does it."""
     batch = BatchRecord(
         id=ctx.new_id(),
         kind=kind,
@@ -242,28 +161,70 @@ async def give_up(ctx: Context, batch_id: UUID, plan_id: UUID) -> None:
 async def _do(
     ctx: Context, batch: BatchRecord, plan_id: UUID, ways_out: WaysOut
 ) -> tuple[str, dict[str, Any]]:
-    posted, tried = _posted(batch), bool(batch.request.get("tried"))
     try:
-        stored = await load_plan(ctx, plan_id, hold=True)
-        if _is_amended(batch, stored):
-            return "unchanged", {"moves": []}
-        worked_out = await work_out(ctx, stored, posted)
-    except ScheduleConflict as conflict:
-        if not tried:
-            await recheck_plan(ctx, plan_id)
-        elements = [{"id": e.id, "text": e.text} for e in conflict.conflict.elements]
-        options = ways_out(conflict, _body(batch))
-        return "conflict", {"conflict": {"elements": elements}, "options": list(options)}
+        if batch.kind == "rules":
+            return await _held_to_rules(ctx, batch, plan_id, ways_out)
+        return await _dated_again(ctx, batch, plan_id, ways_out)
+    except PlanChangedMeanwhile:
+        raise
     except Faults as error:
         return "failed", {"detail": "; ".join(fault.text for fault in error.faults)}
     except DomainError as error:
         return "failed", {"detail": str(error)}
+
+
+async def _dated_again(
+    ctx: Context, batch: BatchRecord, plan_id: UUID, ways_out: WaysOut
+) -> tuple[str, dict[str, Any]]:
+    """A plan solved again: only one that is amended, or stands on closed days, may move."""
+    posted, tried = _posted(batch), bool(batch.request.get("tried"))
+    stored = await load_plan(ctx, plan_id, hold=True)
+    if _is_amended(batch, stored):
+        return "unchanged", {"moves": []}
+    if batch.kind == "closure" and not stands_on_closed_day(stored):
+        await look_again(ctx, stored)
+        return "unchanged", {"moves": []}
+    try:
+        worked_out = await work_out(ctx, stored, posted)
+    except ScheduleConflict as conflict:
+        if not tried:
+            await look_again(ctx, stored)
+        return "conflict", _conflicting(conflict, ways_out, _body(batch))
     if batch.kind == "closure" and not worked_out.plan.moves:
-        await recheck_plan(ctx, plan_id)
+        await look_again(ctx, stored)
         return "unchanged", {"moves": []}
     if not tried:
         await store(ctx, stored, worked_out, reason=posted.reason)
     return "changed", _result(worked_out.plan)
+
+
+async def _held_to_rules(
+    ctx: Context, batch: BatchRecord, plan_id: UUID, ways_out: WaysOut
+) -> tuple[str, dict[str, Any]]:
+    """What a plan breaks by the clinic's rules, flagged; its days stay, others are proposed."""
+    rules = batch.request.get("rules")
+    if rules is None:
+        looked_at = await look_again(ctx, await load_plan(ctx, plan_id, hold=True))
+    else:
+        looked_at = look_by(await load_plan(ctx, plan_id, clinic_rules=json.dumps(rules)))
+    if not looked_at.is_new:
+        return "unchanged", {"moves": []}
+    found = await put_right(looked_at)
+    result: dict[str, Any] = {"moves": [], "breaches": list(found.breaches)}
+    if rules is None:
+        result["revision"] = looked_at.stored.record.revision + 1
+    if found.conflict is not None:
+        return "conflict", result | _conflicting(found.conflict, ways_out, _body(batch))
+    proposed = [move_to_data(move, str(found.ids[move.id])) for move in found.moves]
+    request = _body(batch) | {"changes": found.changes}
+    return "changed", result | {"proposed": {"moves": proposed, "request": request}}
+
+
+def _conflicting(
+    conflict: ScheduleConflict, ways_out: WaysOut, body: Mapping[str, Any]
+) -> dict[str, Any]:
+    elements = [{"id": e.id, "text": e.text} for e in conflict.conflict.elements]
+    return {"conflict": {"elements": elements}, "options": list(ways_out(conflict, body))}
 
 
 def _is_amended(batch: BatchRecord, stored: StoredPlan) -> bool:

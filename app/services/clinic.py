@@ -61,7 +61,7 @@ async def get_clinic_rules(ctx: Context) -> StoredRules:
 
 
 async def save_clinic_rules(ctx: Context, document: object, *, revision: int) -> StoredRules:
-    """Replace the clinic's rules; plans stay as they are until they are computed again.
+    """Replace the clinic's rules; plans are not looked at.
 
     Raises InvalidClinicRules with every fault, or ClinicRulesChangedMeanwhile.
     """

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from app.domain.calendars import Calendar, Closure
+from app.domain.offsets import LAST_DAY
 from app.persistence.locations import (
     ClosureExists,
     ClosureNotFound,
@@ -147,11 +148,16 @@ def _changed(location: LocationRecord, change: LocationChange) -> LocationRecord
 async def _store_holidays(
     ctx: Context, location: LocationRecord, region: HolidayRegion | None
 ) -> None:
-    first_year = ctx.today(location.time_zone).year
-    holidays = expand(region, first_year, first_year + HOLIDAY_YEARS_AHEAD) if region else ()
+    holidays = holidays_of(ctx, location.time_zone, region)
     records = [_record(ctx, location.id, holiday, is_holiday=True) for holiday in holidays]
     repository = ClosureRepository(ctx.connection, ctx.clinic_id)
     await repository.replace_holidays(location.id, records)
+
+
+def holidays_of(ctx: Context, time_zone: str, region: HolidayRegion | None) -> tuple[Closure, ...]:
+    """The public holidays that are stored for a location: this year's and those that follow."""
+    first_year = ctx.today(time_zone).year
+    return tuple(expand(region, first_year, first_year + HOLIDAY_YEARS_AHEAD)) if region else ()
 
 
 def _record(
@@ -200,6 +206,18 @@ async def list_closures(
         location_id=location_id, from_day=from_day, to_day=to_day, after=after, limit=limit + 1
     )
     return page_of(rows, limit, lambda closure: (closure.first_day.isoformat(), str(closure.id)))
+
+
+async def get_closure(ctx: Context, closure_id: UUID) -> ClosureRecord:
+    """One closure. Raises ClosureNotFound."""
+    return await ClosureRepository(ctx.connection, ctx.clinic_id).get(closure_id)
+
+
+async def closures_from(ctx: Context, location_id: UUID, day: date) -> tuple[ClosureRecord, ...]:
+    """Every closure of a location that ends on this day or later, public holidays among them."""
+    return await ClosureRepository(ctx.connection, ctx.clinic_id).of_location(
+        location_id, from_day=day, to_day=LAST_DAY
+    )
 
 
 async def delete_closure(ctx: Context, closure_id: UUID) -> None:

@@ -214,6 +214,12 @@ async def rules(desk: Desk) -> Request:
     return await _apart(desk, "/v1/clinic/rules", body, method="PUT", headers=sent)
 
 
+@storing("preview_clinic_rules")
+async def tried_rules(desk: Desk) -> Request:
+    """Likewise, only tried: the batch with what would become of the plans is stored."""
+    return await _apart(desk, "/v1/clinic/rules/preview", {"format": 1, "title": "Ours"})
+
+
 @storing("create_key")
 async def a_key(desk: Desk) -> Request:
     """A caller."""

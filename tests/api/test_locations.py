@@ -109,7 +109,7 @@ async def test_a_change_leaves_what_is_absent(api: Client) -> None:
         headers={"If-Match": '"1"'},
     )
 
-    changed = {"open_weekdays": [1, 7], "hours": None, "revision": 2}
+    changed = {"open_weekdays": [1, 7], "hours": None, "revision": 2, "batch": None}
     assert answer.headers["etag"] == '"2"'
     assert answer.json() | {"updated_at": ""} == location | changed | {"updated_at": ""}
 

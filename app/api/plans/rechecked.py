@@ -65,17 +65,12 @@ class RecheckedOut(Out):
         """The plan as clients see it."""
         ids = {str(occurrence): str(id_) for occurrence, id_ in found.ids.items()}
         moves = [move_data(move, ids) for move in found.moves]
-        changes = [
-            {"type": "move", "step_id": move["step_id"], "to": move["to"]}
-            for move in moves
-            if move["to"] is not None
-        ]
         error = found.conflict
         return cls(
             plan_id=found.plan_id,
             breaches=[BreachOut(**breach) for breach in found.breaches],
             moves=[MoveOut(**move) for move in moves],
-            request={"changes": changes} if changes else None,
+            request={"changes": found.changes} if found.changes else None,
             conflict=None if error is None else ConflictOut(**conflict_data(error.conflict)),
             options=[] if error is None else [OptionOut(**o) for o in options_data(error, {})],
         )

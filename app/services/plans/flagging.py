@@ -1,6 +1,6 @@
 """Flags what the days of stored plans break, as something round them has changed; moves nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -56,7 +56,7 @@ async def flag(
 ) -> tuple[Breaches, list[NewEvent]]:
     """What the days of a plan break now, stored where that is new, and the events this makes."""
     breaches = breaches_now(stored, problem)
-    if _by_id(breaches) == _by_id(stored.record.breaches):
+    if same_breaches(breaches, stored.record.breaches):
         return breaches, []
     return breaches, await _flag(ctx, stored, breaches)
 
@@ -68,8 +68,9 @@ def breaches_now(stored: StoredPlan, problem: Problem) -> Breaches:
     return breaches_of(broken, ids, state_of(stored.record).acknowledged)
 
 
-def _by_id(breaches: Breaches) -> dict[str, Any]:
-    return {breach["id"]: breach for breach in breaches}
+def same_breaches(one: Iterable[Mapping[str, Any]], other: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the same is broken, in whatever order it is told."""
+    return {breach["id"]: breach for breach in one} == {breach["id"]: breach for breach in other}
 
 
 async def _flag(ctx: Context, stored: StoredPlan, breaches: Breaches) -> list[NewEvent]:

@@ -1,7 +1,7 @@
 """Loads what a plan is made from: protocol version, patient, location, rules, other plans."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -105,8 +105,13 @@ async def _document_of(ctx: Context, version: VersionSummary) -> ProtocolDocumen
     return await parsed.document(ProtocolRepository(ctx.connection, ctx.clinic_id), version)
 
 
-async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
-    """Look up what a stored plan is made from, all at once; its version may be retired by now."""
+async def load_standing(
+    ctx: Context, plan: PlanRecord, *, clinic_rules: str | None = None
+) -> Basis:
+    """Look up what a stored plan is made from, all at once; its version may be retired by now.
+
+    Rules may be given instead of the clinic's.
+    """
     named = Named(
         protocol_key=plan.protocol_key,
         version=plan.protocol_version,
@@ -115,6 +120,8 @@ async def load_standing(ctx: Context, plan: PlanRecord) -> Basis:
         besides=plan.id,
     )
     found = await read_basis(ctx.connection, ctx.clinic_id, named, closed=_reach(ctx.now.date()))
+    if clinic_rules is not None:
+        found = replace(found, clinic_rules=clinic_rules)
     (location,) = found.locations
     # What a plan names is there as long as the plan: nothing of it can be deleted.
     assert found.version is not None  # noqa: S101

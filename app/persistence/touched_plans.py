@@ -1,0 +1,173 @@
+"""Plans that stand on closed days of a location: found, and flagged until they are solved again."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.facts import OccurrenceId
+from app.domain.plans.steps import UNRESOLVED
+from app.persistence.batches import LIVING
+from app.persistence.records import columns_of
+from app.persistence.tables import JsonList, PlannedStepRow, PlanRow
+
+T = TypeVar("T")
+
+# Parameters of one statement are limited.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedPlan:
+    """A plan that is flagged, as it is shown so far."""
+
+    id: UUID
+    patient_id: UUID
+    revision: int
+    breaches: JsonList
+    attention: JsonList
+
+
+@dataclass(frozen=True, slots=True)
+class StepOnDay:
+    """An undone step of a plan on one of the days looked at."""
+
+    id: UUID
+    key: str
+    occurrence: str | None
+    kind: str
+    title: str
+    modes: list[str]
+    day: date
+    end_day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedStep:
+    """A step on a day that is closed by a rule."""
+
+    step: StepOnDay
+    rule: str
+
+
+_FLAGGED = columns_of(PlanRow, FlaggedPlan)
+_ON_DAY = columns_of(PlannedStepRow, StepOnDay)
+
+
+class TouchedPlanRepository:
+    """The living plans of one clinic, as closed days concern them."""
+
+    def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
+        self._connection = connection
+        self._clinic_id = clinic_id
+
+    async def days_of_steps(self, location_id: UUID, first: date, last: date) -> list[date]:
+        """The days of a range on which living plans of a location have undone steps."""
+        rows = await self._connection.execute(
+            select(PlannedStepRow.day)
+            .where(*self._undone(location_id), PlannedStepRow.day.between(first, last))
+            .distinct()
+            .order_by(PlannedStepRow.day)
+        )
+        return [day for day in rows.scalars() if day is not None]
+
+    async def steps_on_days(
+        self, location_id: UUID, days: Sequence[date]
+    ) -> dict[UUID, list[StepOnDay]]:
+        """Undone steps of living plans of a location on these days, by plan."""
+        found: dict[UUID, list[StepOnDay]] = {}
+        for some in batched(days, AT_ONCE):
+            rows = await self._connection.execute(
+                select(PlannedStepRow.plan_id, *_ON_DAY)
+                .where(*self._undone(location_id), PlannedStepRow.day.in_(some))
+                .order_by(PlannedStepRow.plan_id, PlannedStepRow.day, PlannedStepRow.position)
+            )
+            for plan_id, *step in rows:
+                found.setdefault(plan_id, []).append(StepOnDay(*step))
+        return found
+
+    def _undone(self, location_id: UUID) -> tuple[ColumnElement[bool], ...]:
+        return (
+            PlannedStepRow.clinic_id == self._clinic_id,
+            PlannedStepRow.status.in_(("planned", "booked", "proposed", "missed")),
+            PlannedStepRow.location_id == location_id,
+            PlannedStepRow.plan_status.in_(LIVING),
+        )
+
+    async def flag(
+        self, closed: Mapping[UUID, Sequence[ClosedStep]], *, why: str, now: datetime
+    ) -> list[FlaggedPlan]:
+        """Show on plans that some of their steps break a rule, until they are looked at again.
+
+        Their days and revisions stay.
+        """
+        flagged: list[FlaggedPlan] = []
+        for plan_ids in batched(sorted(closed), AT_ONCE):
+            rows = await self._connection.execute(
+                select(*_FLAGGED)
+                .where(PlanRow.clinic_id == self._clinic_id, PlanRow.id.in_(plan_ids))
+                .order_by(PlanRow.id)
+                .with_for_update()
+            )
+            found = [FlaggedPlan(*row) for row in rows]
+            await self._connection.execute(
+                update(PlanRow)
+                .where(PlanRow.clinic_id == self._clinic_id, PlanRow.id == bindparam("plan"))
+                .values(
+                    breaches=bindparam("found", type_=PlanRow.breaches.type),
+                    attention=bindparam("looked_at", type_=PlanRow.attention.type),
+                    needs_attention=True,
+                    updated_at=now,
+                ),
+                [_flags(plan, closed[plan.id], why) for plan in found],
+            )
+            flagged += found
+        return flagged
+
+    async def flagged_plans(self, location_id: UUID, rules: Set[str]) -> list[UUID]:
+        """Living plans of a location that are flagged for one of these rules."""
+        rows = await self._connection.execute(
+            select(PlanRow.id, PlanRow.breaches)
+            .where(
+                PlanRow.clinic_id == self._clinic_id,
+                PlanRow.location_id == location_id,
+                PlanRow.needs_attention,
+                PlanRow.status.in_(LIVING),
+            )
+            .order_by(PlanRow.id)
+        )
+        return [id_ for id_, found in rows if any(breach["rule"] in rules for breach in found)]
+
+
+def _flags(plan: FlaggedPlan, closed: Sequence[ClosedStep], why: str) -> dict[str, object]:
+    breaches, attention = list(plan.breaches), list(plan.attention)
+    known = {breach["id"] for breach in breaches}
+    for step, rule in ((one.step, one.rule) for one in closed):
+        text = f"{step.title} on {step.day.isoformat()}: {why}; {UNRESOLVED}"
+        id_ = f"{rule}:{OccurrenceId(step.key, step.occurrence)}"
+        if id_ in known:
+            continue
+        breaches.append(
+            {
+                "id": id_,
+                "rule": rule,
+                "severity": "block",
+                "text": text,
+                "step_ids": [str(step.id)],
+                "acknowledged": False,
+            }
+        )
+        attention.append({"code": "breach", "text": text, "breach": id_})
+    return {"plan": plan.id, "found": breaches, "looked_at": attention}
+
+
+def batched(all_: Sequence[T], size: int) -> Iterator[list[T]]:
+    """All of them in lists of a size, the last perhaps shorter."""
+    rest = iter(all_)
+    while some := list(islice(rest, size)):
+        yield some

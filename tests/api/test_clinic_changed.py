@@ -1,0 +1,125 @@
+"""A clinic's rules change: what its plans break by them is shown with them, nothing moves."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.given_changes import Living, moved
+from tests.api.given_plans import Data, Desk, good
+from tests.api.test_batches import plans_of, read, results, work
+
+# Session and booster are 42 days apart.
+GAP: Data = {"id": "rest", "kinds": ["injection", "procedure"], "offset": "P45D"}
+
+
+def rules(*gaps: Data) -> Data:
+    """The clinic's rules with these shortest intervals."""
+    return {"format": 1, "title": "Ours"} | ({"gaps": list(gaps)} if gaps else {})
+
+
+async def save(desk: Desk, revision: int = 0, *gaps: Data) -> Data | None:
+    """Save other rules; gives the batch that follows from them, if there is one."""
+    headers = {"if-match": f'"{revision}"'}
+    answer = await desk.api.put("/v1/clinic/rules", json=rules(*gaps), headers=headers)
+    assert (answer.status_code, answer.json()) == (200, rules(*gaps))
+    if "link" not in answer.headers:
+        return None
+    address = answer.headers["link"].removeprefix("<").removesuffix('>; rel="monitor"')
+    return await good(desk.api.get(address))
+
+
+async def held(desk: Desk) -> tuple[Living, Living]:
+    """A plan with a booster, and one of which the physician wants none."""
+    (plan,) = await plans_of(desk, 1)
+    (other,) = await plans_of(desk, 1)
+    await other.change({"type": "skip", "step": "booster"})
+    return plan, other
+
+
+async def test_what_other_rules_break_is_shown_proposed_and_never_moved(own_desk: Desk) -> None:
+    plan, other = await held(own_desk)
+    before = plan.days
+
+    batch = await save(own_desk, 0, GAP)
+    await work(own_desk)
+
+    assert batch is not None
+    assert (batch["kind"], batch["status"], batch["total"]) == ("rules", "running", 2)
+    found = await results(own_desk, batch)
+    assert found[other.plan["id"]]["result"] == {"moves": []}
+    item = found[plan.plan["id"]]
+    assert (item["status"], item["result"]["moves"]) == ("changed", [])
+    await read(plan)
+    assert plan.days == before
+    assert plan.plan["breaches"] == item["result"]["breaches"]
+    assert [breach["rule"] for breach in plan.plan["breaches"]] == ["clinic-rest"]
+    assert [reason["code"] for reason in plan.plan["needs_attention"]] == ["breach"]
+    assert plan.plan["revision"] == item["result"]["revision"]
+    answer = await plan.change(**item["result"]["proposed"]["request"])
+    assert moved(answer) == moved(item["result"]["proposed"])
+    assert (plan.plan["breaches"], plan.plan["needs_attention"]) == ([], [])
+
+
+async def test_what_no_schedule_keeps_is_shown_with_its_ways_out(own_desk: Desk) -> None:
+    plan, _ = await held(own_desk)
+
+    batch = await save(own_desk, 0, GAP | {"offset": "P300D"})
+    await work(own_desk)
+
+    assert batch is not None
+    item = (await results(own_desk, batch, status="conflict"))[plan.plan["id"]]
+    assert "rule:clinic-rest" in {one["id"] for one in item["result"]["conflict"]["elements"]}
+    await read(plan)
+    assert plan.plan["breaches"] == item["result"]["breaches"]
+    await plan.takes_a_way_out(item["result"]["options"])
+
+
+async def test_rules_taken_back_clear_what_they_were_broken_by(own_desk: Desk) -> None:
+    plan, _ = await held(own_desk)
+    await save(own_desk, 0, GAP)
+    await work(own_desk)
+
+    batch = await save(own_desk, 1)
+    again = await save(own_desk, 2)
+    await work(own_desk)
+
+    assert (batch or {})["total"] == 2
+    assert again is None
+    assert (await read(plan)).plan["breaches"] == []
+    assert plan.plan["needs_attention"] == []
+
+
+async def test_rules_are_tried_on_every_plan_and_change_none(own_desk: Desk) -> None:
+    plan, other = await held(own_desk)
+    answer = await own_desk.api.post("/v1/clinic/rules/preview", json=rules(GAP))
+    batch = answer.json()
+    shown = [one.plan for one in (plan, other)]
+
+    await work(own_desk)
+
+    assert (answer.status_code, batch["request"]["tried"]) == (202, True)
+    assert answer.headers["location"] == f"/v1/batches/{batch['id']}"
+    assert [(await read(one)).plan for one in (plan, other)] == shown
+    tried = await results(own_desk, batch)
+    saved = await save(own_desk, 0, GAP)
+    await work(own_desk)
+    done = await results(own_desk, saved or {})
+    for one in (plan, other):
+        was, is_now = (found[one.plan["id"]] for found in (tried, done))
+        is_now["result"].pop("revision", None)
+        for item in (was, is_now):
+            item["result"].get("proposed", {}).pop("request", None)
+        assert (was["status"], was["result"]) == (is_now["status"], is_now["result"])
+
+
+@pytest.mark.parametrize("path, method", [("", "PUT"), ("/preview", "POST")])
+async def test_rules_that_cannot_be_start_nothing(own_desk: Desk, path: str, method: str) -> None:
+    plan, _ = await held(own_desk)
+    wrong: dict[str, Any] = rules(GAP | {"offset": "6 weeks"})
+
+    answer = await own_desk.api.request(
+        method, f"/v1/clinic/rules{path}", json=wrong, headers={"if-match": '"0"'}
+    )
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "invalid-clinic-rules")
+    assert (await read(plan)).plan["breaches"] == []

@@ -1,0 +1,140 @@
+"""A location's days change: touched plans are shown beforehand, flagged, then solved again."""
+
+from typing import Any
+
+from tests.api.given_changes import Living, moved
+from tests.api.given_plans import NOBODY, Data, Desk, good
+from tests.api.test_batches import plans_of, read, results, work
+from tests.client import Answer
+
+# Good Friday is on 26 March 2027, which has the first visit of the rehabilitation.
+GERMAN: Data = {"holidays": {"country": "DE"}}
+GOOD_FRIDAY = "closure:holiday-2027-03-26"
+
+
+async def change(desk: Desk, revision: int = 1, **fields: Any) -> Answer:
+    """Change the desk's location."""
+    headers = {"if-match": f'"{revision}"'}
+    return await desk.api.patch(f"/v1/locations/{desk.location_id}", json=fields, headers=headers)
+
+
+async def preview(desk: Desk, **fields: Any) -> Data:
+    """Which plans a change of the desk's location would touch."""
+    return await good(desk.api.post(f"/v1/locations/{desk.location_id}/preview", json=fields))
+
+
+def broken(plan: Living) -> set[tuple[str, str]]:
+    """The rules a plan breaks, with the steps by which."""
+    names = {step["id"]: name for name, step in plan.steps.items()}
+    found = plan.plan["breaches"]
+    return {(breach["rule"], names[id_]) for breach in found for id_ in breach["step_ids"]}
+
+
+async def test_a_holiday_found_late_is_previewed_flagged_and_moved_from(desk: Desk) -> None:
+    (plan,) = await plans_of(desk, 1)
+    rows, before = await desk.rows(), plan.days
+
+    seen = await preview(desk, **GERMAN)
+    unmoved = await desk.rows()
+    answer = await change(desk, **GERMAN)
+
+    assert seen == {
+        "total": 1,
+        "plans": [{"plan_id": plan.plan["id"], "step_ids": [plan.id_of("rehab_visits/1")]}],
+    }
+    assert unmoved == rows
+    batch = answer.json()["batch"]
+    assert (answer.status_code, batch["kind"], batch["total"]) == (200, "closure", 1)
+    assert answer.headers["link"] == f'</v1/batches/{batch["id"]}>; rel="monitor"'
+    assert batch["request"]["location_id"] == desk.location_id
+    await read(plan)
+    assert plan.days == before
+    assert broken(plan) == {(GOOD_FRIDAY, "rehab_visits/1")}
+    assert [item["code"] for item in plan.plan["needs_attention"]] == ["breach"]
+    await work(desk)
+    item = (await results(desk, batch))[plan.plan["id"]]
+    await read(plan)
+    assert item["status"] == "changed"
+    assert moved(item["result"])["rehab_visits/1"] == ("2027-03-26", plan.days["rehab_visits/1"])
+    assert (plan.plan["breaches"], plan.plan["needs_attention"]) == ([], [])
+    assert (await plan.history())[-1]["reason"] == "the location's days have changed"
+
+
+async def test_what_has_no_other_day_waits_for_a_person_until_it_is_opened_again(
+    desk: Desk,
+) -> None:
+    (plan,) = await plans_of(desk, 1)
+    before = plan.days
+
+    first = (await change(desk, open_weekdays=[2, 4, 5])).json()["batch"]
+    await work(desk)
+    await read(plan)
+    flagged = broken(plan)
+    second = (await change(desk, revision=2, open_weekdays=[1, 2, 3, 4, 5])).json()["batch"]
+    await work(desk)
+
+    item = (await results(desk, first))[plan.plan["id"]]
+    named = {element["id"] for element in item["result"]["conflict"]["elements"]}
+    assert (item["status"], named) == ("conflict", {"anchor:session", "weekdays"})
+    assert {("weekdays", "session"), ("weekdays", "followup_2w")} <= flagged
+    assert (await results(desk, second))[plan.plan["id"]]["result"] == {"moves": []}
+    await read(plan)
+    assert (plan.days, plan.plan["breaches"]) == (before, [])
+    assert plan.plan["needs_attention"] == []
+
+
+async def test_a_holiday_that_is_none_any_more_clears_what_it_was_flagged_for(desk: Desk) -> None:
+    (plan,) = await plans_of(desk, 1)
+    await plan.change({"type": "pin", "step": "rehab_visits/1", "to": "2027-03-26"})
+    await change(desk, **GERMAN)
+    await work(desk)
+    await read(plan)
+    flagged = broken(plan)
+
+    answer = await change(desk, revision=2, holidays=None)
+    await work(desk)
+
+    assert flagged == {(GOOD_FRIDAY, "rehab_visits/1")}
+    assert answer.json()["batch"]["total"] == 1
+    assert (await read(plan)).plan["breaches"] == []
+    assert plan.days["rehab_visits/1"] == "2027-03-26"
+
+
+async def test_days_that_are_opened_move_nothing(desk: Desk) -> None:
+    (plan,) = await plans_of(desk, 1)
+
+    seen = await preview(desk, open_weekdays=[1, 2, 3, 4, 5])
+    answer = await change(desk, open_weekdays=[1, 2, 3, 4, 5], name="Open on Mondays")
+
+    assert seen == {"total": 0, "plans": []}
+    assert (answer.json()["batch"], "link" in answer.headers) == (None, False)
+    was = plan.plan
+    assert (await read(plan)).plan == was
+
+
+async def test_days_are_closed_for_what_is_to_come_alone(desk: Desk) -> None:
+    (plan,) = await plans_of(desk, 1)
+    await plan.on("2027-03-27")
+    late = plan.days
+
+    seen = await preview(desk, **GERMAN)
+    await change(desk, **GERMAN)
+
+    assert seen["total"] == 0
+    assert (await read(plan)).days == late
+    assert plan.plan["breaches"] == []
+
+
+async def test_a_stale_change_flags_nothing(desk: Desk) -> None:
+    (plan,) = await plans_of(desk, 1)
+
+    answer = await change(desk, revision=7, **GERMAN)
+
+    assert (answer.status_code, answer.json()["type"]) == (412, "changed-meanwhile")
+    assert (await read(plan)).plan["breaches"] == []
+
+
+async def test_a_location_that_is_not_there_has_no_days_to_change(desk: Desk) -> None:
+    answer = await desk.api.post(f"/v1/locations/{NOBODY}/preview", json=GERMAN)
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "location-not-found")
