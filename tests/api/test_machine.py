@@ -218,7 +218,7 @@ class Lives(Life):
         """The bookable days are those, and only those, to which a step can be moved."""
         name = self.step(pick)
         step = self.steps[name]
-        if step["status"] not in OPEN or step["date"] is None or self.plan["status"] in ENDED:
+        if step["status"] not in OPEN or self.plan["status"] in ENDED:
             return
         world = self.worlds[0]
         step_id = steps_of(world.ask("GET").json())[name]["id"]
