@@ -22,12 +22,50 @@ _BATCH: dict[str, Any] = {
     "id": _ID,
     "kind": "closure",
     "status": "running",
-    "request": {"closure_id": _ID, "reason": "renovation"},
+    "request": {
+        "closure_id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d12",
+        "reason": "clinic closed for works",
+    },
     "total": 12,
     "done": 7,
     "counts": {"changed": 6, "conflict": 1, "waiting": 5},
     "created_at": "2027-02-05T16:00:00Z",
     "finished_at": None,
+}
+_ITEM: dict[str, Any] = {
+    "plan_id": "01920000-0000-7000-8000-000000000100",
+    "status": "changed",
+    "result": {
+        "revision": 4,
+        "moves": [
+            {
+                "step_id": "01920000-0000-7000-8000-000000000105",
+                "step": "primer/1",
+                "from": "2027-02-17",
+                "to": "2027-02-23",
+                "reasons": [
+                    {
+                        "code": "target",
+                        "text": "its target Wed 2027-02-17 is 21 days before session on "
+                        "Wed 2027-03-10",
+                    },
+                    {
+                        "code": "closure",
+                        "text": "the location is closed on Wed 2027-02-17 "
+                        "(Clinic closed for works)",
+                        "rule": "closure:week-7",
+                    },
+                    {
+                        "code": "nearest",
+                        "text": "Tue 2027-02-23, 6 days after it, is the best day that works",
+                    },
+                ],
+            }
+        ],
+        "added": [],
+        "removed": [],
+    },
+    "done_at": "2027-02-05T16:00:02Z",
 }
 
 
@@ -109,7 +147,7 @@ class BatchItemOut(Out):
 class BatchItemsOut(Out):
     """A page of a batch's plans."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM], "next": None}]})
 
     items: list[BatchItemOut] = Field(description="The plans, by their ids.")
     next: str | None = Field(description="Cursor of the next page; null at the end.")

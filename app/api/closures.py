@@ -32,6 +32,16 @@ _EXAMPLE: dict[str, Any] = {
     "from": "2027-02-15",
     "to": "2027-02-19",
 }
+_OUT_EXAMPLE: dict[str, Any] = {
+    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d12",
+    **_EXAMPLE,
+    "holiday": False,
+    "created_at": "2027-01-04T16:00:00Z",
+}
+_TOUCHED: dict[str, Any] = {
+    "plan_id": "01920000-0000-7000-8000-000000000100",
+    "step_ids": ["01920000-0000-7000-8000-000000000105"],
+}
 
 
 class ClosureIn(In):
@@ -69,19 +79,7 @@ class ClosureIn(In):
 class ClosureOut(Out):
     """Days on which a location is closed."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d12",
-                    **_EXAMPLE,
-                    "holiday": False,
-                    "created_at": "2027-01-04T16:00:00Z",
-                }
-            ]
-        },
-        populate_by_name=True,
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT_EXAMPLE]}, populate_by_name=True)
 
     id: UUID = Field(description="Its id.")
     location_id: UUID = Field(description="The location.")
@@ -110,6 +108,8 @@ class ClosureOut(Out):
 class AddedClosureOut(ClosureOut):
     """A closure that was stored, and the work it made."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_OUT_EXAMPLE, "batch": None}]})
+
     batch: BatchOut | None = Field(
         description="Solves again the plans with steps on these days; null where there are none."
     )
@@ -131,7 +131,7 @@ class TouchedPlanOut(Out):
 class TouchedPlansOut(Out):
     """The plans that closed days would touch."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"total": 0, "plans": []}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"total": 1, "plans": [_TOUCHED]}]})
 
     total: int = Field(description="How many plans.")
     plans: list[TouchedPlanOut] = Field(description="The first 1,000 of them.", max_length=1000)
@@ -149,7 +149,9 @@ class TouchedPlansOut(Out):
 class ClosuresOut(Out):
     """A page of closures."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_OUT_EXAMPLE], "next": None}]}
+    )
 
     items: list[ClosureOut] = Field(description="The closures, by their first day.")
     next: str | None = Field(description="The cursor of the next page, null on the last.")

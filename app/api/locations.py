@@ -50,6 +50,13 @@ EXAMPLE: dict[str, Any] = {
     "notice_days": 2,
     "holidays": {"country": "US", "subdivision": "CO"},
 }
+_OUT_EXAMPLE: dict[str, Any] = {
+    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d11",
+    "revision": 1,
+    **EXAMPLE,
+    "created_at": "2027-01-04T16:00:00Z",
+    "updated_at": "2027-01-04T16:00:00Z",
+}
 
 
 class OpeningHours(In):
@@ -156,19 +163,7 @@ class LocationChangeIn(In):
 class LocationOut(Out):
     """A location."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d11",
-                    "revision": 1,
-                    **EXAMPLE,
-                    "created_at": "2027-01-04T16:00:00Z",
-                    "updated_at": "2027-01-04T16:00:00Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT_EXAMPLE]})
 
     id: UUID = Field(description="Its id.")
     revision: int = Field(description="How often it was stored; changes need it in `If-Match`.")
@@ -201,6 +196,8 @@ class LocationOut(Out):
 class ChangedLocationOut(LocationOut):
     """A location that was changed, and the work it made."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_OUT_EXAMPLE, "batch": None}]})
+
     batch: BatchOut | None = Field(
         description=(
             "Solves again the plans with steps on days that are closed now, and looks at those "
@@ -217,7 +214,9 @@ class ChangedLocationOut(LocationOut):
 class LocationsOut(Out):
     """A page of locations."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_OUT_EXAMPLE], "next": None}]}
+    )
 
     items: list[LocationOut] = Field(description="The locations, in the order they were added.")
     next: str | None = Field(description="The cursor of the next page, null on the last.")

@@ -1,6 +1,7 @@
 """The published OpenAPI 3.1 document: what FastAPI collects, corrected and completed."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from app.api import problems
 from app.api.etags import IF_MATCH
+from app.api.fields import In, Out
 from app.api.links import add_links
 from app.api.plans.bulk import PlanLineIn
 from app.api.routing import Route
@@ -112,6 +114,22 @@ SECURITY_SCHEMES: dict[str, Any] = {
     },
 }
 
+_NAMED_IN_PATHS: Mapping[str, str] = {
+    "absence_id": "The absence.",
+    "batch_id": "The batch.",
+    "calendar_id": "The feed.",
+    "closure_id": "The closure.",
+    "day": "The local day.",
+    "event_id": "The reported event.",
+    "key_id": "The key's record; not the key itself.",
+    "location_id": "The location.",
+    "patient_id": "The patient.",
+    "plan_id": "The plan.",
+    "step_id": "The planned step.",
+    "token": "What stands before `.ics` in the feed's address; it was told once.",
+    "webhook_id": "The webhook.",
+}
+
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -137,6 +155,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for injected in ("HTTPValidationError", "ValidationError"):
         schemas.pop(injected, None)
+    _complete_examples(schemas)
     for schema in (protocol_schema(), clinic_rules_schema()):
         schemas.update(_as_components(schema["$defs"]))
     _add(PlanLineIn, "validation", schemas)
@@ -149,6 +168,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         for operation in path.values():
             _refer_to_documents(operation.get("requestBody", {}))
             _require_tags(operation.get("parameters", []))
+            _describe_ids(operation.get("parameters", []))
             operation["security"] = _security(scope_of(operation["operationId"]))
             for response in operation["responses"].values():
                 _simplify(response)
@@ -158,6 +178,20 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document["paths"] = dict(sorted(document["paths"].items()))
     add_links(document["paths"])
     return document
+
+
+def _complete_examples(schemas: dict[str, Any]) -> None:
+    """The framework leaves null out of examples, where it says that there is nothing."""
+    for model in (*_models_of(In), *_models_of(Out)):
+        extra = model.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and "examples" in schemas.get(model.__name__, {}):
+            schemas[model.__name__]["examples"] = extra["examples"]
+
+
+def _models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _models_of(below)
 
 
 def _add(model: type[BaseModel], mode: JsonSchemaMode, schemas: dict[str, Any]) -> None:
@@ -210,6 +244,13 @@ def _require_tags(parameters: list[dict[str, Any]]) -> None:
         if parameter["name"] == "If-Match":
             parameter["required"] = True
             parameter["schema"] = {"type": "string", "pattern": f"^{IF_MATCH}$"}
+
+
+def _describe_ids(parameters: list[dict[str, Any]]) -> None:
+    """What an id in an address names, which is the same wherever it stands."""
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            parameter.setdefault("description", _NAMED_IN_PATHS.get(parameter["name"], ""))
 
 
 def _simplify(response: dict[str, Any]) -> None:

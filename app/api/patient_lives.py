@@ -50,6 +50,7 @@ class MergedPatientOut(Out):
                         "name": None,
                         "birth_date": None,
                         "merged_into": None,
+                        "erased_at": None,
                         "created_at": "2027-01-04T16:00:00Z",
                         "updated_at": "2027-03-05T16:00:00Z",
                     },

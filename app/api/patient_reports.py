@@ -34,14 +34,15 @@ _ID = "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d31"
 _EVENT: dict[str, Any] = {
     "agent": "corticosteroid_injection",
     "finding": None,
-    "on": "2027-02-24",
+    "on": "2027-04-20",
     "cleared_on": None,
     "body_site": "ankle",
     "laterality": "right",
     "note": "urgent care",
 }
 _ABSENCE: dict[str, Any] = {"from": "2027-02-10", "to": "2027-02-20", "note": None}
-_CREATED = {"id": _ID, "created_at": "2027-03-05T16:00:00Z"}
+_TOLD = {"id": _ID, "created_at": "2027-04-27T16:00:00Z"}
+_SAID = {"id": _ID, "created_at": "2027-01-04T16:00:00Z"}
 
 
 class PatientEventIn(In):
@@ -89,7 +90,7 @@ class PatientEventIn(In):
 class PatientEventOut(Out):
     """A reported event."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_EVENT, **_CREATED}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_EVENT, **_TOLD}]})
 
     id: UUID = Field(description="Its id; conflicts call it `event:` and this id.")
     agent: str | None = Field(description="What was given.")
@@ -120,7 +121,7 @@ class PatientEventOut(Out):
 class ReportedEventOut(PatientEventOut):
     """A reported event, and what it means for every plan of the patient."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_EVENT, **_CREATED, "plans": []}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_EVENT, **_TOLD, "plans": []}]})
 
     plans: list[RecheckedOut] = Field(description="The patient's plans, looked at again.")
 
@@ -136,7 +137,7 @@ class PatientEventsOut(Out):
     """A patient's reported events."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [{**_EVENT, **_CREATED}], "next": None}]}
+        json_schema_extra={"examples": [{"items": [{**_EVENT, **_TOLD}], "next": None}]}
     )
 
     items: list[PatientEventOut] = Field(description="The events, by day.")
@@ -166,7 +167,7 @@ class AbsenceOut(Out):
     """Days on which a patient cannot come."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_ABSENCE, **_CREATED}]}, populate_by_name=True
+        json_schema_extra={"examples": [{**_ABSENCE, **_SAID}]}, populate_by_name=True
     )
 
     id: UUID = Field(description="Its id; conflicts call it `unavailable:` and this id.")
@@ -190,9 +191,7 @@ class AbsenceOut(Out):
 class AddedAbsenceOut(AbsenceOut):
     """An absence, and what it means for every plan of the patient."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_ABSENCE, **_CREATED, "plans": []}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_ABSENCE, **_SAID, "plans": []}]})
 
     plans: list[RecheckedOut] = Field(description="The patient's plans, looked at again.")
 
@@ -208,7 +207,7 @@ class AbsencesOut(Out):
     """A patient's absences."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [{**_ABSENCE, **_CREATED}], "next": None}]}
+        json_schema_extra={"examples": [{"items": [{**_ABSENCE, **_SAID}], "next": None}]}
     )
 
     items: list[AbsenceOut] = Field(description="The absences, by their first day.")

@@ -34,6 +34,17 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
+_OUT_EXAMPLE: dict[str, Any] = {
+    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d21",
+    "revision": 1,
+    **_EXAMPLE,
+    "merged_into": None,
+    "erased_at": None,
+    "created_at": "2027-01-04T16:00:00Z",
+    "updated_at": "2027-01-04T16:00:00Z",
+}
+
+
 class PatientIdentifierIn(In):
     """What another system calls a patient."""
 
@@ -70,21 +81,7 @@ class PatientIn(In):
 class PatientOut(Out):
     """A patient."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d21",
-                    "revision": 1,
-                    **_EXAMPLE,
-                    "merged_into": None,
-                    "erased_at": None,
-                    "created_at": "2027-01-04T16:00:00Z",
-                    "updated_at": "2027-01-04T16:00:00Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT_EXAMPLE]})
 
     id: UUID = Field(description="Its id.")
     revision: int = Field(description="How often it was stored; changes need it in `If-Match`.")
@@ -120,7 +117,9 @@ class PatientOut(Out):
 class PatientsOut(Out):
     """A page of patients."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_OUT_EXAMPLE], "next": None}]}
+    )
 
     items: list[PatientOut] = Field(description="The patients, in the order they were added.")
     next: str | None = Field(description="The cursor of the next page, null on the last.")

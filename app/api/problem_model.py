@@ -47,6 +47,20 @@ class Problem(BaseModel, defer_build=True):
 class TokenProblem(Problem):
     """Why no token was given (RFC 9457, with the code of RFC 6749)."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "token-not-given",
+                    "title": "No token is given",
+                    "status": 400,
+                    "detail": "a signed client_assertion is needed",
+                    "error": "invalid_request",
+                }
+            ]
+        }
+    )
+
     error: str = Field(
         description="`invalid_request`, `invalid_client`, `invalid_scope` or "
         "`unsupported_grant_type`, as OAuth clients expect."

@@ -6,7 +6,7 @@ No problem repeats what the client sent.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from fastapi import Response
 from pydantic import BaseModel
@@ -292,10 +292,13 @@ def _schema(kind: Kind) -> dict[str, str]:
 
 def _example(kind: Kind, error: type[Exception]) -> dict[str, Any]:
     meaning = " ".join((error.__doc__ or kind.title).split("\n\n")[0].split())
-    return {
-        "summary": meaning,
-        "value": {"type": kind.slug, "title": kind.title, "status": kind.status},
-    }
+    value: dict[str, Any] = {"type": kind.slug, "title": kind.title, "status": kind.status}
+    if kind.model is not Problem:
+        extra = cast("dict[str, Any]", kind.model.model_config["json_schema_extra"])
+        value |= extra["examples"][0]
+    elif issubclass(error, Faults):
+        value["errors"] = [{"pointer": "/field", "code": "missing", "detail": "is required"}]
+    return {"summary": meaning, "value": value}
 
 
 def problem_response(error: Exception, body: Any = None) -> Response:

@@ -65,12 +65,19 @@ _EXAMPLE: Data = {
     "window_state": "due",
 }
 _STATES: Data = {"upcoming": 5, "due": 2, "overdue": 1}
-_BREACH = {"code": "breach", "text": "nsaid taken 3 days before session", "breach": "b-1"}
+_BREACH = {
+    "code": "breach",
+    "text": (
+        "booster on Wed 2027-05-12 is inside the washout of corticosteroid injection "
+        "given on Tue 2027-04-20"
+    ),
+    "breach": "steroid-before-session:booster",
+}
 _PLAN: Data = {
     **{key: _EXAMPLE[key] for key in ("plan_id", "revision", "plan_status", "protocol")},
     **{key: _EXAMPLE[key] for key in ("patient_id", "location_id", "practitioner")},
     "needs_attention": [_BREACH],
-    "updated_at": "2027-01-04T16:00:00Z",
+    "updated_at": "2027-04-27T16:00:00Z",
 }
 
 
@@ -259,7 +266,7 @@ async def count_worklist(  # noqa: PLR0917 - the framework passes filters by nam
     ] = None,
     until: Annotated[
         Day | None,
-        Query(description="Last day to count, at most 92 days on; without one, 31 days on."),
+        Query(description="Last day to count; the range has at most 92 days, and 31 without one."),
     ] = None,
     location_id: LocationQuery = None,
     practitioner: PractitionerQuery = None,

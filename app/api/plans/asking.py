@@ -388,7 +388,7 @@ class ProposalsIn(In):
     )
     until: Day | None = Field(
         default=None,
-        description="Last day to look at, at most 120 days on; without one, 120 days on.",
+        description="Last day to look at; the range has at most 120 days, and 120 without one.",
     )
     rank: Literal["best", "earliest"] = Field(
         default="best",

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.fields import Day, In, Line, Out
 from app.api.plans.asking import ReportIn, SetParameterIn, UnavailableIn, WaiveIn
-from app.api.plans.models import EXAMPLE_PLAN, EXAMPLE_STEP, BreachOut, MoveOut, PlanOut
+from app.api.plans.models import EXAMPLE_MOVE, EXAMPLE_PLAN, BreachOut, MoveOut, PlanOut
 from app.api.plans.step_changing import (
     DecisionTakenIn,
     StartDismissedIn,
@@ -263,27 +263,23 @@ class ChangesIn(In):
         return PostedChanges(changes, self.reason, self.leave_days)
 
 
-_STEP_ID = EXAMPLE_STEP["id"]
 _CHANGED: dict[str, Any] = {
-    "plan": {**EXAMPLE_PLAN, "revision": 2, "anchor": {"step": "session", "date": "2027-03-19"}},
-    "moves": [
-        {
-            "step_id": "01920000-0000-7000-8000-000000000107",
-            "step": "session",
-            "from": "2027-03-10",
-            "to": "2027-03-19",
-            "reasons": [{"code": "asked", "text": "asked for"}],
-        }
-    ],
+    "plan": {
+        **EXAMPLE_PLAN,
+        "revision": 2,
+        "anchor": {"step": "session", "date": "2027-03-19"},
+        "updated_at": "2027-01-11T16:00:00Z",
+    },
+    "moves": [EXAMPLE_MOVE],
     "offers": [
         {
-            "step_id": _STEP_ID,
-            "date": "2027-02-05",
-            "text": "Fri 2027-02-05 is the target of primer 1",
+            "step_id": "01920000-0000-7000-8000-000000000105",
+            "date": "2027-02-26",
+            "text": "Fri 2027-02-26 is the target of primer 2",
             "breach": None,
             "request": {
-                "reason": "Fri 2027-02-05 is the target of primer 1",
-                "changes": [{"type": "move", "step": "primer/2", "to": "2027-02-05"}],
+                "reason": "Fri 2027-02-26 is the target of primer 2",
+                "changes": [{"type": "move", "step": "primer/1", "to": "2027-02-26"}],
             },
         }
     ],

@@ -28,7 +28,7 @@ _PAGE: dict[str, Any] = {
     "items": [
         {
             "revision": 2,
-            "at": "2027-02-05T16:00:00Z",
+            "at": "2027-01-11T16:00:00Z",
             "actor": "local",
             "reason": "physician away",
             "changes": [

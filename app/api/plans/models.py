@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.fields import Day, Instant, Out
-from app.api.plans.asking import Side
+from app.api.plans.asking import EXAMPLE, Side
 from app.domain.protocols import StepKind
 from app.domain.rules import Severity
 from app.domain.states import PlanStatus, StepStatus, WindowState
@@ -59,7 +59,7 @@ EXAMPLE_PLAN: dict[str, Any] = {
     "note": None,
     "anchor": {"step": "session", "date": "2027-03-10"},
     "parameters": {"primer_count": 2, "booster_timing": "six_weeks"},
-    "chosen": {"booster": "six_weeks"},
+    "chosen": {"booster_decision": "six_weeks", "booster": "six_weeks"},
     "steps": [EXAMPLE_STEP],
     "next_step": "01920000-0000-7000-8000-000000000102",
     "needs_attention": [],
@@ -69,16 +69,30 @@ EXAMPLE_PLAN: dict[str, Any] = {
     "updated_at": "2027-01-04T16:00:00Z",
 }
 EXAMPLE_MOVE: dict[str, Any] = {
-    "step_id": "01920000-0000-7000-8000-000000000102",
-    "step": "primer/2",
-    "from": "2027-02-02",
-    "to": "2027-02-03",
-    "reasons": [{"code": "on_target", "text": "21 days before primer 2 on Wed 2027-02-24"}],
+    "step_id": "01920000-0000-7000-8000-000000000107",
+    "step": "session",
+    "from": "2027-03-10",
+    "to": "2027-03-19",
+    "reasons": [{"code": "asked", "text": "Fri 2027-03-19 was asked for"}],
 }
 _EXAMPLE_DAYS: dict[str, Any] = {
     "days": [
-        {"date": "2027-02-23", "cost": 60, "moves": []},
-        {"date": "2027-02-24", "cost": 70, "moves": [EXAMPLE_MOVE]},
+        {"date": "2027-04-27", "cost": 124, "moves": []},
+        {
+            "date": "2027-04-28",
+            "cost": 134,
+            "moves": [
+                {
+                    "step_id": "01920000-0000-7000-8000-000000000117",
+                    "step": "booster_nsaid_free",
+                    "from": "2027-04-13",
+                    "to": "2027-04-14",
+                    "reasons": [
+                        {"code": "on_target", "text": "14 days before booster on Wed 2027-04-28"}
+                    ],
+                }
+            ],
+        },
     ]
 }
 _EXAMPLE_REFUSED_DAY: dict[str, Any] = {
@@ -86,33 +100,18 @@ _EXAMPLE_REFUSED_DAY: dict[str, Any] = {
     "conflict": {
         "elements": [
             {"id": "pin:primer/1", "text": "primer 2 is asked for on Sun 2027-02-21"},
-            {"id": "weekdays", "text": "the location is closed on Monday, Saturday, Sunday"},
+            {"id": "weekdays", "text": "the location is closed on Mondays, Saturdays, Sundays"},
         ]
     },
 }
+_NOT_LISTED = frozenset(
+    {"time_zone", "identifiers", "note", "parameters", "chosen", "steps", "breaches", "starts"}
+)
 _EXAMPLE_PAGE: dict[str, Any] = {
     "items": [
         {
-            "id": "01920000-0000-7000-8000-000000000100",
-            "revision": 1,
-            "status": "active",
-            "protocol": EXAMPLE_PLAN["protocol"],
-            "patient_id": "01920000-0000-7000-8000-000000000001",
-            "location_id": "01920000-0000-7000-8000-000000000002",
-            "body_site": "ankle",
-            "laterality": "right",
-            "condition": None,
-            "practitioner": None,
-            "anchor": {"step": "session", "date": "2027-03-10"},
-            "next_step": {
-                "id": "01920000-0000-7000-8000-000000000102",
-                "key": "primer",
-                "title": "Dextrose prolotherapy primer",
-                "date": "2027-02-02",
-            },
-            "needs_attention": [],
-            "created_at": "2027-01-04T16:00:00Z",
-            "updated_at": "2027-01-04T16:00:00Z",
+            **{name: part for name, part in EXAMPLE_PLAN.items() if name not in _NOT_LISTED},
+            "next_step": {name: EXAMPLE_STEP[name] for name in ("id", "key", "title", "date")},
         }
     ],
     "next": None,
@@ -124,13 +123,13 @@ _EXAMPLE_PROPOSALS: dict[str, Any] = {
     "proposals": [
         {
             "date": "2027-03-10",
-            "cost": 70,
-            "plan": {**EXAMPLE_PLAN, "id": None, "revision": None, "next_step": None},
-            "request": {
-                "protocol": {"key": "ankle-stem-cell-prp-full"},
-                "patient": {"id": "01920000-0000-7000-8000-000000000001"},
-                "anchor": {"date": "2027-03-10"},
+            "cost": 124,
+            "plan": {
+                **EXAMPLE_PLAN,
+                **dict.fromkeys(("id", "revision", "next_step", "created_at", "updated_at")),
+                "steps": [{**EXAMPLE_STEP, "id": None, "allowed_changes": []}],
             },
+            "request": EXAMPLE,
         }
     ],
 }

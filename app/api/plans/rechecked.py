@@ -11,7 +11,11 @@ from app.api.plans.moves import conflict_data, move_data
 from app.api.plans.ways_out import options_data
 from app.services.plans import Rechecked
 
-_STEP_ID = "01920000-0000-7000-8000-000000000107"
+_STEP_ID = "01920000-0000-7000-8000-000000000116"
+_WASHOUT = (
+    "booster on Wed 2027-05-12 is inside the washout of corticosteroid injection "
+    "given on Tue 2027-04-20"
+)
 _EXAMPLE: dict[str, Any] = {
     "plan_id": "01920000-0000-7000-8000-000000000100",
     "breaches": [
@@ -19,10 +23,7 @@ _EXAMPLE: dict[str, Any] = {
             "id": "steroid-before-session:booster",
             "rule": "steroid-before-session",
             "severity": "block",
-            "text": (
-                "booster on Wed 2027-05-12 is inside the washout of corticosteroid injection "
-                "given on Tue 2027-04-20"
-            ),
+            "text": _WASHOUT,
             "step_ids": [_STEP_ID],
             "acknowledged": False,
         }
@@ -34,7 +35,19 @@ _EXAMPLE: dict[str, Any] = {
             "from": "2027-05-12",
             "to": "2027-05-18",
             "reasons": [
-                {"code": "nearest", "text": "Tue 2027-05-18 is the best day that works"},
+                {
+                    "code": "target",
+                    "text": "its target Wed 2027-05-12 is 56 days after session on Wed 2027-03-17",
+                },
+                {
+                    "code": "rule",
+                    "text": _WASHOUT,
+                    "rule": "rule:steroid-before-session",
+                },
+                {
+                    "code": "nearest",
+                    "text": "Tue 2027-05-18, 6 days after it, is the best day that works",
+                },
             ],
         }
     ],

@@ -5,11 +5,18 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from app.api.plans.asking import EXAMPLE
 from app.api.plans.models import ConflictOut, OptionOut
 from app.api.plans.moves import conflict_data
 from app.api.plans.ways_out import options_data
 from app.api.problem_model import Problem
 from app.services.plans import ScheduleConflict
+
+_CONFLICT = {
+    "anchor:session": "session is asked for on Thu 2027-03-11",
+    "timing:consult.latest": "consult is at least 15 days before session",
+    "as_of": "today is Wed 2027-03-03",
+}
 
 
 class ScheduleConflictProblem(Problem):
@@ -22,19 +29,15 @@ class ScheduleConflictProblem(Problem):
                     "type": "schedule-conflict",
                     "title": "The plan cannot be scheduled",
                     "status": 409,
-                    "detail": "session is asked for on Thu 2027-03-11; primer 2 is at least …",
+                    "detail": "; ".join(_CONFLICT.values()),
                     "conflict": {
-                        "elements": [
-                            {
-                                "id": "anchor:session",
-                                "text": "session is asked for on Thu 2027-03-11",
-                            }
-                        ]
+                        "elements": [{"id": id_, "text": text} for id_, text in _CONFLICT.items()]
                     },
                     "options": [
                         {
-                            "text": "session on Wed 2027-03-31",
-                            "request": {"anchor": {"date": "2027-03-31"}},
+                            "text": "session on Wed 2027-03-31 (consult on Wed 2027-03-03)",
+                            "request": {**EXAMPLE, "anchor": {"date": "2027-03-31"}},
+                            "plan_id": None,
                             "moves": [],
                             "needs_role": None,
                         }

@@ -209,7 +209,7 @@ async def list_step_days(
     step_id: UUID,
     ctx: ReadContextDep,
     first: Annotated[Day, Query(alias="from", description="First day of the range.")],
-    until: Annotated[Day, Query(description="Last day, at most 120 days on.")],
+    until: Annotated[Day, Query(description="Last day; the range has at most 120 days.")],
 ) -> Response:
     """List the days a step could have, each with its cost and the steps that would move.
 

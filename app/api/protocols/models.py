@@ -107,22 +107,19 @@ def _summary(version: VersionSummary) -> dict[str, Any]:
     }
 
 
+_PROTOCOL: dict[str, Any] = {
+    "key": "ankle-prp",
+    "title": "Ankle PRP (one or two injections)",
+    "active_version": None,
+    "versions": [_SUMMARY],
+    "created_at": _AT,
+}
+
+
 class ProtocolOut(Out):
     """A protocol with its versions."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "key": "ankle-prp",
-                    "title": "Ankle PRP (one or two injections)",
-                    "active_version": None,
-                    "versions": [_SUMMARY],
-                    "created_at": _AT,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROTOCOL]})
 
     key: str = Field(description="Its key.")
     title: str = Field(description="What it was called when it was added.")
@@ -146,7 +143,9 @@ class ProtocolOut(Out):
 class ProtocolsOut(Out):
     """A page of protocols."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_PROTOCOL], "next": None}]}
+    )
 
     items: list[ProtocolOut] = Field(description="The protocols, by key.")
     next: str | None = Field(description="The cursor of the next page, null on the last.")
@@ -155,7 +154,7 @@ class ProtocolsOut(Out):
 class VersionsOut(Out):
     """The versions of a protocol."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [], "next": None}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_SUMMARY], "next": None}]})
 
     items: list[VersionSummaryOut] = Field(description="The versions, the newest first.")
     next: None = Field(description="Always null: a protocol has few versions.")
