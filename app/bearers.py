@@ -1,7 +1,7 @@
 """Joins what gives and reads bearer tokens; signing is loaded when it is first asked for."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -34,7 +34,7 @@ def tokens_of(database: Database, settings: Settings) -> Callable[[], Any]:
             timedelta(minutes=settings.issuer_token_minutes),
         )
         audience = f"{settings.base_url}/oauth/token"
-        key_sets = KeySets(_fetch)
+        key_sets = KeySets(_fetcher(settings))
         return Tokens(database, secret, audience, key_sets, issuer if settings.issuer else None)
 
     return make
@@ -50,9 +50,18 @@ def reader_of(tokens: Callable[[], Any]) -> ReadToken:
     return read
 
 
-async def _fetch(url: str) -> bytes:
-    """What is found at a URL of a public host."""
-    from app.integrations.outbound import Caller, open_client  # noqa: PLC0415 - slow, few ask for it
+def _fetcher(settings: Settings) -> Callable[[str], Awaitable[bytes]]:
+    async def fetch(url: str) -> bytes:
+        """What is found at a URL of a public host, or of the network in which the issuer is."""
+        from app.integrations.outbound import Caller, open_client  # noqa: PLC0415 - slow, seldom
 
-    async with open_client() as client:
-        return await Caller(client=client, seconds=SECONDS).get(url, most=LARGEST_KEY_SET)
+        async with open_client() as client:
+            caller = Caller(
+                client=client,
+                seconds=SECONDS,
+                loopback=settings.takes_keys_of_this_machine,
+                own_network=url == settings.issuer_keys,
+            )
+            return await caller.get(url, most=LARGEST_KEY_SET)
+
+    return fetch

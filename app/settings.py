@@ -111,7 +111,8 @@ class Settings:
     """What the outside issuer's tokens must be meant for."""
 
     issuer_keys: str = ""
-    """The issuer's public keys: an `https://` URL of a public host, or a JWKS as it stands."""
+    """The issuer's public keys: an `https://` URL, in development also an `http://` one of this
+    machine, or a JWKS as it stands."""
 
     issuer_clinic_claim: str = "clinic_id"
     """The claim that holds the id of the caller's clinic."""
@@ -136,6 +137,11 @@ class Settings:
         """Where clients find the service, without a slash at the end."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
+    @property
+    def takes_keys_of_this_machine(self) -> bool:
+        """Whether public keys may be found on this machine, also without TLS."""
+        return self.environment is Environment.DEVELOPMENT
+
     def __post_init__(self) -> None:
         if self.issuer and not (self.issuer_audience and self.issuer_keys):
             raise WrongSetting(
@@ -154,6 +160,7 @@ class Settings:
             "REGIMEN_DATABASE_URL must say ?sslmode=verify-full for a database elsewhere, which "
             "`require` or `verify-ca` weaken": not is_guarded(self.database_url),
             "REGIMEN_PUBLIC_URL must begin with https://": self.public_url.startswith("http://"),
+            "REGIMEN_ISSUER_KEYS must be an https:// URL": self.issuer_keys.startswith("http://"),
             "REGIMEN_RATE_LIMIT may not be 0": self.rate_limit == 0,
             "REGIMEN_WEBHOOK_LOOPBACK may not be yes": self.webhook_loopback,
             "REGIMEN_LOG_LEVEL may not be debug": self.log_level is LogLevel.DEBUG,
@@ -210,7 +217,7 @@ def _text(field: str, value: str) -> str:
 
 def _keys(field: str, value: str) -> str:
     """An address from which keys are had, or the keys themselves (RFC 7517)."""
-    if not value.startswith("https://"):
+    if not re.match(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]", value):
         try:
             is_key_set = isinstance(json.loads(value)["keys"], list)
         except (KeyError, TypeError, ValueError, RecursionError):

@@ -119,6 +119,11 @@ def test_a_misspelt_variable_is_refused_with_those_there_are() -> None:
         {"REGIMEN_DATABASE_URL": "postgresql://regimen@10.0.0.1/regimen?sslmode=prefer"},
         {"REGIMEN_DATABASE_URL": "postgresql://regimen@localhost/regimen?host=db.example.org"},
         {"REGIMEN_PUBLIC_URL": "http://plans.example.org"},
+        {
+            "REGIMEN_ISSUER_KEYS": "http://127.0.0.1:9000/jwks",
+            "REGIMEN_ISSUER_AUDIENCE": "regimen",
+            "REGIMEN_ISSUER": "https://login.example.org",
+        },
         {"REGIMEN_RATE_LIMIT": "0"},
         {"REGIMEN_WEBHOOK_LOOPBACK": "yes"},
         {"REGIMEN_LOG_LEVEL": "debug"},

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +31,8 @@ KEYS_KEPT_SECONDS = 600.0
 KEYS_ASKED_EVERY_SECONDS = 30.0
 # While keys cannot be had, nobody waits for them but one call now and then.
 KEYS_MISSED_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
@@ -81,6 +84,8 @@ class KeySets:
                 found = json.loads(await self.fetch(url))
             except (NotSent, ValueError, RecursionError) as error:
                 self._missed[url] = time.monotonic()
+                why = error.failure.value if isinstance(error, NotSent) else "no JSON"
+                _log.warning("public keys cannot be had: %s", why)
                 raise InvalidToken("the keys cannot be had") from error
             self._known[url] = (time.monotonic(), found)
             return self._known[url][1]
@@ -176,7 +181,7 @@ class Tokens:
 
     async def _by_keys(self, where: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
         """Read by keys given as they stand, or found at a URL; there by newer ones if need be."""
-        if not where.startswith("https://"):
+        if not where.startswith(("https://", "http://")):
             return read(json.loads(where))
         try:
             return read(await self.key_sets.at(where))

@@ -28,6 +28,7 @@ from app.services.clinic import ClinicRecord
 from app.services.context import Context
 from app.services.credentials import IssuedKey, KeyRecord
 from app.services.oauth import ClientId
+from app.settings import Settings
 
 ACTOR = "command line"
 MOST_KEYS = 1000
@@ -42,6 +43,7 @@ class Desk:
 
     database: Database
     asked: Namespace
+    takes_keys_of_this_machine: bool
 
 
 def administer(asked: Namespace) -> None:
@@ -49,13 +51,14 @@ def administer(asked: Namespace) -> None:
     settings = settings_with()
     require_tables(settings)
     with in_reach(settings.database_url):
-        asyncio.run(_administer(settings.database_url, asked))
+        asyncio.run(_administer(settings, asked))
 
 
-async def _administer(url: str, asked: Namespace) -> None:
-    database = open_database(url, pool_size=1)
+async def _administer(settings: Settings, asked: Namespace) -> None:
+    database = open_database(settings.database_url, pool_size=1)
+    desk = Desk(database, asked, settings.takes_keys_of_this_machine)
     try:
-        await ACTIONS[asked.command, asked.action](Desk(database, asked))
+        await ACTIONS[asked.command, asked.action](desk)
     except DomainError as error:
         raise CommandFailed(str(error)) from error
     finally:
@@ -121,7 +124,7 @@ async def _create_client(desk: Desk) -> None:
     scopes = frozenset(_one_of(Scope, scope) for scope in asked.scopes) or None
     jwks = None if asked.jwks is None else _key_set(asked.jwks)
     if asked.jwks_url is not None:
-        check_url(asked.jwks_url)
+        check_url(asked.jwks_url, loopback=desk.takes_keys_of_this_machine)
     made = await _in_clinic(
         desk,
         lambda ctx: oauth.create_client(

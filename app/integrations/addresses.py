@@ -28,6 +28,9 @@ _NOT_PUBLIC = tuple(
         "240.0.0.0/4",  # reserved
     )
 )
+_OWN_NETWORKS = tuple(
+    ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 # A last label that begins with a digit would make it a number: 127.1, 0x7f.1, 2130706433.
 _NAME = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]){_LABEL}")
@@ -94,6 +97,11 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return is_public(address.ipv4_mapped)
     return address.is_global and not any(address in network for network in _NOT_PUBLIC)
+
+
+def is_in_own_network(address: Address) -> bool:
+    """Whether it is an address of a private network (RFC 1918, RFC 4193)."""
+    return any(address in network for network in _OWN_NETWORKS)
 
 
 def _parts(url: str) -> SplitResult:

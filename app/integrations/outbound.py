@@ -24,6 +24,7 @@ from app.integrations.addresses import (
     Target,
     UrlRefused,
     check_url,
+    is_in_own_network,
     is_public,
 )
 
@@ -60,12 +61,14 @@ class Answered(NamedTuple):
 class Caller:
     """Calls public addresses; ``loopback`` adds this machine, also without TLS, for development.
 
+    ``own_network`` adds private addresses, for a URL that whoever runs the service has named.
     A call takes at most ``seconds``, all of it together.
     """
 
     client: httpx.AsyncClient
     seconds: float = SECONDS
     loopback: bool = False
+    own_network: bool = False
     resolve: Resolve = field(default_factory=Resolver)
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answered:
@@ -121,7 +124,11 @@ class Caller:
         return str(found[0])
 
     def _may_be_called(self, address: Address) -> bool:
-        return is_public(address) or (self.loopback and address.is_loopback)
+        return (
+            is_public(address)
+            or (self.loopback and address.is_loopback)
+            or (self.own_network and is_in_own_network(address))
+        )
 
     async def _send(
         self, target: Target, address: str, headers: Mapping[str, str], body: bytes

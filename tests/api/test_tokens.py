@@ -6,16 +6,17 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from app.api import routing
 from app.api.deps import read_clock
-from app.api.tokens import KEYS_MISSED_SECONDS
+from app.api.tokens import KEYS_MISSED_SECONDS, KeySets
 from app.bearers import reader_of, tokens_of
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.integrations.addresses import Failure, NotSent
@@ -257,6 +258,58 @@ async def test_keys_are_found_by_url_and_asked_for_again_when_a_new_one_signs(
     app.state.tokens().key_sets._known[url] = (0.0, public(RSA_KEY))
     assert (await second.ask()).status_code == 200
     assert asked == [url, url]
+
+
+async def test_an_issuers_keys_are_found_on_this_machine_and_come_and_go(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown, newer = [ISSUER_KEY], RSAKey.generate_key(2048, parameters={"kid": "newer"})
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps({"keys": [key.as_dict(private=False) for key in shown]}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body * bool(shown))
+        writer.close()
+
+    def forget(key_sets: KeySets) -> None:
+        """Let as much time pass as keys are remembered for."""
+        key_sets._known = {url: (-inf, keys) for url, (_, keys) in key_sets._known.items()}
+        trusting.state.callers.forget()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    (_, port) = server.sockets[0].getsockname()
+    trusting = create_app(
+        Settings(
+            database_url=database_url,
+            pool_size=2,
+            secret=SECRET,
+            issuer=ISSUER,
+            issuer_audience="regimen",
+            issuer_keys=f"http://127.0.0.1:{port}/keys",
+        )
+    )
+    old, new = (
+        bearer(jwt.encode({"alg": "RS256", "kid": key.kid}, claims_of_user(), key))
+        for key in (ISSUER_KEY, newer)
+    )
+    key_sets = trusting.state.tokens().key_sets
+
+    async def statuses(api: Client) -> list[int]:
+        return [(await api.get("/v1/plans", headers=sent)).status_code for sent in (old, new)]
+
+    async with server, client_of(trusting) as api:
+        assert await statuses(api) == [200, 401]
+        shown.append(newer)
+        forget(key_sets)
+        assert await statuses(api) == [200, 200]
+        shown.remove(ISSUER_KEY)
+        forget(key_sets)
+        assert await statuses(api) == [401, 200]
+        shown.clear()
+        forget(key_sets)
+        assert await statuses(api) == [401, 401]
+    await trusting.state.database.dispose()
+    assert "public keys cannot be had: no JSON" in caplog.text
 
 
 async def test_while_keys_cannot_be_had_only_one_call_waits_for_them(

@@ -160,11 +160,22 @@ def test_keys_that_cannot_be_used_are_refused(
 
 
 def test_keys_are_not_looked_for_in_the_own_network(capsys: Captured) -> None:
-    url = "https://127.0.0.1/jwks.json"
+    url = "https://10.0.0.1/jwks.json"
 
     said = refused(capsys, "clients", "create", "ehr", "--role", "admin", "--jwks-url", url)
 
     assert "not a public one" in said
+
+
+def test_to_try_it_out_keys_may_be_of_this_machine(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("clients", "create", "ehr", "--role", "admin", "--jwks-url", "http://127.0.0.1:9/keys")
+    assert done(capsys, *asked).startswith("rgc_")
+
+    monkeypatch.setenv("REGIMEN_ENVIRONMENT", "production")
+    monkeypatch.setenv("REGIMEN_SECRET", "s" * 40)
+    assert "must begin with https://" in refused(capsys, *asked)
 
 
 def test_an_account_of_access_that_was_altered_is_found(capsys: Captured, url: str) -> None:

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 import trustme
 
-from app.integrations.addresses import NotSent, check_url, is_public
+from app.integrations.addresses import NotSent, check_url, is_in_own_network, is_public
 from app.integrations.outbound import Caller, Resolver, open_client
 from tests.receivers import HANG, receiving
 
@@ -54,6 +54,32 @@ async def test_a_name_with_any_address_inside_is_not_called(addresses: tuple[str
         assert await failure_of(caller, "https://rebound.example.org/") == "address_refused"
 
     assert names.asked == [("rebound.example.org", 443)]
+
+
+@pytest.mark.parametrize(
+    "address, is_called",
+    [
+        pytest.param("fd00::1", True, id="private"),
+        pytest.param("127.0.0.1", False, id="this machine"),
+        pytest.param("169.254.169.254", False, id="a cloud's own"),
+        pytest.param("100.64.0.1", False, id="a provider's"),
+    ],
+)
+async def test_with_leave_the_own_network_is_called_and_nothing_else_inside(
+    address: str, is_called: bool
+) -> None:
+    async with open_client() as client:
+        names = Names(address)
+        caller = Caller(client=client, own_network=True, resolve=names, seconds=0.05)
+
+        failure = await failure_of(caller, "https://login.example.org/")
+
+    assert (failure != "address_refused") is is_called
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "172.31.0.1", "192.168.0.1", "fd12::1"])
+def test_private_addresses_are_of_the_own_network(address: str) -> None:
+    assert is_in_own_network(ip_address(address))
 
 
 async def test_a_name_is_asked_for_once_and_its_address_is_called() -> None:
