@@ -4,9 +4,10 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from math import inf
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from app.api import routing
 from app.api.deps import read_clock
-from app.api.tokens import KEYS_MISSED_SECONDS, KeySets
+from app.api.tokens import KEYS_MISSED_SECONDS
 from app.bearers import reader_of, tokens_of
 from app.domain.permissions import UNRESTRICTED, Role, Scope
 from app.integrations.addresses import Failure, NotSent
@@ -260,10 +261,9 @@ async def test_keys_are_found_by_url_and_asked_for_again_when_a_new_one_signs(
     assert asked == [url, url]
 
 
-async def test_an_issuers_keys_are_found_on_this_machine_and_come_and_go(
-    database_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    shown, newer = [ISSUER_KEY], RSAKey.generate_key(2048, parameters={"kid": "newer"})
+@asynccontextmanager
+async def keys_shown(shown: list[RSAKey]) -> AsyncIterator[str]:
+    """Where on this machine public keys are found: those that are shown at the moment."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -271,44 +271,40 @@ async def test_an_issuers_keys_are_found_on_this_machine_and_come_and_go(
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body * bool(shown))
         writer.close()
 
-    def forget(key_sets: KeySets) -> None:
-        """Let as much time pass as keys are remembered for."""
-        key_sets._known = {url: (-inf, keys) for url, (_, keys) in key_sets._known.items()}
-        trusting.state.callers.forget()
-
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    (_, port) = server.sockets[0].getsockname()
-    trusting = create_app(
-        Settings(
-            database_url=database_url,
-            pool_size=2,
-            secret=SECRET,
-            issuer=ISSUER,
-            issuer_audience="regimen",
-            issuer_keys=f"http://127.0.0.1:{port}/keys",
-        )
-    )
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+
+
+async def test_an_issuers_keys_are_found_on_this_machine_and_come_and_go(
+    app: FastAPI, api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = RSAKey.generate_key(2048, parameters={"kid": "newer"})
     old, new = (
         bearer(jwt.encode({"alg": "RS256", "kid": key.kid}, claims_of_user(), key))
         for key in (ISSUER_KEY, newer)
     )
-    key_sets = trusting.state.tokens().key_sets
 
-    async def statuses(api: Client) -> list[int]:
+    async def statuses() -> list[int]:
+        """What is answered once keys were remembered for as long as they are."""
+        tokens.key_sets._known.clear()
+        app.state.callers.forget()
         return [(await api.get("/v1/plans", headers=sent)).status_code for sent in (old, new)]
 
-    async with server, client_of(trusting) as api:
-        assert await statuses(api) == [200, 401]
-        shown.append(newer)
-        forget(key_sets)
-        assert await statuses(api) == [200, 200]
-        shown.remove(ISSUER_KEY)
-        forget(key_sets)
-        assert await statuses(api) == [401, 200]
-        shown.clear()
-        forget(key_sets)
-        assert await statuses(api) == [401, 401]
-    await trusting.state.database.dispose()
+    shown = [ISSUER_KEY]
+    async with keys_shown(shown) as url:
+        tokens = tokens_of(app.state.database, replace(app.state.settings, issuer_keys=url))()
+        app.state.callers.read_token = tokens.read
+        found = [await statuses()]
+        for change in (
+            partial(shown.append, newer),
+            partial(shown.remove, ISSUER_KEY),
+            shown.clear,
+        ):
+            change()
+            found.append(await statuses())
+
+    assert found == [[200, 401], [200, 200], [401, 200], [401, 401]]
     assert "public keys cannot be had: no JSON" in caplog.text
 
 
