@@ -1,5 +1,6 @@
 """Clients that sign assertions for a token, and an outside issuer of tokens."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.services import oauth
 from app.services.context import Context
 from app.services.oauth import ClientId
+from app.settings import Settings
 from tests.client import Answer, Client
 
 AUDIENCE = "http://127.0.0.1:8000/oauth/token"
@@ -24,6 +26,18 @@ SECRET = "a-secret-of-more-than-thirty-two-characters"
 EC_KEY = ECKey.generate_key("P-384")
 RSA_KEY = RSAKey.generate_key(2048)
 ISSUER_KEY = RSAKey.generate_key(2048, parameters={"kid": "login"})
+
+
+def trusting(database_url: str) -> Settings:
+    """Settings that trust an outside issuer, too."""
+    return Settings(
+        database_url=database_url,
+        pool_size=4,
+        secret=SECRET,
+        issuer=ISSUER,
+        issuer_audience="regimen",
+        issuer_keys=json.dumps(public(ISSUER_KEY)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
