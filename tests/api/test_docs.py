@@ -8,7 +8,7 @@ import pytest
 from app.__main__ import COMMANDS
 from app.api import docs
 from app.settings import Settings
-from tests.client import Client
+from tests.client import PUBLISHED, Client
 
 GUIDE = Path(docs.__file__).with_name("guide")
 
@@ -41,6 +41,20 @@ async def test_everything_a_page_loads_is_there(api: Client, page: str) -> None:
 
     for address in re.findall(r'<(?:script|link|img)[^>]* (?:src|href)="([^"]+)"', text):
         assert (await api.get(address)).status_code == 200
+    for address in re.findall(r'<a href="(/[^"#]*)', text):
+        assert address in {*PAGES, "/openapi.json"}, "a link is for who has no key, too"
+
+
+def test_every_operation_that_the_guide_names_is_there() -> None:
+    known = {
+        (method.upper(), re.sub(r"\{[^}]+\}", "{}", path))
+        for path, methods in PUBLISHED["paths"].items()
+        for method in methods
+    }
+    for page in sorted(GUIDE.glob("*.md")):
+        named = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/v1/[^`?\s]+)", page.read_text("utf-8"))
+        for method, path in named:
+            assert (method, re.sub(r"\{[^}]+\}", "{}", path)) in known, (page.name, method, path)
 
 
 async def test_the_document_is_served(api: Client) -> None:
