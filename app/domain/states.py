@@ -149,17 +149,23 @@ def window_state(window: Window, as_of: date, performed_on: date | None = None) 
     return WindowState.DUE if performed_on is None else WindowState.IN_WINDOW
 
 
+_LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 _STATELESS = frozenset({StepStatus.SKIPPED, StepStatus.MISSED, StepStatus.CANCELLED})
 
 
 def planned_state(
     window: Window | None, day: date | None, step: StepStatus, plan: PlanStatus, as_of: date
 ) -> WindowState | None:
-    """Where a planned step stands on the local day ``as_of``, or none where there is no saying."""
+    """Where a planned step stands on the local day ``as_of``, or none where there is no saying.
+
+    What is undone in a plan that ended waits for nobody.
+    """
     if day is None or step in _STATELESS:
         return None
     if step is StepStatus.PERFORMED:
         return window_state(window or Window(day, day, day), as_of, day)
+    if plan not in _LIVING:
+        return None
     return window_state(due_window(window, day, plan), as_of)
 
 
@@ -188,7 +194,6 @@ _CHANGES: dict[StepStatus, tuple[str, ...]] = {
     StepStatus.CANCELLED: ("restore",),
     StepStatus.ENTERED_IN_ERROR: (),
 }
-_LIVING = frozenset({PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 
 
 def allowed_changes(

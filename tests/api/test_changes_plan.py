@@ -6,6 +6,8 @@ from tests.api.given_changes import DONE, did, living, living_until_april, moved
 from tests.api.given_plans import Data, Desk, good, steps_of
 
 NO_TIES: Data = {"parameters": {"primer_count": 0, "orthotics": "declined"}}
+# Spans of story 1 that have wholly passed on 14 April.
+LIVED_THROUGH = {"nsaid_free", "protect"}
 
 
 async def test_a_third_primer_is_added_at_the_far_end_and_nothing_else_moves(desk: Desk) -> None:
@@ -273,7 +275,7 @@ async def test_a_completed_plan_calls_off_what_is_left_and_can_go_on(desk: Desk)
 
     await plan.change({"type": "complete"})
 
-    statuses = {s["status"] for s in plan.steps.values()}
+    statuses = {s["status"] for n, s in plan.steps.items() if n not in LIVED_THROUGH}
     assert (plan.plan["status"], statuses) == ("completed", {"performed", "cancelled"})
     assert (plan.plan["next_step"], plan.plan["needs_attention"]) == (None, [])
     assert {s["window_state"] for s in plan.steps.values()} <= {"in_window", "early", "late", None}
@@ -284,6 +286,44 @@ async def test_a_completed_plan_calls_off_what_is_left_and_can_go_on(desk: Desk)
     assert {n: s["date"] for n, s in plan.steps.items()} == {
         n: s["date"] for n, s in steps_of(before).items()
     }
+
+
+@pytest.mark.parametrize("end", ["complete", "revoke"])
+async def test_a_span_that_had_passed_when_its_plan_ended_was_not_called_off(
+    desk: Desk, end: str
+) -> None:
+    plan = await living(desk)
+    await plan.on("2027-04-02")
+    await plan.change(*did(session="2027-03-10"))
+    before = plan.steps
+    feed = await good(desk.api.post("/v1/calendars", json={"location_id": desk.location_id}))
+
+    await plan.change({"type": end})
+
+    spans = {n: s["status"] for n, s in plan.steps.items() if s["end_date"] is not None}
+    assert {n for n, status in spans.items() if status == "planned"} == LIVED_THROUGH
+    # What goes on now is called off with the rest, and what nobody has decided on.
+    assert set(spans.values()) == {"planned", "cancelled"}
+    for name in LIVED_THROUGH:
+        assert plan.steps[name] == before[name] | {"window_state": None, "allowed_changes": []}
+        asked = await good(desk.api.get(f"/fhir/R4/ServiceRequest/{plan.id_of(name)}"))
+        assert asked["status"] == "completed"
+    shown = (await desk.api.get(feed["path"])).text
+    entry = shown.split(f"UID:{plan.id_of('protect')}")[1].split("END:VEVENT")[0]
+    assert "STATUS:CONFIRMED" in entry
+    await plan.change({"type": "correct", "change_id": await plan.last_change()})
+    assert plan.steps == before
+
+
+async def test_a_span_after_a_step_that_was_never_done_is_called_off(desk: Desk) -> None:
+    plan = await living(desk)
+    await plan.on("2027-04-02")
+
+    await plan.change({"type": "revoke"})
+
+    statuses = {name: step["status"] for name, step in plan.steps.items()}
+    # Nothing was taken before the session, which did not take place; nothing came after it.
+    assert (statuses["nsaid_free"], statuses["protect"]) == ("planned", "cancelled")
 
 
 async def test_a_revoked_plan_is_over_unless_revoking_was_an_error(desk: Desk) -> None:

@@ -70,7 +70,13 @@ def test_what_has_no_day_has_no_state() -> None:
     assert state(9, day=None) is None
 
 
-@pytest.mark.parametrize("plan", PlanStatus)
+@pytest.mark.parametrize("plan", [PlanStatus.COMPLETED, PlanStatus.REVOKED])
+def test_what_is_undone_in_a_plan_that_ended_waits_for_nobody(plan: PlanStatus) -> None:
+    assert {state(day, plan=plan) for day in (2, 6, 9)} == {None}
+    assert state(9, plan=plan, step=StepStatus.PERFORMED) == "in_window"
+
+
+@pytest.mark.parametrize("plan", [PlanStatus.DRAFT, PlanStatus.ACTIVE, PlanStatus.ON_HOLD])
 @pytest.mark.parametrize("window", [None, WINDOW, Window(None, DAY, None)])
 def test_a_step_is_due_on_the_days_of_its_due_window_and_on_no_other(
     window: Window | None, plan: PlanStatus

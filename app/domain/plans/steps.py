@@ -12,7 +12,7 @@ from app.domain.facts import OccurrenceId
 from app.domain.offsets import MonthEnd
 from app.domain.plans.records import Data, booking_to_data, breach_to_data, reason_to_data
 from app.domain.plans.state import Booking, PlanState, status_of
-from app.domain.protocols import Protocol, Step, StepKind
+from app.domain.protocols import Protocol, Step, StepKind, StepReference
 from app.domain.rules import Severity
 from app.domain.schedules import Placed, Schedule
 from app.domain.states import PlanStatus, StepStatus
@@ -327,3 +327,31 @@ def next_step(steps: tuple[PlannedStep, ...]) -> UUID | None:
         and step.end is None
     ]
     return min(undone)[2] if undone else None
+
+
+def lived_through(
+    steps: tuple[PlannedStep, ...], protocol: Protocol, today: date
+) -> frozenset[UUID]:
+    """Spans that need no open day and have wholly passed; nobody performed or called them off.
+
+    They were in force, unless they hang on an open decision or follow a step which was not done.
+    """
+    by_key = {step.key: step for step in protocol.steps}
+    undone = [step for step in steps if step.status is not StepStatus.PERFORMED]
+    found = set()
+    for span in undone:
+        planned = span.status is StepStatus.PLANNED and not span.tentative
+        step = by_key.get(span.occurrence.step)
+        if not planned or span.end is None or span.end >= today or step is None:
+            continue
+        begun = {s.occurrence.step for s in undone if s.day and span.day and s.day <= span.day}
+        if step.any_day and not begun & _references(step):
+            found.add(span.id)
+    return frozenset(found)
+
+
+def _references(step: Step) -> set[str]:
+    alternatives = () if step.alternatives is None else step.alternatives.options
+    timings = (*step.timings, *(timing for _, timing in alternatives))
+    found = (timing.reference for timing in timings)
+    return {reference.step for reference in found if isinstance(reference, StepReference)}

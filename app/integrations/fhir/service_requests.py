@@ -45,11 +45,12 @@ def service_request(view: PlanView, step: StepView) -> Data:
 def request_status(plan: str, step: str, *, tentative: bool) -> str:
     """The status of a request, from its plan's and its step's.
 
-    What waits for a decision is a draft: nobody may take it for ordered.
+    What waits for a decision is a draft: nobody may take it for ordered. What is still planned in a
+    plan that is over are times which the patient has lived through.
     """
     if "entered_in_error" in {plan, step}:
         return "entered-in-error"
-    if step == "performed":
+    if step == "performed" or (step == "planned" and plan in _OVER):
         return "completed"
     if step in {"skipped", "cancelled"} or plan in _OVER:
         return "revoked"

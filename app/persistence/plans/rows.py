@@ -151,16 +151,16 @@ def former_step_rows(
         then = now.get(step.id)
         if then is not None and not is_elsewhere and _is_worked_on(then, after):
             continue
-        found.append(_former_step_row(clinic_id, before, step, then))
+        has_been = then is not None and _has_been(then, after)
+        found.append(_former_step_row(clinic_id, before, step, then if has_been else None))
     return found
 
 
 def _former_step_row(
-    clinic_id: UUID, before: PlanRecord, step: PlannedStep, then: PlannedStep | None
+    clinic_id: UUID, before: PlanRecord, step: PlannedStep, done: PlannedStep | None
 ) -> Values:
-    """A step as it stood last; what was performed stands on the day on which it was."""
-    is_done = then is not None and then.status is StepStatus.PERFORMED
-    stood = then if then is not None and is_done else step
+    """A step as it stood last; what was ``done`` stands on the day on which it was."""
+    stood = done or step
     return {
         "clinic_id": clinic_id,
         "plan_id": before.id,
@@ -172,11 +172,17 @@ def _former_step_row(
         "title": stood.title,
         "ordinal": stood.ordinal,
         "of_count": stood.of,
-        "status": (StepStatus.PERFORMED if is_done else StepStatus.CANCELLED).value,
+        "status": (StepStatus.PERFORMED if done else StepStatus.CANCELLED).value,
         "day": stood.day,
         "end_day": stood.end,
         "appointment": stood.appointment,
     }
+
+
+def _has_been(step: PlannedStep, plan: PlanRecord) -> bool:
+    """Performed, or a span that was lived through before its plan ended: that is planned still."""
+    ended = plan.status not in _WORKED_ON_PLANS
+    return step.status is StepStatus.PERFORMED or (ended and step.status is StepStatus.PLANNED)
 
 
 def _is_between(step: PlannedStep, first: date, last: date) -> bool:

@@ -16,6 +16,7 @@ from app.domain.plans.steps import (
     PlannedStep,
     attention_of,
     breaches_of,
+    lived_through,
     next_step,
     planned_steps,
     to_be_started,
@@ -251,7 +252,7 @@ def _next(plan: Redating) -> PlanRecord:
 
 
 def _at_rest(plan: Redating) -> ChangedPlan:
-    """No day moves; what is undone in a plan that ended is called off.
+    """No day moves; what is undone in a plan that ended is called off, unless it is lived through.
 
     Nothing is asked of the engine, so that whatever stands in a plan's way it can be ended.
     """
@@ -260,10 +261,16 @@ def _at_rest(plan: Redating) -> ChangedPlan:
     starts = plan.state.starts
     if plan.state.status in ENDED:
         done = {fact.occurrence: fact.on for fact in plan.state.performed}
-        steps = tuple(_ended(step, done.get(step.occurrence)) for step in before.steps)
+        passed = frozenset[UUID]()
+        if plan.state.status is not PlanStatus.ENTERED_IN_ERROR:
+            passed = lived_through(before.steps, plan.protocol, plan.basis.today)
+        steps = tuple(
+            step if step.id in passed else _ended(step, done.get(step.occurrence))
+            for step in before.steps
+        )
         # A course that is over may still have another to be started after it.
-        left = to_be_started(steps, starts) if plan.state.status in STARTING else []
-        record = replace(record, next_step_id=None, attention=left, steps=steps)
+        opened = to_be_started(steps, starts) if plan.state.status in STARTING else []
+        record = replace(record, next_step_id=None, attention=opened, steps=steps)
     else:
         record = replace(record, attention=attention_of(before.breaches, before.steps, starts))
     return ChangedPlan(record, plan.basis, (), (), ids)
