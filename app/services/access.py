@@ -106,11 +106,15 @@ class Account:
             await keeping
 
     async def _keep(self, stopping: asyncio.Event) -> None:
-        is_last = False
+        clock = asyncio.get_running_loop().time
+        is_last, began = False, clock()
         while not is_last:
+            # What was read during the last commit has waited since that began.
+            wait = began + GROUP_SECONDS - COMMIT_SECONDS - clock()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), GROUP_SECONDS - COMMIT_SECONDS)
+                await asyncio.wait_for(self._wanted.wait(), max(wait, 0))
             self._wanted.clear()
+            began = clock()
             # Told to stop during a commit, what was read meanwhile is left.
             is_last = stopping.is_set()
             try:
