@@ -8,7 +8,6 @@ from statistics import median
 from time import perf_counter
 
 from app.domain.engine import bookable_days, find_options, solve
-from app.domain.engine.queries import possible_days
 from app.domain.facts import Commitment, Kept, OccurrenceId
 from app.domain.problem import Problem
 from app.domain.schedules import Conflict, Schedule
@@ -35,9 +34,6 @@ def figures() -> Iterator[Figure]:
     yield _timed("conflict with its options, 8 steps", lambda: _with_options(late), 20, 4)
     stored = _stored(eight)
     assert len(bookable_days(stored, BOOSTER, FROM, UNTIL)) == 10
-    yield _timed(
-        "bookable days of one step", lambda: possible_days(stored, BOOSTER, FROM, UNTIL), 1, 0.1
-    )
     yield _timed(
         "bookable days of one step, each with cost and moves",
         lambda: bookable_days(stored, BOOSTER, FROM, UNTIL),

@@ -11,7 +11,6 @@ from app.domain.engine import (
     apply_remedy,
     bookable_days,
     find_options,
-    possible_days,
     solve,
     why_not,
 )
@@ -126,9 +125,6 @@ def test_steps_of_a_cluster_can_only_be_booked_where_the_others_can_follow() -> 
     found = bookable_days(given, OccurrenceId("visit"), date(2027, 3, 1), date(2027, 4, 1))
 
     assert [day.day.day for day in found] == [15, 16, 17, 18]
-    visit = OccurrenceId("visit")
-    without_costs = possible_days(given, visit, date(2027, 3, 1), date(2027, 4, 1))
-    assert without_costs == tuple(day.day for day in found)
     assert isinstance(why_not(given, OccurrenceId("visit"), date(2027, 3, 19)), Conflict)
 
 

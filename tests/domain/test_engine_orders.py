@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.engine import PlanTooLarge, possible_days, solve
+from app.domain.engine import PlanTooLarge, bookable_days, solve
 from app.domain.engine.costs import Costs
 from app.domain.engine.cut import FlowNetwork
 from app.domain.engine.network import Network
@@ -83,9 +83,9 @@ def test_that_no_order_fits_is_found_without_trying_them_all() -> None:
 def test_any_of_the_visits_could_have_any_day_of_theirs() -> None:
     given = alike(17, apart(2))
 
-    found = possible_days(given, OccurrenceId("v4"), SESSION_DAY, SESSION_DAY.replace(day=31))
+    found = bookable_days(given, OccurrenceId("v4"), SESSION_DAY, SESSION_DAY.replace(day=31))
 
-    assert [(day - SESSION_DAY).days for day in found] == list(range(1, 18, 2))
+    assert [(entry.day - SESSION_DAY).days for entry in found] == list(range(1, 18, 2))
 
 
 def test_spans_that_may_not_overlap_are_dated_in_an_order_though_they_differ_in_length() -> None:

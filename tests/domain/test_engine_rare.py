@@ -8,9 +8,9 @@ import pytest
 from app.domain.engine import (
     PlanTooLarge,
     apply_remedy,
+    bookable_days,
     find_options,
     forced,
-    possible_days,
     solve,
     waiver_role,
 )
@@ -120,7 +120,7 @@ def test_a_closed_day_is_set_aside_by_who_runs_the_place() -> None:
 def test_a_step_that_was_left_out_has_no_possible_day() -> None:
     given = problem(CHECK, skipped=(Skipped(OccurrenceId("check")),))
 
-    assert possible_days(given, OccurrenceId("check"), SESSION_DAY, date(2027, 4, 1)) == ()
+    assert bookable_days(given, OccurrenceId("check"), SESSION_DAY, date(2027, 4, 1)) == ()
 
 
 def test_a_number_that_nobody_has_said_is_the_usual_one() -> None:

@@ -8,7 +8,6 @@ from app.domain.engine.queries import (
     RangeTooLong,
     bookable_days,
     forced,
-    possible_days,
     why_not,
 )
 from app.domain.engine.remedies import apply_remedy
@@ -24,7 +23,6 @@ __all__ = [
     "find_options",
     "forced",
     "leaving",
-    "possible_days",
     "solve",
     "standing_breaches",
     "waivable_elements",

@@ -21,23 +21,10 @@ class RangeTooLong(InvalidRequest):
     """Days are listed for at most 120 days at once."""
 
 
-def possible_days(
-    problem: Problem, occurrence: OccurrenceId, first: date, last: date
-) -> tuple[date, ...]:
-    """Every day from ``first`` to ``last`` that a step could have, all else being free to follow.
-
-    Its own asked or pinned day is set aside; days given out do not bind.
-    """
-    days: set[int] = set()
-    for compilation in _freed(problem, occurrence, first, last):
-        days.update(_walk(compilation, occurrence, first, last))
-    return tuple(date.fromordinal(day) for day in sorted(days))
-
-
 def first_possible_day(
     problem: Problem, occurrence: OccurrenceId, first: date, last: date
 ) -> date | None:
-    """The first of these days, if there is any."""
+    """The first day from ``first`` to ``last`` that a step could have, if there is any."""
     walks = (
         _walk(compilation, occurrence, first, last)
         for compilation in _freed(problem, occurrence, first, last)
@@ -49,8 +36,10 @@ def first_possible_day(
 def bookable_days(
     problem: Problem, occurrence: OccurrenceId, first: date, last: date
 ) -> tuple[BookableDay, ...]:
-    """The same days, each with its cost (importance times days from target, over the whole plan)
-    and the days given out which would move.
+    """Every day from ``first`` to ``last`` that a step could have, all else being free to follow.
+
+    Each with its cost (importance times days from target, over the whole plan) and the days given
+    out which would move: they do not bind. The step's own asked or pinned day is set aside.
     """
     found: dict[int, BookableDay] = {}
     for compilation in _freed(problem, occurrence, first, last):
