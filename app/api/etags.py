@@ -1,8 +1,9 @@
 """ETags: ``"<revision>.<local date>"``, because states change at midnight.
 
 What has no states has only its revision. A plan flagged because of a closure, of which no revision
-was made, says so at its end. A change compares the revision only, so a tag read yesterday still
-changes what nobody else changed.
+was made, says so at its end; a former revision says there how many came later, since what was
+written about a person who is erased goes from all of them. A change compares the revision only, so
+a tag read yesterday still changes what nobody else changed.
 """
 
 import re
@@ -20,7 +21,7 @@ _IF_MATCH = re.compile(IF_MATCH)
 def etag(revision: int, day: date | None = None, flags: int = 0) -> str:
     """The entity tag of a thing at this revision, as it looks on this local day.
 
-    ``flags`` is how much it is flagged for since the revision was made.
+    ``flags`` is how much it is flagged for since the revision was made, or how many came later.
     """
     if day is None:
         return f'"{revision}"'

@@ -61,13 +61,17 @@ class PatientLifeRepository:
             .values(merged_into=to, revision=PatientRow.revision + 1)
         )
 
+    async def plans_of(self, patient_id: UUID) -> Sequence[UUID]:
+        """The ids of a patient's plans."""
+        return await self._ids(PlanRow, PlanRow.patient_id == patient_id)
+
     async def forget(self, patient_id: UUID) -> None:
         """Delete what tells who the patient is, and what was written about the person.
 
         Plans, their days, revisions and counts stay.
         """
         patients = [patient_id, *await self._ids(PatientRow, PatientRow.merged_into == patient_id)]
-        plans = await self._ids(PlanRow, PlanRow.patient_id == patient_id)
+        plans = await self.plans_of(patient_id)
         await self._connection.execute(
             delete(PatientIdentifierRow).where(
                 PatientIdentifierRow.clinic_id == self._clinic_id,

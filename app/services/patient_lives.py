@@ -9,14 +9,17 @@ from app.domain.facts import OccurrenceId
 from app.domain.protocols import StepKind
 from app.domain.restrictions import MergedRestriction, RestrictionSpan, merged_restrictions
 from app.domain.states import PlanStatus, StepStatus
+from app.persistence.events import EventRepository, NewEvent
 from app.persistence.patient_lives import PatientLifeRepository
 from app.persistence.patients import PatientRecord, PatientRepository
-from app.persistence.plans.records import PatientStep
+from app.persistence.plans.records import PatientStep, PlanView
 from app.persistence.plans.repository import PlanRepository
+from app.persistence.plans.rows import record_of, view_data
 from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.plans import Rechecked, recheck_patient
+from app.services.plans.revising import revise
 
 SHOWN_PLANS = frozenset({PlanStatus.ACTIVE, PlanStatus.ON_HOLD})
 SHOWN_STEPS = frozenset({StepStatus.PLANNED, StepStatus.BOOKED, StepStatus.PERFORMED})
@@ -56,13 +59,17 @@ async def merge_patient(ctx: Context, patient_id: UUID, into: UUID) -> MergedPat
     ]
     if faults:
         raise PatientNotMergeable(tuple(faults))
-    await PatientLifeRepository(ctx.connection, ctx.clinic_id).give_all(one.id, other.id)
+    lives = PatientLifeRepository(ctx.connection, ctx.clinic_id)
+    given = await _plans_of(ctx, one.id)
+    await lives.give_all(one.id, other.id)
+    happened = await _revise(ctx, given, other.id, "the patient was found to be another")
     gone = replace(one, identifiers=(), merged_into=other.id, updated_at=ctx.now)
     await patients.save(gone, revision=one.revision)
     kept = await patients.get(other.id)
     saved = await patients.save(replace(kept, updated_at=ctx.now), revision=kept.revision)
     plans = await recheck_patient(ctx, other.id)
     data = {"into": str(other.id)}
+    await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
     await events.append(ctx, EventType.PATIENT_MERGED, patient_id=one.id, data=data)
     return MergedPatient(saved, plans)
 
@@ -70,7 +77,8 @@ async def merge_patient(ctx: Context, patient_id: UUID, into: UUID) -> MergedPat
 async def erase_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
     """Forget who a patient is: name, birth date, identifiers and everything people wrote.
 
-    Plans, revisions and counts stay. An erased patient gets no new plans. Raises PatientNotFound.
+    Plans, revisions and counts stay; each plan has one more revision, so that nobody goes on by a
+    copy of what was there. An erased patient gets no new plans. Raises PatientNotFound.
     """
     patients = PatientRepository(ctx.connection, ctx.clinic_id)
     await patients.hold(patient_id)
@@ -87,8 +95,35 @@ async def erase_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
         updated_at=ctx.now,
     )
     saved = await patients.save(empty, revision=patient.revision)
+    plans = await _plans_of(ctx, patient_id)
+    happened = await _revise(ctx, plans, patient_id, "the patient was erased")
+    await EventRepository(ctx.connection, ctx.clinic_id).append(happened)
     await events.append(ctx, EventType.PATIENT_ERASED, patient_id=patient_id)
     return saved
+
+
+async def _plans_of(ctx: Context, patient_id: UUID) -> list[PlanView]:
+    plans = PlanRepository(ctx.connection, ctx.clinic_id)
+    ids = await PatientLifeRepository(ctx.connection, ctx.clinic_id).plans_of(patient_id)
+    return [await plans.view(id_) for id_ in sorted(ids)]
+
+
+async def _revise(
+    ctx: Context, views: Iterable[PlanView], patient_id: UUID, reason: str
+) -> list[NewEvent]:
+    """A further revision of plans that now show another patient, or less of one."""
+    happened: list[NewEvent] = []
+    for view in views:
+        before = record_of(view)
+        happened += await revise(
+            ctx,
+            before,
+            replace(before, patient_id=patient_id),
+            superseded=view_data(view),
+            today=ctx.today(view.time_zone),
+            reason=reason,
+        )
+    return happened
 
 
 async def list_restrictions(ctx: Context, patient_id: UUID) -> tuple[MergedRestriction, ...]:

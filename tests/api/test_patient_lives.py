@@ -144,10 +144,41 @@ async def test_of_an_erased_person_nothing_is_left_in_any_table(desk: Desk) -> N
         (None, None, [])
     ] * 3
     kept = await desk.rows()
-    assert {name: kept[name] for name in ("plans", "planned_steps", "plan_revisions")} == {
-        name: rows[name] for name in ("plans", "planned_steps", "plan_revisions")
+    assert {name: kept[name] for name in ("plans", "planned_steps")} == {
+        name: rows[name] for name in ("plans", "planned_steps")
     }
-    assert [r["revision"] for r in await plan.history()] == [1, 2, 3]
+    assert [r["revision"] for r in await plan.history()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("what", ["merge", "erase"])
+async def test_whoever_holds_a_copy_of_a_plan_learns_that_its_patient_is_no_more(
+    desk: Desk, what: str
+) -> None:
+    plan = await a_life(desk)
+    revision, other = plan.plan["revision"], await a_patient(desk)
+    read: dict[str, str] = {
+        plan.url: "",
+        f"{plan.url}/history/{revision}": "",
+        f"{plan.url}/history/1": "",
+        f"{plan.url}/timeline": "",
+        f"/fhir/R4/CarePlan/{plan.plan['id']}": "",
+    }
+    for path in read:
+        read[path] = (await desk.api.get(path)).headers["etag"]
+
+    if what == "erase":
+        await erase(desk, desk.patient_id)
+    else:
+        assert (await merge(desk, desk.patient_id, other)).status_code == 200
+
+    for path, tag in read.items():
+        again = await desk.api.get(path, headers={"if-none-match": tag})
+        assert (again.status_code, path) == (200, path)
+        assert again.headers["etag"] != tag
+    last = (await plan.history())[-1]
+    reasons = {"erase": "the patient was erased", "merge": "the patient was found to be another"}
+    assert (last["revision"], last["reason"]) == (revision + 1, reasons[what])
+    assert (last["changes"], last["moves"]) == ([], [])
 
 
 async def test_an_erased_persons_plan_keeps_its_days_in_every_revision(desk: Desk) -> None:
@@ -172,10 +203,11 @@ async def test_an_erased_persons_plan_keeps_its_days_in_every_revision(desk: Des
 
 async def test_an_erased_persons_plan_can_still_be_changed_and_put_right(desk: Desk) -> None:
     plan = await a_life(desk)
+    last = await plan.last_change()
     await erase(desk, desk.patient_id)
     await plan.on("2027-04-14")
 
-    await plan.change({"type": "correct", "change_id": await plan.last_change()})
+    await plan.change({"type": "correct", "change_id": last})
 
     assert plan.steps["booster"]["tentative"]
     assert await found(desk, secret(desk)) == {}

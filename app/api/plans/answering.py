@@ -28,10 +28,10 @@ Data = dict[str, Any]
 _WINDOW = ("earliest", "target", "latest")
 
 
-def tag_of(view: PlanView, today: date) -> str:
-    """The ETag of a stored plan."""
+def tag_of(view: PlanView, today: date, later: int = 0) -> str:
+    """The ETag of a stored plan, or of one of its revisions with those that came later."""
     flags = sum(breach["text"].endswith(UNRESOLVED) for breach in view.breaches)
-    return etag(view.revision, today, flags)
+    return etag(view.revision, today, flags + later)
 
 
 def plan_response(
@@ -41,11 +41,12 @@ def plan_response(
     status_code: int = 200,
     stored: bool = True,
     starts: Sequence[Data] = (),
+    later: int = 0,
 ) -> Response:
     """A plan with its ETag; one just made also says where it is."""
     headers = {}
     if stored:
-        headers["etag"] = tag_of(view, today)
+        headers["etag"] = tag_of(view, today, later)
         if status_code == 201:
             headers["location"] = f"/v1/plans/{view.id}"
     body = to_json(plan_data(view, today, stored=stored, starts=starts))

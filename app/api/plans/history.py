@@ -97,7 +97,7 @@ async def read_revision(
 ) -> Response:
     """Read a plan as it was at one of its revisions, its states judged by today."""
     found = await plans.read_revision(ctx, plan_id, revision)
-    return plan_response(found.view, found.today)
+    return plan_response(found.view, found.today, later=found.later)
 
 
 def _revision(revision: Revision) -> dict[str, Any]:

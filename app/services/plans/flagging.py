@@ -11,10 +11,9 @@ from app.domain.plans.steps import attention_of, breaches_of
 from app.domain.problem import Problem
 from app.domain.schedules import Schedule
 from app.persistence.events import NewEvent
-from app.persistence.plans.records import PlanRecord, RevisionRecord
-from app.persistence.plans.repository import PlanRepository
+from app.persistence.plans.records import PlanRecord
 from app.services.context import Context
-from app.services.plans.noting import noted
+from app.services.plans.revising import revise
 from app.services.plans.stored import StoredPlan, load_plan, standing_problem, state_of
 
 Breaches = list[dict[str, Any]]
@@ -76,21 +75,12 @@ def same_breaches(one: Iterable[Mapping[str, Any]], other: Iterable[Mapping[str,
 async def _flag(ctx: Context, stored: StoredPlan, breaches: Breaches) -> list[NewEvent]:
     """Store the breaches as a revision of their own; gives the events it makes."""
     before = stored.record
-    after = replace(
+    attention = attention_of(breaches, before.steps, state_of(before).starts)
+    return await revise(
+        ctx,
         before,
-        revision=before.revision + 1,
-        breaches=breaches,
-        attention=attention_of(breaches, before.steps, state_of(before).starts),
-        updated_at=ctx.now,
-    )
-    revision = RevisionRecord(
-        revision=after.revision,
-        at=ctx.now,
-        actor=ctx.actor,
+        replace(before, breaches=breaches, attention=attention),
+        superseded=stored.snapshot,
+        today=stored.basis.today,
         reason="looked at again",
-        change={"as_of": stored.basis.today.isoformat(), "changes": [], "corrects": []},
-        moves=[],
     )
-    plans = PlanRepository(ctx.connection, ctx.clinic_id)
-    await plans.save(before, after, revision, events=[], superseded=stored.snapshot)
-    return noted(ctx, before, after, state_of(before))

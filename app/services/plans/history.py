@@ -1,7 +1,7 @@
 """What happened to a plan: its revisions, and the plan as of any of them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,6 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.plans.rows import view_from_data
 from app.services.context import Context
 from app.services.listing import Listed, page_of
-from app.services.plans.reading import ReadPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,15 @@ class Revision:
     moves: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlanAsOf:
+    """A plan as of one of its revisions, and how many there have been since."""
+
+    view: PlanView
+    today: date
+    later: int
+
+
 async def list_revisions(
     ctx: Context, plan_id: UUID, *, before: int | None, limit: int
 ) -> Listed[Revision]:
@@ -35,13 +43,14 @@ async def list_revisions(
     return page_of([_revision(row) for row in rows], limit, lambda found: (found.number,))
 
 
-async def read_revision(ctx: Context, plan_id: UUID, revision: int) -> ReadPlan:
+async def read_revision(ctx: Context, plan_id: UUID, revision: int) -> PlanAsOf:
     """A plan as it was at one of its revisions. Raises PlanNotFound or RevisionNotFound."""
     plans = PlanRepository(ctx.connection, ctx.clinic_id)
     view: PlanView = await plans.view(plan_id)
-    if revision != view.revision:
+    later = view.revision - revision
+    if later:
         view = view_from_data(await plans.snapshot(plan_id, revision))
-    return ReadPlan(view, ctx.today(view.time_zone))
+    return PlanAsOf(view, ctx.today(view.time_zone), later)
 
 
 def _revision(row: RevisionRecord) -> Revision:
