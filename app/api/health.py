@@ -48,7 +48,7 @@ async def _revision(request: Request) -> str:
 
 @router.get("/ready", operation_id="check_readiness", responses=problems(NotReady))
 async def check_readiness(revision: Annotated[str, Depends(_revision)]) -> ReadyOut:
-    """Say whether the database answers and has this version's tables.
+    """Say whether the database answers and has this version's tables, or those of a later one.
 
     Send requests only while this succeeds.
     """

@@ -22,16 +22,31 @@ class NotReady(DomainError):
 
 
 async def check_ready(database: Database) -> str:
-    """The revision of the tables. Raises NotReady."""
+    """The revision of the tables, which must be this version's. Raises NotReady."""
+    revision = await _revision(database)
+    if revision != head():
+        raise NotReady(f"the database is at revision {revision}, this version needs {head()}")
+    return revision
+
+
+async def check_still_ready(database: Database) -> str:
+    """The revision of the tables, this version's or a later one. Raises NotReady.
+
+    A migration takes nothing away that the version before needs, which serves meanwhile.
+    """
+    revision = await _revision(database)
+    if revision in _earlier():
+        raise NotReady(f"the database is at revision {revision}, this version needs {head()}")
+    return revision
+
+
+async def _revision(database: Database) -> str:
     try:
         async with database.overlooking() as connection:
             found = await connection.execute(text("SELECT version_num FROM alembic_version"))
-            revision = found.scalar_one_or_none()
+            return str(found.scalar_one_or_none())
     except (OSError, SQLAlchemyError):
         raise NotReady("the database is out of reach or has no tables") from None
-    if revision != head():
-        raise NotReady(f"the database is at revision {revision}, this version needs {head()}")
-    return str(revision)
 
 
 async def check_role(database: Database) -> None:
@@ -61,8 +76,18 @@ async def may_overlook(database: Database) -> bool:
 @cache
 def head() -> str:
     """The last revision of the migration tree."""
-    texts = [path.read_text("utf-8") for path in (MIGRATIONS / "versions").glob("*.py")]
-    revisions = {match for text_ in texts for match in _REVISION.findall(text_)}
-    before = {match for text_ in texts for match in _BEFORE.findall(text_)}
-    (last,) = revisions - before
+    revisions = {match for text_ in _migrations() for match in _REVISION.findall(text_)}
+    (last,) = revisions - _earlier()
     return str(last)
+
+
+@cache
+def _earlier() -> frozenset[str]:
+    """Every revision but the last, and what a database without any has."""
+    before = {match for text_ in _migrations() for match in _BEFORE.findall(text_)}
+    return frozenset({*before, str(None)})
+
+
+@cache
+def _migrations() -> tuple[str, ...]:
+    return tuple([path.read_text("utf-8") for path in (MIGRATIONS / "versions").glob("*.py")])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from app.persistence.database import Database, PoolUse
 from app.persistence.overviews import waiting_work
-from app.persistence.readiness import NotReady, check_ready
+from app.persistence.readiness import NotReady, check_still_ready
 
 __all__ = ["NotReady", "PoolUse", "Readiness", "Waiting", "count_waiting_work"]
 
@@ -25,7 +25,7 @@ class Readiness:
     async def check(self) -> str:
         """The revision of the tables. Raises NotReady."""
         if self._checking is None or self._checking.done():
-            self._checking = asyncio.create_task(check_ready(self._database))
+            self._checking = asyncio.create_task(check_still_ready(self._database))
         return await asyncio.shield(self._checking)
 
 

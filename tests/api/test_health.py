@@ -10,7 +10,7 @@ from app.main import create_app
 from app.persistence.clinics import DEFAULT_CLINIC_ID
 from app.persistence.migrate import revisions
 from app.settings import Settings
-from tests.client import Client, client_of
+from tests.client import Answer, Client, client_of
 
 
 async def test_a_process_that_answers_is_alive(api: Client) -> None:
@@ -41,17 +41,32 @@ async def test_whoever_asks_while_it_is_looked_at_is_answered_by_the_same_look(
     assert asked == [1]
 
 
-async def test_another_version_of_the_tables_is_not_ready(sqlite_url: str) -> None:
-    app = create_app(Settings(database_url=sqlite_url))
+async def answered_at(revision: str, url: str) -> Answer:
+    """What is answered with the tables of a revision."""
+    app = create_app(Settings(database_url=url))
     async with app.state.database.writing(DEFAULT_CLINIC_ID) as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+        await connection.execute(
+            text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision}
+        )
 
     async with client_of(app) as api:
         answer = await api.get("/health/ready")
     await app.state.database.dispose()
+    return answer
+
+
+@pytest.mark.parametrize("revision", [revisions()[0], revisions()[-2]])
+async def test_the_tables_of_a_version_before_are_not_ready(revision: str, sqlite_url: str) -> None:
+    answer = await answered_at(revision, sqlite_url)
 
     assert (answer.status_code, answer.json()["type"]) == (503, "not-ready")
     assert answer.headers["retry-after"] == "5"
+
+
+async def test_once_a_version_to_come_has_migrated_what_serves_goes_on(sqlite_url: str) -> None:
+    answer = await answered_at("f00000000000", sqlite_url)
+
+    assert (answer.status_code, answer.json()["revision"]) == (200, "f00000000000")
 
 
 @pytest.mark.parametrize(
