@@ -125,7 +125,7 @@ class TouchedPlanOut(Out):
     """A plan that closed days would touch."""
 
     plan_id: UUID = Field(description="The plan.")
-    step_ids: list[UUID] = Field(description="Its steps on these days that need an open day.")
+    step_ids: list[UUID] = Field(description="Its steps that could not stay on their days.")
 
 
 class TouchedPlansOut(Out):

@@ -301,6 +301,9 @@ async def change_location(
     transaction a plan, and says what moved and why. Nobody can be treated on a closed day, so these
     days do not wait for a person; what has no other day stays flagged, with its ways out. Days that
     are opened move nothing: plans that were flagged because of them are looked at again.
+
+    In another time zone appointments keep their instants: steps that get another day by theirs are
+    treated likewise.
     """
     location, progress = await closures.change_location(
         ctx, location_id, body.to_domain(), revision=revision
@@ -320,7 +323,7 @@ async def preview_location_change(
     """Show which plans a change of a location would touch, without storing it.
 
     The same body as for changing it. Touched are plans with steps on days which the weekdays or
-    public holidays would close.
+    public holidays would close, and with appointments that lie on another day in the time zone.
     """
     found = await closures.touched_by_change(ctx, location_id, body.to_domain())
     return TouchedPlansOut.from_domain(found)

@@ -1,4 +1,4 @@
-"""Plans that stand on closed days of a location: found, and flagged until they are solved again."""
+"""Plans on days of a location which are not theirs any more: found, and flagged until solved."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ from app.domain.facts import OccurrenceId
 from app.domain.plans.steps import UNRESOLVED
 from app.persistence.batches import LIVING
 from app.persistence.records import columns_of
-from app.persistence.tables import JsonList, PlannedStepRow, PlanRow
+from app.persistence.tables import JsonList, JsonObject, PlannedStepRow, PlanRow
 
 T = TypeVar("T")
 
+UNDONE = ("planned", "booked", "proposed", "missed")
 # Parameters of one statement are limited.
 AT_ONCE = 500
 
@@ -45,14 +46,16 @@ class StepOnDay:
     modes: list[str]
     day: date
     end_day: date | None
+    appointment: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedStep:
-    """A step on a day that is closed by a rule."""
+class TouchedStep:
+    """A step on a day that is not its day any more: by which rule, and why, in words."""
 
     step: StepOnDay
     rule: str
+    why: str
 
 
 _FLAGGED = columns_of(PlanRow, FlaggedPlan)
@@ -60,7 +63,7 @@ _ON_DAY = columns_of(PlannedStepRow, StepOnDay)
 
 
 class TouchedPlanRepository:
-    """The living plans of one clinic, as closed days concern them."""
+    """The living plans of one clinic, as the days of its locations concern them."""
 
     def __init__(self, connection: AsyncConnection, clinic_id: UUID) -> None:
         self._connection = connection
@@ -77,37 +80,39 @@ class TouchedPlanRepository:
         return [day for day in rows.scalars() if day is not None]
 
     async def steps_on_days(
-        self, location_id: UUID, days: Sequence[date]
+        self, location_id: UUID, days: Sequence[date], statuses: Sequence[str] = UNDONE
     ) -> dict[UUID, list[StepOnDay]]:
         """Undone steps of living plans of a location on these days, by plan."""
         found: dict[UUID, list[StepOnDay]] = {}
         for some in batched(days, AT_ONCE):
             rows = await self._connection.execute(
                 select(PlannedStepRow.plan_id, *_ON_DAY)
-                .where(*self._undone(location_id), PlannedStepRow.day.in_(some))
+                .where(*self._undone(location_id, statuses), PlannedStepRow.day.in_(some))
                 .order_by(PlannedStepRow.plan_id, PlannedStepRow.day, PlannedStepRow.position)
             )
             for plan_id, *step in rows:
                 found.setdefault(plan_id, []).append(StepOnDay(*step))
         return found
 
-    def _undone(self, location_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    def _undone(
+        self, location_id: UUID, statuses: Sequence[str] = UNDONE
+    ) -> tuple[ColumnElement[bool], ...]:
         return (
             PlannedStepRow.clinic_id == self._clinic_id,
-            PlannedStepRow.status.in_(("planned", "booked", "proposed", "missed")),
+            PlannedStepRow.status.in_(statuses),
             PlannedStepRow.location_id == location_id,
             PlannedStepRow.plan_status.in_(LIVING),
         )
 
     async def flag(
-        self, closed: Mapping[UUID, Sequence[ClosedStep]], *, why: str, now: datetime
+        self, touched: Mapping[UUID, Sequence[TouchedStep]], *, now: datetime
     ) -> list[FlaggedPlan]:
         """Show on plans that some of their steps break a rule, until they are looked at again.
 
         Their days and revisions stay.
         """
         flagged: list[FlaggedPlan] = []
-        for plan_ids in batched(sorted(closed), AT_ONCE):
+        for plan_ids in batched(sorted(touched), AT_ONCE):
             rows = await self._connection.execute(
                 select(*_FLAGGED)
                 .where(PlanRow.clinic_id == self._clinic_id, PlanRow.id.in_(plan_ids))
@@ -124,7 +129,7 @@ class TouchedPlanRepository:
                     needs_attention=True,
                     updated_at=now,
                 ),
-                [_flags(plan, closed[plan.id], why) for plan in found],
+                [_flags(plan, touched[plan.id]) for plan in found],
             )
             flagged += found
         return flagged
@@ -144,11 +149,12 @@ class TouchedPlanRepository:
         return [id_ for id_, found in rows if any(breach["rule"] in rules for breach in found)]
 
 
-def _flags(plan: FlaggedPlan, closed: Sequence[ClosedStep], why: str) -> dict[str, object]:
+def _flags(plan: FlaggedPlan, touched: Sequence[TouchedStep]) -> dict[str, object]:
     breaches, attention = list(plan.breaches), list(plan.attention)
     known = {breach["id"] for breach in breaches}
-    for step, rule in ((one.step, one.rule) for one in closed):
-        text = f"{step.title} on {step.day.isoformat()}: {why}; {UNRESOLVED}"
+    for one in touched:
+        step, rule = one.step, one.rule
+        text = f"{step.title} on {step.day.isoformat()}: {one.why}; {UNRESOLVED}"
         id_ = f"{rule}:{OccurrenceId(step.key, step.occurrence)}"
         if id_ in known:
             continue

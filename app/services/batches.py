@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app.domain.errors import DomainError, Fault, Faults
-from app.domain.plans.changes import Amend
+from app.domain.plans.changes import Amend, Change
 from app.domain.plans.records import move_to_data
+from app.domain.plans.step_changes import Book
 from app.domain.states import VersionStatus
 from app.persistence.batches import (
     BatchItemRecord,
@@ -24,7 +26,8 @@ from app.services.plans import PlanChangedMeanwhile
 from app.services.plans.changing import store, work_out
 from app.services.plans.loading import VersionNotUsable, load_version
 from app.services.plans.planning import ScheduleConflict
-from app.services.plans.posting import PlanChange, PostedChanges
+from app.services.plans.posting import Place, PlanChange, PostedChanges
+from app.services.plans.rebooking import book_body, rebookings
 from app.services.plans.rechecking import look_again, look_by, put_right
 from app.services.plans.redating import ChangedPlan
 from app.services.plans.stored import StoredPlan, load_plan, stands_on_closed_day
@@ -176,21 +179,24 @@ async def _do(
 async def _dated_again(
     ctx: Context, batch: BatchRecord, plan_id: UUID, ways_out: WaysOut
 ) -> tuple[str, dict[str, Any]]:
-    """A plan solved again: only one that is amended, or stands on closed days, may move."""
-    posted, tried = _posted(batch), bool(batch.request.get("tried"))
+    """A plan solved again: only one that is amended, or stands on days not its own, may move."""
+    tried, of_days = bool(batch.request.get("tried")), batch.kind == "closure"
     stored = await load_plan(ctx, plan_id, hold=True)
     if _is_amended(batch, stored):
         return "unchanged", {"moves": []}
-    if batch.kind == "closure" and not stands_on_closed_day(stored):
+    booked = rebookings(stored) if of_days else ()
+    if of_days and not (booked or stands_on_closed_day(stored)):
         await look_again(ctx, stored)
         return "unchanged", {"moves": []}
+    posted = _posted(batch, booked)
     try:
         worked_out = await work_out(ctx, stored, posted)
     except ScheduleConflict as conflict:
-        if not tried:
+        # That an appointment is on another day no rule says: who would look again would not see it.
+        if not (tried or booked):
             await look_again(ctx, stored)
-        return "conflict", _conflicting(conflict, ways_out, _body(batch))
-    if batch.kind == "closure" and not worked_out.plan.moves:
+        return "conflict", _conflicting(conflict, ways_out, _body(batch, booked))
+    if of_days and not worked_out.plan.moves:
         await look_again(ctx, stored)
         return "unchanged", {"moves": []}
     if not tried:
@@ -241,16 +247,22 @@ def _result(changed: ChangedPlan) -> dict[str, Any]:
     }
 
 
-def _body(batch: BatchRecord) -> dict[str, Any]:
+def _body(batch: BatchRecord, booked: Sequence[Book] = ()) -> dict[str, Any]:
     """What a person would post to one of the plans to do the same."""
-    changes = []
+    changes = [book_body(book) for book in booked]
     if batch.kind == "amendment":
         changes.append({"type": "amend", "version": batch.request["to"]})
     return {"reason": batch.request["reason"], "changes": changes}
 
 
-def _posted(batch: BatchRecord) -> PostedChanges:
+def _posted(batch: BatchRecord, booked: Sequence[Book]) -> PostedChanges:
+    changes: list[Change] = [*booked]
     if batch.kind == "amendment":
-        version = str(batch.request["to"])
-        return PostedChanges((PlanChange(lambda _: Amend(version)),), batch.request["reason"])
-    return PostedChanges((), batch.request["reason"])
+        changes.append(Amend(str(batch.request["to"])))
+    made = tuple(PlanChange(partial(_given, change)) for change in changes)
+    return PostedChanges(made, batch.request["reason"])
+
+
+def _given(change: Change, place: Place) -> Change:
+    del place
+    return change

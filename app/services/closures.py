@@ -6,22 +6,27 @@ again. Days that are opened move nothing: plans flagged because of them are look
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from app.domain.calendars import WEEKDAYS, Calendar, Closure
+from app.domain.calendars import WEEKDAYS, Calendar, Closure, local_date
 from app.domain.documents.usual import usual_any_day
 from app.domain.offsets import LAST_DAY
+from app.domain.plans.records import booking_from_data
 from app.domain.protocols import StepKind
 from app.domain.rules import Severity
+from app.domain.states import StepStatus
 from app.persistence.events import EventRepository
-from app.persistence.touched_plans import ClosedStep, StepOnDay, TouchedPlanRepository
+from app.persistence.touched_plans import StepOnDay, TouchedPlanRepository, TouchedStep
 from app.services import batches, locations
 from app.services.batches import Progress
 from app.services.context import Context
 from app.services.events import EventType, new_event
 from app.services.locations import ClosureRecord, LocationChange, LocationRecord
 
+# The rule by which a step has its appointment's day.
+APPOINTMENT = "appointment"
 # What closes a day that was open so far, as conflicts name it.
 Closing = Callable[[date], tuple[str, ...]]
 
@@ -31,7 +36,7 @@ class Touched:
     """A plan that closed days would touch, and its steps on them."""
 
     plan_id: UUID
-    steps: tuple[ClosedStep, ...]
+    steps: tuple[TouchedStep, ...]
 
 
 async def touched_by_closure(
@@ -51,11 +56,11 @@ async def touched_by_change(
 ) -> tuple[Touched, ...]:
     """The same of the days which a change of the location's weekdays or holidays would close.
 
-    Raises LocationNotFound.
+    And those with appointments that lie on another day in another time zone. Raises
+    LocationNotFound.
     """
     location = await locations.get_location(ctx, location_id)
-    before, after = await _calendars(ctx, location, change)
-    return await _newly_closed(ctx, location, before, after)
+    return await _touched_by(ctx, location, change, *await _calendars(ctx, location, change))
 
 
 async def close_location(
@@ -92,14 +97,18 @@ async def change_location(
 
     A public holiday that was found late, or a weekday given up, is a day on which nobody can be
     treated: whoever stands on it must move, so the batch moves it and says why, as for a closure.
+    In another time zone an appointment keeps its instant, so that its step may get another day.
     Raises LocationNotFound or LocationChangedMeanwhile.
     """
     location = await locations.get_location(ctx, location_id)
     before, after = await _calendars(ctx, location, change)
+    touched = await _touched_by(ctx, location, change, before, after)
     saved = await locations.change_location(ctx, location_id, change, revision=revision)
-    touched = await _newly_closed(ctx, saved, before, after)
     plans = TouchedPlanRepository(ctx.connection, ctx.clinic_id)
-    opened = await plans.flagged_plans(location_id, _opening(before, after))
+    cleared = _opening(before, after)
+    if saved.time_zone != location.time_zone:
+        cleared.add(APPOINTMENT)
+    opened = await plans.flagged_plans(location_id, cleared)
     await _flag(ctx, touched)
     request = {"location_id": str(location_id), "reason": "the location's days have changed"}
     wanted = {*opened, *(plan.plan_id for plan in touched)}
@@ -136,15 +145,25 @@ def _rule(key: str) -> str:
     return f"closure:{key}"
 
 
-async def _newly_closed(
-    ctx: Context, location: LocationRecord, before: Calendar, after: Calendar
+async def _touched_by(
+    ctx: Context,
+    location: LocationRecord,
+    change: LocationChange,
+    before: Calendar,
+    after: Calendar,
 ) -> tuple[Touched, ...]:
+    """Living plans which a change concerns, each once."""
+
     def closing(day: date) -> tuple[str, ...]:
         known = before.closed_by(day)
         return tuple(rule for rule in after.closed_by(day) if rule not in known)
 
     today = ctx.today(location.time_zone)
-    return await _touched(ctx, location.id, today, LAST_DAY, closing)
+    found = await _touched(ctx, location.id, today, LAST_DAY, closing)
+    steps: dict[UUID, tuple[TouchedStep, ...]] = {}
+    for plan in (*found, *await _on_another_day(ctx, location, change)):
+        steps[plan.plan_id] = (*steps.get(plan.plan_id, ()), *plan.steps)
+    return tuple(Touched(plan_id, steps[plan_id]) for plan_id in sorted(steps))
 
 
 async def _touched(
@@ -157,9 +176,37 @@ async def _touched(
     found = await plans.steps_on_days(location_id, list(rules))
     touched = []
     for plan_id, steps in sorted(found.items()):
-        closed = tuple(ClosedStep(step, rules[step.day]) for step in steps if _needs_open_day(step))
+        closed = tuple(
+            TouchedStep(step, rules[step.day], "the location is closed")
+            for step in steps
+            if _needs_open_day(step)
+        )
         if closed:
             touched.append(Touched(plan_id, closed))
+    return tuple(touched)
+
+
+async def _on_another_day(
+    ctx: Context, location: LocationRecord, change: LocationChange
+) -> tuple[Touched, ...]:
+    """Living plans with appointments that lie on another local day in another time zone."""
+    if change.get("time_zone", location.time_zone) == location.time_zone:
+        return ()
+    zone = ZoneInfo(change["time_zone"])
+    plans = TouchedPlanRepository(ctx.connection, ctx.clinic_id)
+    first = ctx.today(location.time_zone) - timedelta(days=1)
+    days = await plans.days_of_steps(location.id, first, LAST_DAY)
+    found = await plans.steps_on_days(location.id, days, (StepStatus.BOOKED,))
+    touched = []
+    for plan_id, steps in sorted(found.items()):
+        moved = tuple(
+            TouchedStep(step, APPOINTMENT, "its appointment is on another day in this time zone")
+            for step in steps
+            if step.appointment
+            and local_date(booking_from_data(step.appointment).starts_at, zone) != step.day
+        )
+        if moved:
+            touched.append(Touched(plan_id, moved))
     return tuple(touched)
 
 
@@ -171,7 +218,7 @@ async def _flag(ctx: Context, touched: tuple[Touched, ...]) -> None:
     """Show on plans that they stand on closed days, and note one event a plan and rule."""
     closed = {plan.plan_id: plan.steps for plan in touched}
     plans = TouchedPlanRepository(ctx.connection, ctx.clinic_id)
-    flagged = await plans.flag(closed, why="the location is closed", now=ctx.now)
+    flagged = await plans.flag(closed, now=ctx.now)
     found = [
         new_event(
             ctx,

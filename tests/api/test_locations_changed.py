@@ -138,3 +138,52 @@ async def test_a_location_that_is_not_there_has_no_days_to_change(desk: Desk) ->
     answer = await desk.api.post(f"/v1/locations/{NOBODY}/preview", json=GERMAN)
 
     assert (answer.status_code, answer.json()["type"]) == (404, "location-not-found")
+
+
+LONDON: Data = {"time_zone": "Europe/London"}
+
+
+async def with_an_evening(desk: Desk, day: str) -> Living:
+    """A plan whose two weeks' visit is booked for an evening in Denver, when London sleeps."""
+    (plan,) = await plans_of(desk, 1)
+    evening = {"starts_at": f"{day}T20:00:00-06:00", "ends_at": f"{day}T20:30:00-06:00"}
+    await plan.change({"type": "book", "step": "followup_2w", **evening, "identifier": "A-1"})
+    return plan
+
+
+async def test_in_another_time_zone_steps_follow_their_appointments(desk: Desk) -> None:
+    plan = await with_an_evening(desk, "2027-03-24")
+    before = plan.steps["followup_2w"]
+
+    seen = await preview(desk, **LONDON)
+    batch = (await change(desk, **LONDON)).json()["batch"]
+    flagged = broken(await read(plan))
+    await work(desk)
+
+    assert seen["plans"] == [{"plan_id": plan.plan["id"], "step_ids": [before["id"]]}]
+    assert flagged == {("appointment", "followup_2w")}
+    item = (await results(desk, batch))[plan.plan["id"]]
+    assert moved(item["result"])["followup_2w"] == ("2027-03-24", "2027-03-25")
+    after = (await read(plan)).steps["followup_2w"]
+    assert (after["status"], after["appointment"]) == ("booked", before["appointment"])
+    assert plan.plan["breaches"] == []
+    assert [done["type"] for done in (await plan.history())[-1]["changes"]] == ["book"]
+
+
+async def test_an_appointment_on_a_day_that_cannot_be_waits_for_a_person(desk: Desk) -> None:
+    plan = await with_an_evening(desk, "2027-03-26")
+
+    batch = (await change(desk, **LONDON)).json()["batch"]
+    await work(desk)
+    flagged = broken(await read(plan))
+    await change(desk, revision=2, time_zone="America/Denver")
+    await work(desk)
+
+    item = (await results(desk, batch))[plan.plan["id"]]
+    named = {element["id"] for element in item["result"]["conflict"]["elements"]}
+    assert (item["status"], named) == ("conflict", {"pin:followup_2w", "weekdays"})
+    for option in item["result"]["options"]:
+        assert (await plan.preview(**option["request"])).status_code == 200
+    assert flagged == {("appointment", "followup_2w")}
+    assert (await read(plan)).plan["breaches"] == []
+    assert plan.days["followup_2w"] == "2027-03-26"
