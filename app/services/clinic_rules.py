@@ -9,6 +9,9 @@ from app.services.batches import Progress
 from app.services.clinic import StoredRules
 from app.services.context import Context
 
+# Why what is proposed is posted, if it is.
+REASON = "the clinic's rules have changed"
+
 
 async def save_clinic_rules(
     ctx: Context, document: object, *, revision: int
@@ -25,7 +28,7 @@ async def save_clinic_rules(
     if saved.document == before.document:
         return saved, None
     plans = await BatchRepository(ctx.connection, ctx.clinic_id).living_plans()
-    request = {"revision": saved.revision, "reason": "the clinic's rules have changed"}
+    request = {"revision": saved.revision, "reason": REASON}
     return saved, await batches.start(ctx, "rules", request, plans) if plans else None
 
 
@@ -36,5 +39,5 @@ async def try_clinic_rules(ctx: Context, document: object) -> Progress:
     """
     rules = clinic_rules_to_data(parse_clinic_rules(document))
     plans = await BatchRepository(ctx.connection, ctx.clinic_id).living_plans()
-    request: dict[str, Any] = {"rules": rules, "tried": True}
-    return await batches.start(ctx, "rules", request | {"reason": "rules are tried"}, plans)
+    request: dict[str, Any] = {"rules": rules, "reason": REASON, "tried": True}
+    return await batches.start(ctx, "rules", request, plans)

@@ -25,6 +25,7 @@ from app.services.context import Context
 from app.services.events import EventType, new_event
 from app.services.locations import ClosureRecord, LocationChange, LocationRecord
 
+NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # The rule by which a step has its appointment's day.
 APPOINTMENT = "appointment"
 # What closes a day that was open so far, as conflicts name it.
@@ -110,7 +111,7 @@ async def change_location(
         cleared.add(APPOINTMENT)
     opened = await plans.flagged_plans(location_id, cleared)
     await _flag(ctx, touched)
-    request = {"location_id": str(location_id), "reason": "the location's days have changed"}
+    request = {"location_id": str(location_id), "reason": _in_words(saved, change)}
     wanted = {*opened, *(plan.plan_id for plan in touched)}
     return saved, await _solve_again(ctx, request, wanted)
 
@@ -128,6 +129,21 @@ async def _calendars(
         now = (*own, *locations.holidays_of(ctx, zone, change["holidays"]))
     weekdays = change["calendar"].open_weekdays if "calendar" in change else before.open_weekdays
     return before, Calendar(weekdays, now)
+
+
+def _in_words(location: LocationRecord, change: LocationChange) -> str:
+    """What is different about a location's days, as the history of plans tells it."""
+    said = []
+    if "calendar" in change:
+        days = ", ".join(NAMES[weekday - 1] for weekday in location.open_weekdays)
+        said.append(f"open on {days}")
+    if "holidays" in change:
+        country, part = location.holiday_country, location.holiday_subdivision
+        region = "-".join(code for code in (country, part) if code is not None)
+        said.append(f"public holidays of {region}" if region else "no public holidays")
+    if "time_zone" in change:
+        said.append(f"time zone {location.time_zone}")
+    return f"the location has changed: {'; '.join(said)}"
 
 
 def _closures(stored: Iterable[ClosureRecord]) -> tuple[Closure, ...]:

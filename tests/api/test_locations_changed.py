@@ -57,7 +57,8 @@ async def test_a_holiday_found_late_is_previewed_flagged_and_moved_from(desk: De
     assert item["status"] == "changed"
     assert moved(item["result"])["rehab_visits/1"] == ("2027-03-26", plan.days["rehab_visits/1"])
     assert (plan.plan["breaches"], plan.plan["needs_attention"]) == ([], [])
-    assert (await plan.history())[-1]["reason"] == "the location's days have changed"
+    reason = (await plan.history())[-1]["reason"]
+    assert reason == "the location has changed: public holidays of DE"
 
 
 async def test_what_has_no_other_day_waits_for_a_person_until_it_is_opened_again(
@@ -76,6 +77,7 @@ async def test_what_has_no_other_day_waits_for_a_person_until_it_is_opened_again
     item = (await results(desk, first))[plan.plan["id"]]
     named = {element["id"] for element in item["result"]["conflict"]["elements"]}
     assert (item["status"], named) == ("conflict", {"anchor:session", "weekdays"})
+    assert first["request"]["reason"] == "the location has changed: open on Tue, Thu, Fri"
     assert {("weekdays", "session"), ("weekdays", "followup_2w")} <= flagged
     assert (await results(desk, second))[plan.plan["id"]]["result"] == {"moves": []}
     await read(plan)
@@ -95,7 +97,8 @@ async def test_a_holiday_that_is_none_any_more_clears_what_it_was_flagged_for(de
     await work(desk)
 
     assert flagged == {(GOOD_FRIDAY, "rehab_visits/1")}
-    assert answer.json()["batch"]["total"] == 1
+    batch = answer.json()["batch"]
+    assert (batch["total"], batch["request"]["reason"][-18:]) == (1, "no public holidays")
     assert (await read(plan)).plan["breaches"] == []
     assert plan.days["rehab_visits/1"] == "2027-03-26"
 
