@@ -28,6 +28,7 @@ from app.services.plans import change_plan
 from app.services.plans.posting import PlanChange, PostedChanges
 from app.worker import Worker
 from tests.api.conftest import api, app, own_desk
+from tests.api.given_changes import Living
 from tests.api.given_plans import Desk, good
 
 __all__ = ["api", "app", "own_desk"]
@@ -199,6 +200,23 @@ async def test_a_plan_goes_on_waiting_when_the_database_was_away(
     assert await statuses(database) == {plan: "waiting"}
     await finish(database)
     assert await statuses(database) == {plan: "changed"}
+
+
+async def test_what_is_due_is_announced_but_not_while_its_plan_is_on_hold(
+    desk: Desk, database: Database
+) -> None:
+    plan = Living(desk, await desk.plan())
+    await plan.change({"type": "hold"})
+    await desk.at("2027-01-19T12:00:00-07:00")
+    await finish(database)
+    quiet = await rows(database, EventRow.type)
+
+    await plan.change({"type": "resume"})
+    await desk.at("2027-01-20T12:00:00-07:00")
+    await finish(database)
+
+    assert ("step_due",) not in quiet
+    assert ("step_due",) in await rows(database, EventRow.type)
 
 
 NOW = datetime(2027, 1, 4, 16, tzinfo=UTC)

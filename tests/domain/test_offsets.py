@@ -61,6 +61,26 @@ def test_no_offset_leads_out_of_the_calendar(day: date, offset: str) -> None:
         Offset.parse(offset).from_day(day, MonthEnd.CLAMP)
 
 
+@pytest.mark.parametrize(
+    "day, offset, clamped, rolled",
+    [
+        (date(2027, 1, 31), "P1M", date(2027, 2, 28), date(2027, 3, 1)),
+        (date(2028, 1, 31), "P1M", date(2028, 2, 29), date(2028, 3, 1)),
+        (date(2028, 2, 29), "P1Y", date(2029, 2, 28), date(2029, 3, 1)),
+        (date(2027, 1, 30), "P1M1D", date(2027, 3, 1), date(2027, 3, 2)),
+        (date(2027, 3, 30), "-P1M1W", date(2027, 2, 21), date(2027, 2, 22)),
+        (date(2027, 2, 28), "P1M", date(2027, 3, 28), date(2027, 3, 28)),
+    ],
+)
+def test_months_are_added_first_and_end_as_the_protocol_says(
+    day: date, offset: str, clamped: date, rolled: date
+) -> None:
+    added = Offset.parse(offset)
+
+    assert added.from_day(day, MonthEnd.CLAMP) == clamped
+    assert added.from_day(day, MonthEnd.ROLL_FORWARD) == rolled
+
+
 # -- ages
 
 
