@@ -67,6 +67,7 @@ class Document:
         status = str(response.status_code)
         what = f"{method} {template} answered {status}"
         assert status in operation["responses"], f"{what}, which is not documented"
+        self._judge_headers(operation["responses"][status].get("headers", {}), response, what)
         content = operation["responses"][status].get("content", {})
         media_type = response.headers.get("content-type", "").partition(";")[0]
         if not response.content:
@@ -82,6 +83,13 @@ class Document:
                     self._check(pointer, json.loads(line))
             else:
                 self._check(pointer, response.json())
+
+    def _judge_headers(self, promised: dict[str, Any], response: Response, what: str) -> None:
+        for name, header in self.document["components"]["headers"].items():
+            is_there = name in response.headers
+            assert is_there <= (name in promised), f"{what} with {name}, which is not documented"
+            is_due = name in promised and header.get("required", False)
+            assert is_due <= is_there, f"{what} without {name}"
 
     def _check(self, pointer: str, data: Any) -> None:
         validator = self._validators.get(pointer)

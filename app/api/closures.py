@@ -235,4 +235,5 @@ async def delete_closure(closure_id: UUID, ctx: ContextDep) -> Response:
     if progress is None:
         return Response(status_code=204)
     batch = BatchOut.from_domain(progress)
-    return Response(batch.model_dump_json(by_alias=True), 202, media_type="application/json")
+    place = {"location": f"/v1/batches/{batch.id}"}
+    return Response(batch.model_dump_json(by_alias=True), 202, place, "application/json")

@@ -13,6 +13,7 @@ from app.api.etags import IF_MATCH
 from app.api.fields import In, Out
 from app.api.links import add_links
 from app.api.plans.bulk import PlanLineIn
+from app.api.response_headers import add_headers
 from app.api.routing import Route
 from app.api.scopes import scope_of
 from app.domain.documents import clinic_rules_schema, protocol_schema
@@ -177,6 +178,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document["components"]["examples"] = dict(sorted(examples.items()))
     document["paths"] = dict(sorted(document["paths"].items()))
     add_links(document["paths"])
+    add_headers(document)
     return document
 
 

@@ -103,6 +103,7 @@ async def test_nothing_of_another_clinic_is_found(app: FastAPI, api: Client) -> 
             continue
         scope = SCOPES[name]
         assert scope is not None
+        assert set(re.findall(r"\{(\w+)\}", path)) <= known.keys(), name
         _, address = address_of(name, **known)
         body = body_of(name, operation)
         sent = {**theirs[scope], "If-Match": '"1"'}
@@ -209,6 +210,8 @@ async def things(api: Client, ours: dict[Scope, dict[str, str]]) -> dict[str, st
     asked = {"protocol": {"key": "small"}, "patient": {"id": patient["id"]}}
     anchor = {"anchor": {"earliest_from": "2027-04-20", "until": "2027-06-01"}}
     plan = await post("/v1/plans", Scope.PLANS_WRITE, {**asked, **anchor})
+    feed = await post("/v1/calendars", Scope.PLANS_WRITE, {"plan_id": plan["id"]})
+    hook = await post("/v1/webhooks", Scope.WEBHOOKS, {"url": "https://example.org/hook"})
     closed = {"location_id": location["id"], "key": "shut", "title": "Shut"}
     days = {"from": "2027-04-19", "to": "2027-04-23"}
     closure = await post("/v1/closures", Scope.CLINIC_WRITE, {**closed, **days})
@@ -218,15 +221,14 @@ async def things(api: Client, ours: dict[Scope, dict[str, str]]) -> dict[str, st
         "absence_id": absence["id"],
         "event_id": event["id"],
         "key": version["key"],
-        "version": version["version"],
-        "other": version["version"],
+        **dict.fromkeys(("version", "other"), version["version"]),
+        **dict.fromkeys(("revision", "event_number"), "1"),
         "day": "2027-04-20",
-        "date": "2027-04-20",
-        "revision": "1",
-        "event_number": "1",
         "key_id": key["id"],
         "plan_id": plan["id"],
         "step_id": plan["steps"][0]["id"],
+        "calendar_id": feed["id"],
+        "webhook_id": hook["id"],
         "closure_id": closure["id"],
         "batch_id": closure["batch"]["id"],
     }

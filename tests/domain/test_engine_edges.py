@@ -1,12 +1,15 @@
 """The engine at its edges: nothing to count, nothing alike, and days that were planned first."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
 
 from app.domain.calendars import Absence
 from app.domain.engine import bookable_days, find_options, solve
 from app.domain.engine.shifts import HIGHEST, LOWEST, OpenDays
-from app.domain.facts import OccurrenceId, Performed, Pinned
+from app.domain.facts import Commitment, OccurrenceId, Performed, Pinned, Reported, Waiver
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import (
@@ -18,7 +21,7 @@ from app.domain.protocols import (
     Timing,
     Unit,
 )
-from app.domain.rules import MinGapBetween, MinGapOfKinds, StepSelector
+from app.domain.rules import MinGapBetween, MinGapOfKinds, StepSelector, Washout
 from app.domain.schedules import AskWaiver, Conflict, Schedule
 from tests.domain.given_problems import SESSION, SESSION_DAY, after, bounds, kept, problem, step
 
@@ -90,6 +93,23 @@ def test_a_bound_on_the_day_itself_is_not_widened_to_the_other_side() -> None:
     assert not any(isinstance(option.remedy, AskWaiver) for option in options)
 
 
+@pytest.mark.parametrize("late, most, widened", [(14, 14, 14), (15, 14, None), (15, 15, 15)])
+def test_no_option_widens_an_element_by_more_than_the_protocol_allows(
+    late: int, most: int, widened: int | None
+) -> None:
+    check = OccurrenceId("check")
+    wanted = Pinned(check, SESSION_DAY + timedelta(days=2 + late))
+    asked = problem(step("check", after(1, 1, 2)), pinned=(wanted,))
+    asked = replace(asked, protocol=replace(asked.protocol, max_widening_days=most))
+    found = solve(asked)
+    assert isinstance(found, Conflict)
+
+    options = find_options(asked, found)
+
+    waivers = [one.remedy.days for one in options if isinstance(one.remedy, AskWaiver)]
+    assert waivers == ([] if widened is None else [widened])
+
+
 def test_two_targets_without_bounds_are_looked_for_near_the_first() -> None:
     timings = (*after(None, 7, None), *after(None, 20, None, PlanStart()))
 
@@ -139,3 +159,54 @@ def test_an_undone_step_stays_in_the_past_until_a_fact_puts_its_window_after_it(
         days += [placed.day for placed in found.steps if placed.id.step == "check"]
 
     assert days == [date(2027, 3, 15), date(2027, 3, 23)]
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_washout_that_is_set_aside_by_days_still_closes_the_agents_own_day(side: str) -> None:
+    given = date(2027, 3, 9)
+    spans: dict[str, Any] = {side: Offset(days=3)}
+    rule = Washout(id="dry", agent="nsaid", applies_to=("check",), **spans)
+    report = Reported("shot", given, agent="nsaid")
+    asked = problem(
+        step("check", after(-4, -1, 2)),
+        rules=(rule,),
+        reported=(report,),
+        waivers=(Waiver("rule:dry", 10),),
+    )
+
+    days = bookable_days(asked, OccurrenceId("check"), date(2027, 3, 6), date(2027, 3, 12))
+
+    found = [day.day.day for day in days]
+    assert found == [6, 7, 8, 10, 11, 12]
+
+
+@pytest.mark.parametrize("booked", ["one", "other"])
+def test_a_booked_day_is_kept_before_one_that_is_only_planned(booked: str) -> None:
+    days = {"one": date(2027, 3, 15), "other": date(2027, 3, 17)}
+    apart = MinGapBetween(
+        id="apart", one=StepSelector("one"), other=StepSelector("other"), offset=Offset(days=4)
+    )
+    given = tuple(
+        kept(key, day, Commitment.BOOKED if key == booked else Commitment.ACTIVE)
+        for key, day in days.items()
+    )
+
+    found = solve(
+        problem(*(step(key, after(0, 5, 10)) for key in days), rules=(apart,), kept=given)
+    )
+
+    assert isinstance(found, Schedule)
+    placed = {placed.id.step: placed.day for placed in found.steps}
+    assert placed[booked] == days[booked]
+
+
+def test_where_no_bound_is_the_search_ends_366_days_from_the_target() -> None:
+    closed = Absence("journey", date(2027, 3, 15), date(2028, 3, 14))
+    asked = problem(step("check", after(5, 5, None)), absences=(closed,))
+
+    reached = solve(asked)
+    beyond = solve(replace(asked, absences=(replace(closed, last=date(2028, 3, 15)),)))
+
+    assert isinstance(reached, Schedule)
+    assert {placed.day for placed in reached.steps} == {SESSION_DAY, date(2028, 3, 15)}
+    assert isinstance(beyond, Conflict)
