@@ -200,7 +200,8 @@ async def create_closure(body: ClosureIn, ctx: ContextDep, response: Response) -
     """Close a location for some days.
 
     The closure is stored first. Where plans have steps on these days the answer is 202 with a
-    batch: it solves each of them again, one transaction a plan, and says what moved and why.
+    batch: it solves each of them again, one transaction a plan, and says what moved and why. Plans
+    whose timings count working days are looked at with them, and flagged if they break one now.
     """
     closure, progress = await closures.close_location(ctx, body.location_id, body.to_domain())
     response.headers["location"] = f"/v1/closures/{closure.id}"

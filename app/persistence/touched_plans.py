@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, cast, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.facts import OccurrenceId
 from app.domain.plans.steps import UNRESOLVED
 from app.persistence.batches import LIVING
 from app.persistence.records import columns_of
-from app.persistence.tables import JsonList, JsonObject, PlannedStepRow, PlanRow
+from app.persistence.tables import JsonList, JsonObject, PlannedStepRow, PlanRow, ProtocolVersionRow
 
 T = TypeVar("T")
 
@@ -147,6 +147,29 @@ class TouchedPlanRepository:
             .order_by(PlanRow.id)
         )
         return [id_ for id_, found in rows if any(breach["rule"] in rules for breach in found)]
+
+    async def counting_plans(self, location_id: UUID) -> list[UUID]:
+        """Living plans of a location whose protocols count working days."""
+        counting = await self._connection.execute(
+            select(ProtocolVersionRow.protocol_key, ProtocolVersionRow.version).where(
+                ProtocolVersionRow.clinic_id == self._clinic_id,
+                cast(ProtocolVersionRow.document, Text).contains('"working_days"'),
+            )
+        )
+        versions = [(key, version) for key, version in counting]
+        if not versions:
+            return []
+        rows = await self._connection.execute(
+            select(PlanRow.id)
+            .where(
+                PlanRow.clinic_id == self._clinic_id,
+                PlanRow.location_id == location_id,
+                PlanRow.status.in_(LIVING),
+                tuple_(PlanRow.protocol_key, PlanRow.protocol_version).in_(versions),
+            )
+            .order_by(PlanRow.id)
+        )
+        return list(rows.scalars())
 
 
 def _flags(plan: FlaggedPlan, touched: Sequence[TouchedStep]) -> dict[str, object]:

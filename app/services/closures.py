@@ -1,7 +1,8 @@
 """Days on which a location is closed or opened again, and the plans which that touches.
 
 Plans that stand on days which are closed now are flagged at once; a batch then solves each of them
-again. Days that are opened move nothing: plans flagged because of them are looked at again.
+again. Days that are opened move nothing: plans flagged because of them are looked at again. So are
+plans whose timings count working days, on whatever days their own steps stand.
 """
 
 from collections.abc import Callable, Iterable
@@ -75,7 +76,8 @@ async def close_location(
     stored = await locations.create_closure(ctx, location_id, closure)
     await _flag(ctx, touched)
     request = {"closure_id": str(stored.id), "reason": closure.title or f"closed: {closure.id}"}
-    return stored, await _solve_again(ctx, request, {plan.plan_id for plan in touched})
+    counting = await _counting(ctx, location_id)
+    return stored, await _solve_again(ctx, request, {*counting, *(p.plan_id for p in touched)})
 
 
 async def open_location(ctx: Context, closure_id: UUID) -> Progress | None:
@@ -88,7 +90,8 @@ async def open_location(ctx: Context, closure_id: UUID) -> Progress | None:
     flagged = await plans.flagged_plans(closure.location_id, {_rule(closure.key)})
     await locations.delete_closure(ctx, closure_id)
     request = {"closure_id": str(closure_id), "reason": "opened again"}
-    return await _solve_again(ctx, request, flagged)
+    counting = await _counting(ctx, closure.location_id)
+    return await _solve_again(ctx, request, {*counting, *flagged})
 
 
 async def change_location(
@@ -113,6 +116,8 @@ async def change_location(
     await _flag(ctx, touched)
     request = {"location_id": str(location_id), "reason": _in_words(saved, change)}
     wanted = {*opened, *(plan.plan_id for plan in touched)}
+    if after != before:
+        wanted |= await _counting(ctx, location_id)
     return saved, await _solve_again(ctx, request, wanted)
 
 
@@ -224,6 +229,12 @@ async def _on_another_day(
         if moved:
             touched.append(Touched(plan_id, moved))
     return tuple(touched)
+
+
+async def _counting(ctx: Context, location_id: UUID) -> set[UUID]:
+    """Plans that may break a timing by a day on which none of their steps stands: looked at."""
+    plans = TouchedPlanRepository(ctx.connection, ctx.clinic_id)
+    return set(await plans.counting_plans(location_id))
 
 
 def _needs_open_day(step: StepOnDay) -> bool:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.api.given_changes import Living, moved
+from tests.api.given_changes import Living, have_protocol, moved
 from tests.api.given_plans import NOBODY, Data, Desk, good
-from tests.api.test_batches import plans_of, read, results, work
+from tests.api.test_batches import close, plans_of, read, results, work
 from tests.client import Answer
 
 # Good Friday is on 26 March 2027, which has the first visit of the rehabilitation.
@@ -190,3 +190,51 @@ async def test_an_appointment_on_a_day_that_cannot_be_waits_for_a_person(desk: D
     assert flagged == {("appointment", "followup_2w")}
     assert (await read(plan)).plan["breaches"] == []
     assert plan.days["followup_2w"] == "2027-03-26"
+
+
+COUNTING: Data = {
+    "format": 1,
+    "key": "counting",
+    "title": "A check some working days later",
+    "anchor": "session",
+    "steps": [
+        {"key": "session", "kind": "procedure", "title": "Session"},
+        {
+            "key": "check",
+            "kind": "visit",
+            "title": "Check",
+            "timings": [
+                {
+                    "relative_to": {"step": "session"},
+                    "unit": "working_days",
+                    "earliest": "P5D",
+                    "target": "P5D",
+                }
+            ],
+        },
+    ],
+}
+
+
+async def test_a_closed_day_between_steps_counts_where_working_days_are_counted(
+    desk: Desk,
+) -> None:
+    await have_protocol(desk, COUNTING)
+    fields: Data = {"protocol": {"key": "counting"}, "parameters": ..., "laterality": ...}
+    (plan,) = await plans_of(desk, 1, **fields)
+    before = plan.days
+
+    closure = (await close(desk, **{"from": "2027-03-12", "to": "2027-03-12"})).json()
+    await work(desk)
+    flagged = broken(await read(plan))
+    found = await good(desk.api.get(f"{plan.url}/recheck"))
+    opened = await desk.api.delete(f"/v1/closures/{closure['id']}")
+    await work(desk)
+
+    assert before["check"] == "2027-03-18"
+    assert closure["batch"]["total"] == 1
+    assert flagged == {("timing:check.earliest", "check")}
+    assert moved(found) == {"check": ("2027-03-18", "2027-03-19")}
+    assert opened.status_code == 202
+    assert (await read(plan)).plan["breaches"] == []
+    assert plan.days == before
