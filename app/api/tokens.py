@@ -74,10 +74,13 @@ class KeySets:
 
     async def at(self, url: str, *, older_than: float = KEYS_KEPT_SECONDS) -> Mapping[str, Any]:
         """The keys at a URL, asked for again when known for so long. Raises InvalidToken."""
+        known = self._at_hand(url, older_than)
+        if known is not None:
+            return known
         async with self._asking[url]:
-            known = self._known.get(url)
-            if known is not None and time.monotonic() - known[0] < older_than:
-                return known[1]
+            known = self._at_hand(url, older_than)
+            if known is not None:
+                return known
             if time.monotonic() - self._missed.get(url, -inf) < KEYS_MISSED_SECONDS:
                 raise InvalidToken("the keys could not be had a moment ago")
             try:
@@ -89,6 +92,10 @@ class KeySets:
                 raise InvalidToken("the keys cannot be had") from error
             self._known[url] = (time.monotonic(), found)
             return self._known[url][1]
+
+    def _at_hand(self, url: str, older_than: float) -> Mapping[str, Any] | None:
+        since, keys = self._known.get(url, (-inf, {}))
+        return keys if time.monotonic() - since < older_than else None
 
 
 @dataclass(frozen=True, slots=True)

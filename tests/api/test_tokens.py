@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from joserfc.jwk import ECKey, OctKey
 
 from app.api import routing
 from app.api.deps import read_clock
-from app.api.tokens import KEYS_MISSED_SECONDS
+from app.api.tokens import KEYS_ASKED_EVERY_SECONDS, KEYS_MISSED_SECONDS
 from app.domain.permissions import UNRESTRICTED, Scope
 from app.integrations.addresses import Failure, NotSent
 from app.main import create_app
@@ -36,6 +37,8 @@ from tests.api.given_tokens import (
     trusting,
 )
 from tests.client import PUBLISHED, Client, client_of
+
+PATIENCE_SECONDS = 5
 
 
 @pytest.fixture
@@ -243,6 +246,31 @@ async def test_keys_are_found_by_url_and_asked_for_again_when_a_new_one_signs(
     app.state.tokens().key_sets._known[url] = (0.0, public(RSA_KEY))
     assert (await second.ask()).status_code == 200
     assert asked == [url, url]
+
+
+async def test_who_signs_with_a_key_at_hand_does_not_wait_for_newer_ones(
+    app: FastAPI, api: Client
+) -> None:
+    url, asked, hanging = "https://ehr.example/jwks.json", asyncio.Event(), asyncio.Event()
+
+    async def fetch(_: str) -> bytes:
+        asked.set()
+        await hanging.wait()
+        raise NotSent(Failure.TIMED_OUT)
+
+    key_sets = app.state.tokens().key_sets
+    key_sets.fetch = fetch
+    known_for = time.monotonic() - KEYS_ASKED_EVERY_SECONDS
+    key_sets._known[url] = (known_for, public(RSA_KEY))
+    name = str(await client_id(app, jwks_url=url))
+    stranger, known = System(api, name, EC_KEY, "ES384"), System(api, name, RSA_KEY, "RS384")
+
+    waiting = asyncio.create_task(stranger.ask())
+    await asked.wait()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert (await known.ask()).status_code == 200
+    hanging.set()
+    assert (await waiting).json()["error"] == "invalid_client"
 
 
 async def test_while_keys_cannot_be_had_only_one_call_waits_for_them(
