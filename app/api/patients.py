@@ -224,7 +224,11 @@ async def get_patient(patient_id: UUID, ctx: ReadContextDep, response: Response)
 async def change_patient(
     patient_id: UUID, body: PatientIn, revision: IfMatchDep, ctx: ContextDep, response: Response
 ) -> PatientOut:
-    """Change a patient; identifiers, where given, replace those known."""
+    """Change a patient; identifiers, where given, replace those known.
+
+    By another birth date all plans are looked at again: what counts from it is flagged where it
+    cannot stay, and nothing moves.
+    """
     patient = await patients.change_patient(ctx, patient_id, body.to_domain(), revision=revision)
     response.headers["etag"] = etag(patient.revision)
     return PatientOut.from_domain(patient)

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any, TypedDict
 from uuid import UUID
 
-from app.domain.errors import DomainError
 from app.persistence.patients import (
     Identifier,
     IdentifierTaken,
@@ -21,19 +20,18 @@ from app.services import events
 from app.services.context import Context
 from app.services.events import EventType
 from app.services.listing import Listed, Searched, page_of
+from app.services.plans.rechecking import recheck_patient
+from app.services.presence import PatientErased, present
 
 __all__ = [
     "Identifier",
     "IdentifierTaken",
     "PatientChangedMeanwhile",
+    "PatientErased",
     "PatientNotFound",
     "PatientRecord",
     "PatientSearch",
 ]
-
-
-class PatientErased(DomainError):
-    """A patient was erased, or merged into another, and gets nothing new."""
 
 
 class PatientChange(TypedDict, total=False):
@@ -65,7 +63,7 @@ async def upsert_patient(ctx: Context, change: PatientChange) -> Upserted:
     wanted = _changed(known, {**change, "identifiers": identifiers})
     if wanted == known:
         return Upserted(known, is_new=False)
-    return Upserted(await _save(ctx, wanted, revision=known.revision), is_new=False)
+    return Upserted(await _save(ctx, known, wanted, revision=known.revision), is_new=False)
 
 
 async def add_patient(ctx: Context, change: PatientChange) -> PatientRecord:
@@ -81,15 +79,6 @@ async def get_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
 async def get_present_patient(ctx: Context, patient_id: UUID) -> PatientRecord:
     """One patient who is to get something new. Raises PatientNotFound or PatientErased."""
     return present(await get_patient(ctx, patient_id))
-
-
-def present(patient: PatientRecord) -> PatientRecord:
-    """The patient, who is here still. Raises PatientErased."""
-    if patient.merged_into is not None:
-        raise PatientErased("this patient was merged into another")
-    if patient.erased_at is not None:
-        raise PatientErased("this patient was erased")
-    return patient
 
 
 async def list_patients(ctx: Context, *, after: UUID | None, limit: int) -> Listed[PatientRecord]:
@@ -129,10 +118,11 @@ async def change_patient(
 ) -> PatientRecord:
     """Change a patient; identifiers, where given, replace those known.
 
-    Raises PatientNotFound, PatientErased, PatientChangedMeanwhile or IdentifierTaken.
+    By another birth date plans are looked at again: what counts from it may have to move. Raises
+    PatientNotFound, PatientErased, PatientChangedMeanwhile or IdentifierTaken.
     """
-    patient = _changed(await get_present_patient(ctx, patient_id), change)
-    return await _save(ctx, patient, revision=revision)
+    known = await get_present_patient(ctx, patient_id)
+    return await _save(ctx, known, _changed(known, change), revision=revision)
 
 
 async def _find(ctx: Context, identifiers: tuple[Identifier, ...]) -> PatientRecord | None:
@@ -162,9 +152,13 @@ async def _add(ctx: Context, change: PatientChange) -> PatientRecord:
     return patient
 
 
-async def _save(ctx: Context, patient: PatientRecord, *, revision: int) -> PatientRecord:
+async def _save(
+    ctx: Context, known: PatientRecord, patient: PatientRecord, *, revision: int
+) -> PatientRecord:
     repository = PatientRepository(ctx.connection, ctx.clinic_id)
     saved = await repository.save(replace(patient, updated_at=ctx.now), revision=revision)
+    if saved.birth_date != known.birth_date:
+        await recheck_patient(ctx, saved.id)
     await events.append(
         ctx, EventType.PATIENT_CHANGED, patient_id=saved.id, revision=saved.revision
     )

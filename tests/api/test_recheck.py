@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.given_changes import DONE, Living, did, living, moved
+from tests.api.given_changes import DONE, Living, did, have_protocol, living, moved
 from tests.api.given_plans import NOBODY, Data, Desk, good
 
 STEROID: Data = {
@@ -318,3 +318,36 @@ async def test_steps_added_to_a_plan_are_looked_at_too(desk: Desk) -> None:
 
     assert added in {step_id for breach in seen["breaches"] for step_id in breach["step_ids"]}
     assert added in {move["step_id"] for move in seen["moves"]}
+
+
+AT_52: Data = {
+    "format": 1,
+    "key": "at-52",
+    "title": "A vaccination at 52 years",
+    "steps": [
+        {
+            "key": "shot",
+            "kind": "injection",
+            "title": "Shot",
+            "timings": [{"relative_to": "birth_date", "earliest": "P52Y", "target": "P52Y"}],
+        },
+    ],
+}
+
+
+async def test_a_birth_date_put_right_is_looked_at_in_every_plan(desk: Desk) -> None:
+    await have_protocol(desk, AT_52)
+    fields: Data = {"protocol": {"key": "at-52"}, "anchor": ..., "laterality": ...}
+    plan = await living(desk, **fields, parameters=...)
+    path = f"/v1/patients/{desk.patient_id}"
+
+    tag = {"if-match": (await desk.api.get(path)).headers["etag"]}
+    await good(desk.api.patch(path, json={"birth_date": "1975-09-30"}, headers=tag))
+
+    await read(plan)
+    assert plan.days == {"shot": "2027-06-30"}
+    assert [breach["rule"] for breach in plan.plan["breaches"]] == ["timing:shot.earliest"]
+    assert [reason["code"] for reason in plan.plan["needs_attention"]] == ["breach"]
+    found = await good(desk.api.get(f"{plan.url}/recheck"))
+    await take(plan, found["request"])
+    assert (plan.days, plan.plan["breaches"]) == ({"shot": "2027-09-30"}, [])

@@ -36,10 +36,10 @@ from app.persistence.plans.repository import PlanRepository
 from app.persistence.protocols import ProtocolRepository, VersionSummary
 from app.services import clinic
 from app.services.context import Context
-from app.services.patients import present
 from app.services.plans.documents import parsed
 from app.services.plans.others import HeldTo, load_held, other_plans
 from app.services.plans.requests import PlanRequest
+from app.services.presence import present
 
 MAX_REMEMBERED = 256
 # Offsets are at most ten years; facts of a plan may lie as far back.
