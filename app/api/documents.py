@@ -18,12 +18,15 @@ MAX_DEPTH = 32
 MAX_DIGITS = 19
 MAX_FAULTS = 20
 
-# Tab and line feed are text; other controls, and what reverses the reading direction, are not.
+# Tab and line feed are text; other controls, what reverses the reading direction, and what no XML
+# may have are not: pictures and the narratives of FHIR are XML.
 FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SUSPECT_ESCAPE = re.compile(
-    r"\\(?:[bfr]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]|061[cC]|200[eEfF]|202[a-eA-E]|206[6-9]))"
+    r"\\(?:[bfr]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]|061[cC]|200[eEfF]|202[a-eA-E]|206[6-9]"
+    r"|[fF]{3}[eEfF]))"
 )
 LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
 # Possessive, and to the end where it is not closed: each character is looked at once.

@@ -41,6 +41,8 @@ _TAGGED = frozenset(
         *("retire_version", "rotate_webhook_secret", "upsert_patient"),
     }
 )
+# What has begun a batch is the answer, and the batch beside it.
+_MONITORED = frozenset({"change_location", "save_clinic_rules"})
 # What is made so has no address of its own.
 _NAMELESS = frozenset(
     {"create_key", "replay_deliveries", "replay_delivery", "rotate_key", "test_webhook"}
@@ -70,7 +72,7 @@ def _names(operation: Mapping[str, Any], status: int) -> Iterator[str]:
         yield "Retry-After"
     if is_tagged and status < HTTPStatus.BAD_REQUEST:
         yield "ETag"
-    if "cursor" in taken and status == HTTPStatus.OK:
+    if ("cursor" in taken or name in _MONITORED) and status == HTTPStatus.OK:
         yield "Link"
     makes = not responses.keys().isdisjoint({"201", "202"}) and name not in _NAMELESS
     if makes and status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED}:

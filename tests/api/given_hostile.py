@@ -39,7 +39,6 @@ TEXTS: Mapping[str, str] = {
     "astral": f"{MARK}\U0001f600\U00020000",
     "fullwidth": f"\uff07\uff1b{MARK}\uff0d\uff0d",
     "ligature": f"\ufdfa\ufb03{MARK}",
-    "noncharacter": f"{MARK}\ufffe",
     "long": MARK + "a" * 100_000,
     "many blanks": MARK + " " * 5_000 + "x",
     "catastrophic": MARK + "a" * 30_000 + "!",
@@ -54,6 +53,8 @@ CONTROLS: Mapping[str, str] = {
     "lone surrogate": f"{MARK}\\ud800",
     "override": f"{MARK}\\u202egnp.exe",
     "isolate": f"{MARK}\\u2066x",
+    "no character": f"{MARK}\\uFFfe",
+    "no character, as it is": f"{MARK}\uffff",
 }
 NUMBERS = (
     "1e400", "-0", "0.1", "1e1", "99999999999999999999", "-1", "2147483648", "9223372036854775808",
