@@ -11,7 +11,8 @@ from pydantic_core import to_json
 from app.api.deps import ReadContextDep
 from app.api.fields import Asked, Day, Instant, Out
 from app.api.paging import Key, PageDep, uuid_of
-from app.api.plans.models import AttentionOut, ProtocolRefOut, WindowOut
+from app.api.plans import examples
+from app.api.plans.models import AppointmentOut, AttentionOut, ProtocolRefOut, WindowOut
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.states import PlanStatus, StepStatus, WindowState
@@ -53,13 +54,13 @@ _EXAMPLE: Data = {
     "kind": "injection",
     "title": "Dextrose prolotherapy primer",
     "optional": True,
-    "status": "planned",
+    "status": "booked",
     "tentative": False,
     "date": "2027-02-02",
     "end_date": None,
     "duration_minutes": 45,
     "modes": ["in_person"],
-    "appointment": None,
+    "appointment": examples.APPOINTMENT,
     "window": {"earliest": "2027-01-12", "target": "2027-02-02", "latest": "2027-02-09"},
     "deadline": False,
     "window_state": "due",
@@ -112,7 +113,9 @@ class WorklistItemOut(OfPlanOut):
     end_date: Day | None = Field(description="The last day of a span.")
     duration_minutes: int | None = Field(description="Minutes of the appointment.")
     modes: list[str] = Field(description="How it can take place.")
-    appointment: dict[str, Any] | None = Field(description="Its booking, and what became of it.")
+    appointment: AppointmentOut | None = Field(
+        description="Its booking, or the last one until there is another; null where there is none."
+    )
     window: WindowOut | None = Field(description="Null where no timing places it.")
     deadline: bool = Field(description="Whether its latest day only turns it overdue.")
     window_state: WindowState | None = Field(description="Where it stands today.")

@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.api.fields import Day, In, Line, Out
+from app.api.plans import examples
 from app.api.plans.asking import ReportIn, SetParameterIn, UnavailableIn, WaiveIn
-from app.api.plans.models import EXAMPLE_MOVE, EXAMPLE_PLAN, BreachOut, MoveOut, PlanOut
+from app.api.plans.models import BreachOut, MoveOut, PlanOut
 from app.api.plans.step_changing import (
     DecisionTakenIn,
     StartDismissedIn,
@@ -265,12 +266,12 @@ class ChangesIn(In):
 
 _CHANGED: dict[str, Any] = {
     "plan": {
-        **EXAMPLE_PLAN,
+        **examples.PLAN,
         "revision": 2,
         "anchor": {"step": "session", "date": "2027-03-19"},
         "updated_at": "2027-01-11T16:00:00Z",
     },
-    "moves": [EXAMPLE_MOVE],
+    "moves": [examples.MOVE],
     "offers": [
         {
             "step_id": "01920000-0000-7000-8000-000000000105",

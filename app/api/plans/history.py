@@ -11,8 +11,9 @@ from pydantic_core import to_json
 from app.api.deps import ReadContextDep
 from app.api.fields import Instant, Out
 from app.api.paging import PageDep
+from app.api.plans import examples
 from app.api.plans.answering import instant, plan_response
-from app.api.plans.models import EXAMPLE_MOVE, MoveOut, PlanOut
+from app.api.plans.models import MoveOut, PlanOut
 from app.api.problems import problems
 from app.api.routing import Route
 from app.domain.states import AppointmentStatus, PlanStatus
@@ -39,7 +40,7 @@ _PAGE: dict[str, Any] = {
                 }
             ],
             "corrects": [],
-            "moves": [EXAMPLE_MOVE],
+            "moves": [examples.MOVE],
         }
     ],
     "next": None,

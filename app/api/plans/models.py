@@ -6,133 +6,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.fields import Day, Instant, Out
-from app.api.plans.asking import EXAMPLE, Side
+from app.api.plans import examples
+from app.api.plans.asking import Side
 from app.domain.protocols import StepKind
 from app.domain.rules import Severity
-from app.domain.states import PlanStatus, StepStatus, WindowState
-
-EXAMPLE_STEP: dict[str, Any] = {
-    "id": "01920000-0000-7000-8000-000000000102",
-    "key": "primer",
-    "occurrence": 2,
-    "ordinal": 1,
-    "of": 2,
-    "kind": "injection",
-    "title": "Dextrose prolotherapy primer",
-    "optional": True,
-    "status": "planned",
-    "tentative": False,
-    "date": "2027-02-02",
-    "end_date": None,
-    "duration_minutes": 45,
-    "modes": ["in_person"],
-    "appointment": None,
-    "window": {"earliest": "2027-01-12", "target": "2027-02-02", "latest": "2027-02-09"},
-    "deadline": False,
-    "window_state": "upcoming",
-    "deviation_days": 0,
-    "missed": [],
-    "reasons": [{"code": "on_target", "text": "21 days before primer 2 on Tue 2027-02-23"}],
-    "instructions": [
-        {"date": "2027-02-02", "audience": "patient", "text": "Soreness for a few days is usual."}
-    ],
-    "allowed_changes": ["perform", "move", "pin", "book", "skip", "cancel"],
-}
-
-EXAMPLE_PLAN: dict[str, Any] = {
-    "id": "01920000-0000-7000-8000-000000000100",
-    "revision": 1,
-    "status": "active",
-    "protocol": {
-        "key": "ankle-stem-cell-prp-full",
-        "version": "1.0.0",
-        "example": False,
-    },
-    "patient_id": "01920000-0000-7000-8000-000000000001",
-    "location_id": "01920000-0000-7000-8000-000000000002",
-    "time_zone": "America/Denver",
-    "body_site": "ankle",
-    "laterality": "right",
-    "condition": None,
-    "practitioner": None,
-    "identifiers": [],
-    "note": None,
-    "anchor": {"step": "session", "date": "2027-03-10"},
-    "parameters": {"primer_count": 2, "booster_timing": "six_weeks"},
-    "chosen": {"booster_decision": "six_weeks", "booster": "six_weeks"},
-    "steps": [EXAMPLE_STEP],
-    "next_step": "01920000-0000-7000-8000-000000000102",
-    "needs_attention": [],
-    "breaches": [],
-    "starts": [],
-    "created_at": "2027-01-04T16:00:00Z",
-    "updated_at": "2027-01-04T16:00:00Z",
-}
-EXAMPLE_MOVE: dict[str, Any] = {
-    "step_id": "01920000-0000-7000-8000-000000000107",
-    "step": "session",
-    "from": "2027-03-10",
-    "to": "2027-03-19",
-    "reasons": [{"code": "asked", "text": "Fri 2027-03-19 was asked for"}],
-}
-_EXAMPLE_DAYS: dict[str, Any] = {
-    "days": [
-        {"date": "2027-04-27", "cost": 124, "moves": []},
-        {
-            "date": "2027-04-28",
-            "cost": 134,
-            "moves": [
-                {
-                    "step_id": "01920000-0000-7000-8000-000000000117",
-                    "step": "booster_nsaid_free",
-                    "from": "2027-04-13",
-                    "to": "2027-04-14",
-                    "reasons": [
-                        {"code": "on_target", "text": "14 days before booster on Wed 2027-04-28"}
-                    ],
-                }
-            ],
-        },
-    ]
-}
-_EXAMPLE_REFUSED_DAY: dict[str, Any] = {
-    "bookable": False,
-    "conflict": {
-        "elements": [
-            {"id": "pin:primer/1", "text": "primer 2 is asked for on Sun 2027-02-21"},
-            {"id": "weekdays", "text": "the location is closed on Mondays, Saturdays, Sundays"},
-        ]
-    },
-}
-_NOT_LISTED = frozenset(
-    {"time_zone", "identifiers", "note", "parameters", "chosen", "steps", "breaches", "starts"}
-)
-_EXAMPLE_PAGE: dict[str, Any] = {
-    "items": [
-        {
-            **{name: part for name, part in EXAMPLE_PLAN.items() if name not in _NOT_LISTED},
-            "next_step": {name: EXAMPLE_STEP[name] for name in ("id", "key", "title", "date")},
-        }
-    ],
-    "next": None,
-}
-_EXAMPLE_PROPOSALS: dict[str, Any] = {
-    "from": "2027-03-01",
-    "until": "2027-04-30",
-    "possible": 34,
-    "proposals": [
-        {
-            "date": "2027-03-10",
-            "cost": 124,
-            "plan": {
-                **EXAMPLE_PLAN,
-                **dict.fromkeys(("id", "revision", "next_step", "created_at", "updated_at")),
-                "steps": [{**EXAMPLE_STEP, "id": None, "allowed_changes": []}],
-            },
-            "request": EXAMPLE,
-        }
-    ],
-}
+from app.domain.states import AppointmentStatus, PlanStatus, StepStatus, WindowState
 
 
 class ReasonOut(Out):
@@ -159,10 +37,25 @@ class InstructionOut(Out):
     text: str = Field(description="What to do.")
 
 
+class AppointmentOut(Out):
+    """The booking of a planned step, as the booking system told it, and what became of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.APPOINTMENT]})
+
+    starts_at: Instant = Field(description="When it starts.")
+    ends_at: Instant = Field(description="When it ends.")
+    identifier: str | None = Field(description="What the booking system calls it.")
+    mode: str | None = Field(description="How it takes place, such as in_person.")
+    status: AppointmentStatus = Field(
+        default=AppointmentStatus.BOOKED,
+        description="What became of it; whether it was kept the step's own status says.",
+    )
+
+
 class PlannedStepOut(Out):
     """One occurrence of a step in a plan; its id survives every move."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_STEP]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.STEP]})
 
     id: UUID | None = Field(description="The planned step; null in a preview.")
     key: str = Field(description="The protocol's step.")
@@ -178,7 +71,9 @@ class PlannedStepOut(Out):
     end_date: Day | None = Field(description="The last day of a span.")
     duration_minutes: int | None = Field(description="Minutes of the appointment.")
     modes: list[str] = Field(description="How it can take place.")
-    appointment: dict[str, Any] | None = Field(description="Its booking, and what became of it.")
+    appointment: AppointmentOut | None = Field(
+        description="Its booking, or the last one until there is another; null where there is none."
+    )
     window: WindowOut | None = Field(description="Null where no timing places it.")
     deadline: bool = Field(description="Whether its latest day only turns it overdue.")
     window_state: WindowState | None = Field(description="Where it stands today.")
@@ -250,7 +145,7 @@ class StartOut(Out):
 class PlanOut(Out):
     """A protocol applied to a patient: every step with its day, every day with its reasons."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PLAN]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PLAN]})
 
     id: UUID | None = Field(description="The plan; null in a preview.")
     revision: int | None = Field(description="Counts its changes from 1; null in a preview.")
@@ -311,7 +206,7 @@ class PlanSummaryOut(Out):
 class PlanListOut(Out):
     """A page of plans, the newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_PAGE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PAGE]})
 
     items: list[PlanSummaryOut] = Field(description="The plans of this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end.")
@@ -338,7 +233,7 @@ class BookableDayOut(Out):
 class BookableDaysOut(Out):
     """The bookable days of a step in a range."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_DAYS]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.DAYS]})
 
     days: list[BookableDayOut] = Field(description="By date.")
 
@@ -359,7 +254,7 @@ class ConflictOut(Out):
 class JudgedDayOut(Out):
     """Why a step could have a day, or why not."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_REFUSED_DAY]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REFUSED_DAY]})
 
     bookable: bool = Field(description="Whether it could have this day.")
     reasons: list[ReasonOut] | None = Field(default=None, description="Why it could.")
@@ -379,7 +274,7 @@ class ProposalOut(Out):
 class ProposalsOut(Out):
     """Anchor days of a range, ranked."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_PROPOSALS]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PROPOSALS]})
 
     first: Day = Field(alias="from", description="First day looked at.")
     until: Day = Field(description="Last day looked at.")
