@@ -1,8 +1,9 @@
 """Where the worker has a role of its own it alone looks over clinics, for what waits there only."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.__main__ import main
 from app.commands.serving import beside
+from app.main import create_app
 from app.persistence.announcing import announced_until
 from app.persistence.batches import running_batches
 from app.persistence.clinics import DEFAULT_CLINIC_ID, every_clinic
@@ -21,25 +23,47 @@ from app.persistence.overviews import WaitingWork, any_caller, waiting_work
 from app.persistence.tables import EventCounterRow, Row
 from app.persistence.webhooks import webhooks_behind
 from app.settings import Environment, Settings
+from app.worker import working
+from tests.api.given_plans import a_desk, good, make_clinic
+from tests.client import client_of
 from tests.persistence.given import NOW, OTHER_CLINIC_ID
 from tests.persistence.test_migrate import populate
 from tests.postgres import APP_ROLE, OWNER, PASSWORD, administrate, as_role, new_database
+from tests.receivers import receiving
+from tests.test_worker import CLOSED, finish
 
 WORKER_ROLE = "regimen_worker"
 CREDENTIALS = {"api_keys", "oauth_assertions", "oauth_clients"}
 SEARCHED = {"batches", "clinics", "deliveries", "event_counters", "locations", "webhooks"}
+SECRET = "s" * 40
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+PATIENCE_SECONDS = 30
 TABLES = Row.metadata.sorted_tables
+
+
+@pytest.fixture
+def empty_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A PostgreSQL database migrated for a worker with a role of its own."""
+    with migrated(postgres_server, postgres_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A PostgreSQL database with something in every table, migrated for a worker of its own."""
+    """The same with something in every table."""
+    with migrated(postgres_server, postgres_template) as url:
+        asyncio.run(populate(as_role(APP_ROLE, url)))
+        yield url
+
+
+@contextmanager
+def migrated(server: str, template: str) -> Iterator[str]:
+    """A database migrated so while the block runs."""
     making = f"CREATE ROLE {WORKER_ROLE} LOGIN PASSWORD '{PASSWORD}'"
     again = "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL"
-    administrate(postgres_server, f"DO $$ BEGIN {making}; {again}; END $$")
-    with new_database(postgres_server, postgres_template) as url:
+    administrate(server, f"DO $$ BEGIN {making}; {again}; END $$")
+    with new_database(server, template) as url:
         upgrade(as_role(OWNER, url), app_role=APP_ROLE, worker_role=WORKER_ROLE)
-        asyncio.run(populate(as_role(APP_ROLE, url)))
         yield url
 
 
@@ -168,6 +192,35 @@ async def test_the_worker_does_not_see_credentials(name: str, worker: Database) 
             await connection.execute(text(f"SELECT FROM {name}"))
 
 
+@pytest.mark.deep
+@pytest.mark.skipif(not DEEP, reason="takes seconds: it is tried by `.ci/deep`")
+async def test_as_its_own_role_the_worker_does_all_its_work(empty_url: str) -> None:
+    settings = Settings(
+        database_url=as_role(APP_ROLE, empty_url), secret=SECRET, webhook_loopback=True
+    )
+    app = create_app(settings)
+    await make_clinic(app)
+    async with (
+        client_of(app) as api,
+        opened(WORKER_ROLE, empty_url) as database,
+        receiving() as receiver,
+    ):
+        desk = await a_desk(app, api)
+        await good(api.post("/v1/webhooks", json={"url": receiver.url}))
+        await desk.plan(parameters={"primer_count": 0, "orthotics": "declined"})
+        closed = {"location_id": desk.location_id, **CLOSED}
+        made = await good(api.post("/v1/closures", json=closed))
+        await finish(database)
+        batch = await good(api.get(f"/v1/batches/{made['batch']['id']}"))
+        last = (await good(api.get("/v1/events?limit=200")))["items"]
+        receiver.expect(len(last) - [one["type"] for one in last].index("plan_created"))
+        async with asyncio.timeout(PATIENCE_SECONDS), working(database, settings):
+            await receiver.enough.wait()
+    await app.state.database.dispose()
+
+    assert batch["counts"] == {"changed": 1}
+
+
 def test_who_looks_over_clinics_does_so_until_another_is_named(url: str) -> None:
     upgrade(as_role(OWNER, url), app_role=APP_ROLE)
 
@@ -207,7 +260,7 @@ def test_in_production_a_service_that_might_look_over_clinics_says_so(
     role: str, is_told: bool, url: str
 ) -> None:
     production = Settings(
-        database_url=as_role(role, url), environment=Environment.PRODUCTION, secret="s" * 40
+        database_url=as_role(role, url), environment=Environment.PRODUCTION, secret=SECRET
     )
 
     assert ("REGIMEN_WORKER_ROLE" in beside(production)) is is_told
