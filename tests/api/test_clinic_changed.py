@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.given_changes import Living, moved
+from tests.api.given_changes import Living, have_protocol, moved
 from tests.api.given_plans import Data, Desk, good
 from tests.api.test_batches import plans_of, read, results, work
 
@@ -121,3 +121,38 @@ async def test_rules_that_cannot_be_start_nothing(own_desk: Desk, path: str, met
 
     assert (answer.status_code, answer.json()["type"]) == (422, "invalid-clinic-rules")
     assert (await read(plan)).plan["breaches"] == []
+
+
+@pytest.mark.deep
+async def test_what_takes_too_long_to_put_right_is_shown_all_the_same(own_desk: Desk) -> None:
+    visits = [
+        {
+            "key": f"v{number}",
+            "kind": "visit",
+            "title": f"Visit {number}",
+            "importance": 1 + number,
+            "timings": [
+                {
+                    "relative_to": {"step": "session"},
+                    "earliest": "P1D",
+                    "target": "P9D",
+                    "latest": f"P{30 + number}D",
+                }
+            ],
+        }
+        for number in range(12)
+    ]
+    session = {"key": "session", "kind": "procedure", "title": "Session"}
+    many: Data = {"key": "twelve-visits", "title": "Twelve visits", "anchor": "session"}
+    await have_protocol(own_desk, {"format": 1, **many, "steps": [session, *visits]})
+    fields: Data = {"protocol": {"key": "twelve-visits"}, "parameters": ..., "laterality": ...}
+    (plan,) = await plans_of(own_desk, 1, **fields)
+
+    batch = await save(own_desk, 0, {"id": "rest", "kinds": ["visit"], "offset": "P4D"})
+    await work(own_desk)
+
+    item = (await results(own_desk, batch or {}))[plan.plan["id"]]
+    assert (item["status"], item["result"]["proposed"]["moves"]) == ("changed", [])
+    assert (await read(plan)).plan["breaches"] == item["result"]["breaches"] != []
+    found = await good(own_desk.api.get(f"{plan.url}/recheck"))
+    assert (found["breaches"], found["moves"]) == (plan.plan["breaches"], [])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from app.domain.engine import PlanTooLarge
 from app.domain.facts import OccurrenceId
 from app.domain.problem import Problem
 from app.domain.schedules import Move
@@ -124,7 +125,10 @@ async def _recheck(ctx: Context, plan_id: UUID) -> tuple[Rechecked, list[NewEven
 
 
 async def put_right(looked_at: LookedAt) -> Rechecked:
-    """The same with what solving the plan again would move, or why no schedule exists."""
+    """The same with what solving the plan again would move, or why no schedule exists.
+
+    Where the engine would look too long nothing is proposed: what is flagged is told all the same.
+    """
     before = looked_at.stored.record
     ids = {step.occurrence: step.id for step in before.steps}
     found = Rechecked(before.id, looked_at.breaches, ids)
@@ -133,4 +137,6 @@ async def put_right(looked_at: LookedAt) -> Rechecked:
     except ScheduleConflict as conflict:
         name_steps(conflict, before, state_of(before))
         return replace(found, conflict=conflict)
+    except PlanTooLarge:
+        return found
     return replace(found, moves=moves_from(before, schedule))
