@@ -93,6 +93,23 @@ def test_a_bound_on_the_day_itself_is_not_widened_to_the_other_side() -> None:
     assert not any(isinstance(option.remedy, AskWaiver) for option in options)
 
 
+@pytest.mark.parametrize("not_before, first", [(None, 7), (4, 7), (9, 9)])
+def test_nothing_undone_is_placed_before_today_nor_before_what_is_asked_for(
+    not_before: int | None, first: int
+) -> None:
+    asked = problem(
+        step("check", after(-7, -5, 7)),
+        as_of=date(2027, 3, 7),
+        not_before=None if not_before is None else date(2027, 3, not_before),
+    )
+
+    found = solve(asked)
+
+    assert isinstance(found, Schedule)
+    days = {placed.id.step: placed.day for placed in found.steps}
+    assert days == {"session": SESSION_DAY, "check": date(2027, 3, first)}
+
+
 @pytest.mark.parametrize("late, most, widened", [(14, 14, 14), (15, 14, None), (15, 15, 15)])
 def test_no_option_widens_an_element_by_more_than_the_protocol_allows(
     late: int, most: int, widened: int | None

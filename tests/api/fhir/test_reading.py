@@ -56,6 +56,23 @@ async def test_what_waits_for_a_person_is_a_task_as_long_as_it_waits(desk: Desk)
     assert (await desk.api.get(f"{R4}/Task/{decision['id']}")).status_code == 404
 
 
+async def test_what_waits_for_a_decision_is_a_draft_until_it_is_taken(desk: Desk) -> None:
+    living = Living(desk, await desk.plan())
+    tentative = {step["id"] for step in living.plan["steps"] if step["tentative"]}
+    drafts = f"ServiceRequest?patient={desk.patient_id}&status=draft"
+
+    waiting = matches(await get(desk.api, drafts))
+    await living.on("2027-04-14")
+    await living.change(
+        {"type": "perform", "step": "session", "on": "2027-03-10"},
+        {"type": "decide", "step": "booster_decision", "choice": "booster_six_weeks"},
+    )
+
+    assert living.id_of("booster") in tentative
+    assert {one["id"]: one["status"] for one in waiting} == dict.fromkeys(tentative, "draft")
+    assert matches(await get(desk.api, drafts)) == []
+
+
 async def test_tasks_of_several_plans_are_gone_through_one_by_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
