@@ -97,8 +97,11 @@ def let_work(connection: Connection, role: str) -> None:
     """
     let_use_rows(connection, role)
     connection.execute(text(f"REVOKE ALL ON {', '.join(CREDENTIALS)} FROM {role}"))
+    owner = connection.scalar(
+        text("SELECT relowner::regrole::text FROM pg_class WHERE oid = 'clinics'::regclass")
+    )
     for table in OVERLOOKED:
-        who = f"CURRENT_USER, {role}" if table in SEARCHED else "CURRENT_USER"
+        who = f"{owner}, {role}" if table in SEARCHED else owner
         connection.execute(text(f"ALTER POLICY overlooking ON {table} TO {who}"))
 
 

@@ -221,6 +221,16 @@ async def test_as_its_own_role_the_worker_does_all_its_work(empty_url: str) -> N
     assert batch["counts"] == {"changed": 1}
 
 
+def test_whoever_names_the_worker_the_tables_owner_goes_on_counting(url: str) -> None:
+    upgrade(url, worker_role=WORKER_ROLE)
+
+    async def count() -> WaitingWork:
+        async with opened(APP_ROLE, url) as database, database.overlooking() as connection:
+            return await waiting_work(connection)
+
+    assert asyncio.run(count()) == WaitingWork(1, 1, NOW, 0)
+
+
 def test_who_looks_over_clinics_does_so_until_another_is_named(url: str) -> None:
     upgrade(as_role(OWNER, url), app_role=APP_ROLE)
 
