@@ -82,7 +82,7 @@ and every day has a reason.
 Every error is a problem document (RFC 9457) with a stable `type`; `422` names each fault by JSON
 pointer. Reads of one thing give an `ETag`, changes require it in `If-Match`. Every `POST` that
 stores takes an `Idempotency-Key`, unless its answer shows a secret. Lists are paged by `next`. A
-2xx answer means: stored.
+2xx answer means: stored. Every answer has its `X-Request-Id`; `RateLimit` tells what is left.
 
 Callers send a key, `Authorization: Bearer rgm_…`. Each operation needs one scope, which is named
 with it. What belongs to another clinic is not found.
@@ -131,6 +131,15 @@ _NAMED_IN_PATHS: Mapping[str, str] = {
     "webhook_id": "The webhook.",
 }
 
+# What the framework says of every success, and what is to be said instead.
+_UNSAID = "Successful Response"
+_SUCCESSES: Mapping[str, str] = {
+    "200": "What was asked for, or what came of it.",
+    "201": "It is stored.",
+    "202": "It is taken on, and goes on by itself.",
+    "204": "It is done; there is nothing to show.",
+}
+
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -171,8 +180,10 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             _require_tags(operation.get("parameters", []))
             _describe_ids(operation.get("parameters", []))
             operation["security"] = _security(scope_of(operation["operationId"]))
-            for response in operation["responses"].values():
+            for status, response in operation["responses"].items():
                 _simplify(response)
+                if response["description"] == _UNSAID:
+                    response["description"] = _SUCCESSES[status]
                 _share_examples(response, examples)
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     document["components"]["examples"] = dict(sorted(examples.items()))
