@@ -37,8 +37,8 @@ _REFUSALS: Mapping[int, str] = {
 _TAGGED = frozenset(
     {
         *("activate_version", "create_location", "create_plan", "create_protocol"),
-        *("create_version", "create_webhook", "preview_change", "read_revision"),
-        *("retire_version", "rotate_webhook_secret", "upsert_patient"),
+        *("create_version", "create_webhook", "preview_change", "retire_version"),
+        *("rotate_webhook_secret", "upsert_patient"),
     }
 )
 # What has begun a batch is the answer, and the batch beside it.

@@ -15,7 +15,7 @@ from app.api.plans import examples
 from app.api.plans.answering import instant, plan_response
 from app.api.plans.models import MoveOut, PlanOut
 from app.api.problems import problems
-from app.api.routing import Route
+from app.api.routing import UNCHANGED, Route
 from app.domain.states import AppointmentStatus, PlanStatus
 from app.services import plans
 from app.services.plans import PlanNotFound, Revision, RevisionNotFound
@@ -89,7 +89,7 @@ async def list_revisions(plan_id: UUID, page: PageDep, ctx: ReadContextDep) -> R
     "/{plan_id}/history/{revision}",
     operation_id="read_revision",
     response_model=PlanOut,
-    responses=problems(PlanNotFound, RevisionNotFound),
+    responses={**problems(PlanNotFound, RevisionNotFound), **UNCHANGED},
 )
 async def read_revision(
     plan_id: UUID,
