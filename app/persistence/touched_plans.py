@@ -94,6 +94,18 @@ class TouchedPlanRepository:
                 found.setdefault(plan_id, []).append(StepOnDay(*step))
         return found
 
+    async def versions_of(self, plan_ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+        """The key and version of the protocol that each plan follows."""
+        found: dict[UUID, tuple[str, str]] = {}
+        for some in batched(plan_ids, AT_ONCE):
+            rows = await self._connection.execute(
+                select(PlanRow.id, PlanRow.protocol_key, PlanRow.protocol_version).where(
+                    PlanRow.clinic_id == self._clinic_id, PlanRow.id.in_(some)
+                )
+            )
+            found |= {id_: (key, version) for id_, key, version in rows}
+        return found
+
     def _undone(
         self, location_id: UUID, statuses: Sequence[str] = UNDONE
     ) -> tuple[ColumnElement[bool], ...]:

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 from app.domain.calendars import WEEKDAYS, Calendar, Closure, local_date
 from app.domain.documents.usual import usual_any_day
+from app.domain.facts import OccurrenceId
 from app.domain.offsets import LAST_DAY
 from app.domain.plans.records import booking_from_data
-from app.domain.protocols import StepKind
+from app.domain.plans.steps import needs_open_day
+from app.domain.protocols import Protocol, StepKind
 from app.domain.rules import Severity
 from app.domain.states import StepStatus
 from app.persistence.events import EventRepository
@@ -25,6 +27,7 @@ from app.services.batches import Progress
 from app.services.context import Context
 from app.services.events import EventType, new_event
 from app.services.locations import ClosureRecord, LocationChange, LocationRecord
+from app.services.plans.loading import load_version
 
 NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # The rule by which a step has its appointment's day.
@@ -195,12 +198,17 @@ async def _touched(
     days = await plans.days_of_steps(location_id, first, last)
     rules = {day: closed_by[0] for day in days if (closed_by := closing(day))}
     found = await plans.steps_on_days(location_id, list(rules))
+    followed = await plans.versions_of(list(found))
+    protocols = {
+        version: (await load_version(ctx, *version))[1].protocol
+        for version in set(followed.values())
+    }
     touched = []
     for plan_id, steps in sorted(found.items()):
         closed = tuple(
             TouchedStep(step, rules[step.day], "the location is closed")
             for step in steps
-            if _needs_open_day(step)
+            if _needs_open_day(protocols[followed[plan_id]], step)
         )
         if closed:
             touched.append(Touched(plan_id, closed))
@@ -237,8 +245,9 @@ async def _counting(ctx: Context, location_id: UUID) -> set[UUID]:
     return set(await plans.counting_plans(location_id))
 
 
-def _needs_open_day(step: StepOnDay) -> bool:
-    return not usual_any_day(StepKind(step.kind), step.end_day is not None, tuple(step.modes))
+def _needs_open_day(protocol: Protocol, step: StepOnDay) -> bool:
+    usual = usual_any_day(StepKind(step.kind), step.end_day is not None, tuple(step.modes))
+    return needs_open_day(protocol, OccurrenceId(step.key, step.occurrence), usual=not usual)
 
 
 async def _flag(ctx: Context, touched: tuple[Touched, ...]) -> None:

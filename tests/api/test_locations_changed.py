@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.api.given_changes import Living, have_protocol, moved
 from tests.api.given_plans import NOBODY, Data, Desk, good
-from tests.api.test_batches import close, plans_of, read, results, work
+from tests.api.test_batches import WORKS, close, plans_of, read, results, work
 from tests.client import Answer
 
 # Good Friday is on 26 March 2027, which has the first visit of the rehabilitation.
@@ -238,3 +238,43 @@ async def test_a_closed_day_between_steps_counts_where_working_days_are_counted(
     assert opened.status_code == 202
     assert (await read(plan)).plan["breaches"] == []
     assert plan.days == before
+
+
+def anytime(key: str, **fields: Any) -> Data:
+    """A step that falls on Friday 12 March."""
+    timing = {"relative_to": {"step": "session"}, "target": "P2D", "latest": "P9D"}
+    return {"key": key, "kind": "call", "title": key, "timings": [timing], **fields}
+
+
+AT_HOME: Data = {"minutes": 15, "modes": ["questionnaire"]}
+ANY_DAY: Data = {
+    **COUNTING,
+    "key": "any-day",
+    "steps": [
+        COUNTING["steps"][0],
+        anytime("desk_call"),
+        anytime("own_call", any_day=True),
+        anytime("answers", kind="assessment", appointment=AT_HOME),
+        anytime("answers_here", kind="assessment", appointment=AT_HOME, any_day=False),
+    ],
+}
+
+
+async def test_a_closed_day_touches_what_needs_an_open_one_by_its_protocol(desk: Desk) -> None:
+    await have_protocol(desk, ANY_DAY)
+    fields: Data = {"protocol": {"key": "any-day"}, "parameters": ..., "laterality": ...}
+    (plan,) = await plans_of(desk, 1, **fields)
+    added = {"relative_to": {"step": "session"}, "target": "P2D", "latest": "P9D"}
+    await plan.change({"type": "add_step", "kind": "visit", "title": "Scan", "timing": added})
+    (scan,) = (name for name in plan.steps if name.startswith("added_"))
+    body = {"location_id": desk.location_id, **WORKS, "from": "2027-03-12", "to": "2027-03-12"}
+
+    seen = await good(desk.api.post("/v1/closures/preview", json=body))
+    await good(desk.api.post("/v1/closures", json=body))
+    await work(desk)
+
+    touched = {"desk_call", "answers_here", scan}
+    assert set(seen["plans"][0]["step_ids"]) == {plan.id_of(name) for name in touched}
+    before = plan.days
+    days = (await read(plan)).days
+    assert {name for name, day in days.items() if day != before[name]} == touched

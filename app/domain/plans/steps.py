@@ -329,6 +329,16 @@ def next_step(steps: tuple[PlannedStep, ...]) -> UUID | None:
     return min(undone)[2] if undone else None
 
 
+def needs_open_day(protocol: Protocol, name: OccurrenceId, *, usual: bool) -> bool:
+    """Whether a step needs an open day; as is ``usual`` for one that was added to a plan alone."""
+    step = protocol.step(name.step)
+    if step is None:
+        return usual
+    at_points = {point.key: point.any_day for point in step.timepoints}
+    any_day = at_points.get(str(name.occurrence))
+    return not (step.any_day if any_day is None else any_day)
+
+
 def lived_through(
     steps: tuple[PlannedStep, ...], protocol: Protocol, today: date
 ) -> frozenset[UUID]:

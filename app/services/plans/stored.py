@@ -7,6 +7,7 @@ from uuid import UUID
 from app.domain.documents.usual import usual_any_day
 from app.domain.plans.records import state_from_data
 from app.domain.plans.state import PlanState, problem_of
+from app.domain.plans.steps import needs_open_day
 from app.domain.problem import Problem
 from app.domain.states import PlanStatus
 from app.persistence.patients import PatientRepository
@@ -72,8 +73,12 @@ def stands_on_closed_day(stored: StoredPlan) -> bool:
         step.day is not None
         and step.day >= today
         and step.status in UNDONE
-        and not usual_any_day(step.kind, step.end is not None, step.modes)
         and not calendar.is_open(step.day)
+        and needs_open_day(
+            stored.basis.document.protocol,
+            step.occurrence,
+            usual=not usual_any_day(step.kind, step.end is not None, step.modes),
+        )
         for step in stored.record.steps
     )
 
