@@ -64,7 +64,7 @@ class AccessListOut(Out):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next": None}]})
 
     items: list[AccessOut] = Field(description="Fewer than asked for where few fit.")
-    next: str | None = Field(description="The cursor of the next page; null ends the list.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 @router.get("", operation_id="list_access", responses=problems(RangeNotAllowed))

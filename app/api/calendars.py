@@ -158,7 +158,7 @@ class CalendarsOut(Out):
     )
 
     items: list[CalendarOut] = Field(description="The feeds, in the order they were made.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 @router.get("", operation_id="list_calendars")

@@ -154,7 +154,7 @@ class ClosuresOut(Out):
     )
 
     items: list[ClosureOut] = Field(description="The closures, by their first day.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 @router.get("", operation_id="list_closures", responses=problems(RangeNotAllowed))

@@ -112,7 +112,7 @@ class DeliveriesOut(Out):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next": None}]})
 
     items: list[DeliveryOut] = Field(description="The deliveries, the latest event first.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 class ReplayOut(Out):

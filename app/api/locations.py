@@ -219,7 +219,7 @@ class LocationsOut(Out):
     )
 
     items: list[LocationOut] = Field(description="The locations, in the order they were added.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 def _hours_by_weekday(hours: list[OpeningHours] | None) -> dict[str, Any] | None:

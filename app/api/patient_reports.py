@@ -1,7 +1,7 @@
 """What is known of a patient's life outside plans: reported events and absences."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from app.api.deps import ContextDep, ReadContextDep
 from app.api.fields import Day, In, Instant, Key, Out, Paragraphs, fault, until
+from app.api.plans.asking import Side
 from app.api.plans.rechecked import RecheckedOut
 from app.api.problems import problems
 from app.api.routing import Route
@@ -29,7 +30,6 @@ from app.services.patients import PatientErased, PatientNotFound
 
 router = APIRouter(prefix="/v1/patients/{patient_id}", tags=["patients"], route_class=Route)
 
-Laterality = Literal["left", "right", "bilateral"]
 _ID = "01938a5e-7b1c-7f00-8a51-3b1f2a9c0d31"
 _EVENT: dict[str, Any] = {
     "agent": "corticosteroid_injection",
@@ -57,7 +57,7 @@ class PatientEventIn(In):
     body_site: Key | None = Field(
         default=None, description="Where, such as `ankle`; without, it counts everywhere."
     )
-    laterality: Laterality | None = Field(
+    laterality: Side | None = Field(
         default=None, description="On which side; without, it counts on both."
     )
     note: Paragraphs | None = Field(default=None, description="What a person wrote beside it.")

@@ -10,12 +10,13 @@ from app.api.deps import ContextDep, IfMatchDep, ReadContextDep
 from app.api.etags import created, etag
 from app.api.fields import Day, In, Instant, Line, Out, Whole, absent, fault
 from app.api.paging import PageDep, cursor_for, key_in, uuid_of
+from app.api.plans.asking import IdentifierIn
+from app.api.plans.models import IdentifierOut
 from app.api.problems import problems
 from app.api.refusals import CursorRefused
 from app.api.routing import UNCHANGED, Route
 from app.services import patients
 from app.services.patients import (
-    Identifier,
     IdentifierTaken,
     PatientChange,
     PatientChangedMeanwhile,
@@ -45,18 +46,7 @@ _OUT_EXAMPLE: dict[str, Any] = {
 }
 
 
-class PatientIdentifierIn(In):
-    """What another system calls a patient."""
-
-    system: Line = Field(description="The system, as a URI or a name of your own.")
-    value: Line = Field(description="What it calls the patient.")
-
-    def to_domain(self) -> Identifier:
-        """What the use-case takes."""
-        return Identifier(self.system, self.value)
-
-
-Identifiers = Annotated[list[PatientIdentifierIn], Field(max_length=20)]
+Identifiers = Annotated[list[IdentifierIn], Field(max_length=20)]
 
 
 class PatientIn(In):
@@ -85,9 +75,7 @@ class PatientOut(Out):
 
     id: UUID = Field(description="Its id.")
     revision: int = Field(description="How often it was stored; changes need it in `If-Match`.")
-    identifiers: list[PatientIdentifierIn] = Field(
-        description="What other systems call the patient."
-    )
+    identifiers: list[IdentifierOut] = Field(description="What other systems call the patient.")
     name: str | None = Field(description="The patient's name, if it is kept here.")
     birth_date: Day | None = Field(description="The patient's birth date, if it is kept here.")
     merged_into: UUID | None = Field(description="The patient as whom this one lives on.")
@@ -102,8 +90,7 @@ class PatientOut(Out):
             id=patient.id,
             revision=patient.revision,
             identifiers=[
-                PatientIdentifierIn.model_construct(system=one.system, value=one.value)
-                for one in patient.identifiers
+                IdentifierOut(system=one.system, value=one.value) for one in patient.identifiers
             ],
             name=patient.name,
             birth_date=patient.birth_date,
@@ -122,7 +109,7 @@ class PatientsOut(Out):
     )
 
     items: list[PatientOut] = Field(description="The patients, in the order they were added.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 class PatientSearchIn(In):
@@ -132,7 +119,7 @@ class PatientSearchIn(In):
         json_schema_extra={"examples": [{"identifier": _IDENTIFIER}, {"name": "exam"}]}
     )
 
-    identifier: PatientIdentifierIn | None = Field(default=None, description="Who is called so.")
+    identifier: IdentifierIn | None = Field(default=None, description="Who is called so.")
     name: Line | None = Field(
         default=None, description="A part of the name; case and accents do not matter."
     )

@@ -164,7 +164,7 @@ class WebhooksOut(Out):
     )
 
     items: list[WebhookOut] = Field(description="The webhooks, in the order they were added.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 class WebhookSecretOut(Out):

@@ -24,8 +24,8 @@ from app.services import locations, patients
 from app.services.context import Context
 from app.services.listing import SearchPage
 from app.services.locations import LocationNotFound, LocationRecord
-from app.services.patients import PatientSearch
-from app.services.plans.requests import AskedAnchor, Identifier, PlanRequest
+from app.services.patients import Identifier, PatientSearch
+from app.services.plans.requests import AskedAnchor, PlanRequest
 
 _AT = "Parameters.parameter"
 _PLAN_START = "plan_start"

@@ -15,8 +15,9 @@ from app.api.plans.ways_out import option_data, options_data
 from app.domain.documents import ProtocolDocument
 from app.domain.schedules import AskAnchor, AskCancelOther, AskParameter, AskToLeave, Remedy
 from app.integrations.fhir.action_tree import as_key
+from app.services.patients import Identifier
 from app.services.plans import ScheduleConflict
-from app.services.plans.requests import Identifier, PlanRequest
+from app.services.plans.requests import PlanRequest
 
 Option = Mapping[str, Any]
 

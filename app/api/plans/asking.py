@@ -12,10 +12,10 @@ from app.domain.facts import OccurrenceId, Reported
 from app.domain.plans.changes import Change, Decide, Report, SetParameter, Unavailable, Waive
 from app.domain.plans.step_changes import Perform, Pin, Skip
 from app.domain.states import PlanStatus
+from app.services.patients import Identifier
 from app.services.plans.requests import (
     AskedAnchor,
     Away,
-    Identifier,
     PerformedAt,
     PlanRequest,
     StartedBy,
@@ -52,8 +52,8 @@ class ProtocolRefIn(In):
 class IdentifierIn(In):
     """What another system calls something."""
 
-    system: Line = Field(description="The namespace, usually a URI.")
-    value: Line = Field(description="The value in that namespace.")
+    system: Line = Field(description="The system, as a URI or a name of your own.")
+    value: Line = Field(description="What it calls it.")
 
     def to_domain(self) -> Identifier:
         """As the use-cases take it."""

@@ -95,8 +95,8 @@ class ProtocolRefOut(Out):
 class IdentifierOut(Out):
     """What another system calls something."""
 
-    system: str = Field(description="The namespace.")
-    value: str = Field(description="The value in it.")
+    system: str = Field(description="The system, as a URI or a name of the clinic's own.")
+    value: str = Field(description="What it calls it.")
 
 
 class AnchorOut(Out):

@@ -148,7 +148,7 @@ class ProtocolsOut(Out):
     )
 
     items: list[ProtocolOut] = Field(description="The protocols, by key.")
-    next: str | None = Field(description="The cursor of the next page, null on the last.")
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
 class VersionsOut(Out):

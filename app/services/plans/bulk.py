@@ -178,8 +178,8 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
     """Everything the requests need, each thing once; their patients are held."""
     requests = [one.request for one in asked]
     patients = await PatientRepository(ctx.connection, ctx.clinic_id).hold_all(
-        {request.patient_id for request in requests if request.patient_id is not None},
-        {name for request in requests for name in _patient_name(request)},
+        {one.patient_id for one in requests if one.patient_id is not None},
+        {one.patient_identifier for one in requests if one.patient_identifier is not None},
     )
     lives = await read_lives(ctx.connection, ctx.clinic_id, patients)
     rules = await clinic.rules_document(ctx)
@@ -195,9 +195,7 @@ async def _load(ctx: Context, asked: Sequence[AskedPlan], patterns: Patterns) ->
         answers=await IdempotencyRepository(ctx.connection, ctx.clinic_id).find(
             keys, now=ctx.now, kept_for=KEPT_FOR
         ),
-        taken=await repository.taken(
-            {Identifier(i.system, i.value) for one in requests for i in one.identifiers}
-        ),
+        taken=await repository.taken({named for one in requests for named in one.identifiers}),
         ready=repository.ready(),
         patterns=patterns,
         origins={
@@ -270,7 +268,7 @@ def _make(
     origin = _listing(asked.request, chunk)
     life, plan = _ready(ctx, asked.request, chunk)
     refuse_another(origin, life.read.patient.id)
-    identifiers = tuple(Identifier(i.system, i.value) for i in asked.request.identifiers)
+    identifiers = asked.request.identifiers
     if not chunk.taken.isdisjoint(identifiers):
         raise PlanIdentifierTaken("another plan has this identifier")
     made = MadePlan(answer(plan.new), replayed=False)
@@ -343,8 +341,8 @@ def _basis(request: PlanRequest, version: _Version, place: _Place, life: _Life) 
 
 def _life(request: PlanRequest, chunk: _Chunk) -> _Life:
     patient_id = request.patient_id
-    for name in _patient_name(request):
-        patient_id = chunk.known_as.get(name)
+    if request.patient_identifier is not None:
+        patient_id = chunk.known_as.get(request.patient_identifier)
     life = None if patient_id is None else chunk.lives.get(patient_id)
     patient = only_patient(None if life is None else life.read.patient, request)
     return chunk.lives[patient.id]
@@ -354,9 +352,3 @@ def _there(found: T | DomainError) -> T:
     if isinstance(found, DomainError):
         raise found
     return found
-
-
-def _patient_name(request: PlanRequest) -> Iterator[Identifier]:
-    known = request.patient_identifier
-    if known is not None:
-        yield Identifier(known.system, known.value)

@@ -25,7 +25,6 @@ from app.persistence.patient_reports import (
     PatientReportRepository,
 )
 from app.persistence.patients import (
-    Identifier,
     PatientNotFound,
     PatientRecord,
     PatientRepository,
@@ -166,20 +165,17 @@ async def _basis(
 
 async def hold_patient(ctx: Context, request: PlanRequest) -> None:
     """Let nobody else make a plan for this patient until this one is stored."""
-    patients, known = PatientRepository(ctx.connection, ctx.clinic_id), request.patient_identifier
-    if request.patient_id is not None:
-        await patients.hold(request.patient_id)
-    elif known is not None:
-        await patients.hold(Identifier(known.system, known.value))
+    patient = request.patient_id or request.patient_identifier
+    if patient is not None:
+        await PatientRepository(ctx.connection, ctx.clinic_id).hold(patient)
 
 
 def _named(request: PlanRequest) -> Named:
-    known = request.patient_identifier
     return Named(
         protocol_key=request.protocol_key,
         version=request.protocol_version,
         patient_id=request.patient_id,
-        patient_identifier=None if known is None else Identifier(known.system, known.value),
+        patient_identifier=request.patient_identifier,
         location_id=request.location_id,
     )
 

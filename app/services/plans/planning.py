@@ -24,7 +24,6 @@ from app.domain.problem import Problem
 from app.domain.protocols import Follows, Protocol
 from app.domain.schedules import Conflict, Option, Schedule
 from app.persistence.events import NewEvent
-from app.persistence.patients import Identifier
 from app.persistence.plans.records import PlanRecord, RevisionRecord
 from app.persistence.plans.repository import PlanRepository
 from app.services import engine_time, events
@@ -292,7 +291,7 @@ def plan_record(
         created_at=ctx.now,
         updated_at=ctx.now,
         created_by=ctx.actor,
-        identifiers=tuple(Identifier(i.system, i.value) for i in request.identifiers),
+        identifiers=request.identifiers,
         steps=steps,
     )
 

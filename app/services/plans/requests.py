@@ -9,14 +9,7 @@ from uuid import UUID
 from app.domain.facts import OccurrenceId
 from app.domain.plans.changes import Change
 from app.domain.states import PlanStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """What another system calls a patient or a plan."""
-
-    system: str
-    value: str
+from app.persistence.patients import Identifier
 
 
 @dataclass(frozen=True, slots=True)
