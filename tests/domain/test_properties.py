@@ -250,24 +250,19 @@ def test_why_not_is_a_schedule_exactly_for_bookable_days(
 
 
 def _undone(problem: Problem) -> list[OccurrenceId]:
-    """Dated or datable occurrences that are not performed."""
+    """Occurrences that are not performed, with a day or without."""
     done = {fact.occurrence for fact in problem.performed}
     expected = solve_by_trial(problem)
     assume(expected is not None)
     assert expected is not None
-    found = [
-        occurrence
-        for occurrence, day in expected.days.items()
-        if day is not None and occurrence not in done
-    ]
+    found = [occurrence for occurrence in expected.days if occurrence not in done]
     assume(found)
     return found
 
 
 def _forced(problem: Problem, occurrence: OccurrenceId, day: date) -> Problem:
     """The problem in which a person asks for this day."""
-    kept = tuple(kept for kept in problem.kept if kept.occurrence != occurrence)
     pinned = tuple(pin for pin in problem.pinned if pin.occurrence != occurrence)
     if problem.anchor is not None and problem.anchor.occurrence == occurrence:
-        return replace(problem, anchor=Anchor(occurrence, day), kept=kept, pinned=pinned)
-    return replace(problem, pinned=(*pinned, Pinned(occurrence, day)), kept=kept)
+        return replace(problem, anchor=Anchor(occurrence, day), pinned=pinned)
+    return replace(problem, pinned=(*pinned, Pinned(occurrence, day)))

@@ -275,19 +275,23 @@ def _ask(reading: Reading, occurrence: OccurrenceId, element: str, day: date | N
 
 
 def _mark_undated(reading: Reading) -> None:
+    """What hangs on an undated step is undated too, unless a day is asked for it: then it hangs on
+    the others alone.
+    """
     anchor = reading.problem.anchor
     changed = True
     while changed:
         changed = False
         for node in reading.nodes.values():
-            if node.undated or node.performed or node.asked_element:
+            if node.undated or node.performed or node.asked_element or node.id == reading.ignoring:
                 continue
-            rootless = not node.links and node.id != reading.ignoring
             postponed = (
                 reading.problem.postponed and anchor is not None and anchor.occurrence == node.id
             )
-            if rootless or postponed or any(_leads_nowhere(reading, link) for link in node.links):
+            if postponed or not node.links or any(_leads_nowhere(reading, k) for k in node.links):
                 node.undated = changed = True
+    for node in reading.nodes.values():
+        node.links = [link for link in node.links if not _leads_nowhere(reading, link)]
 
 
 def _leads_nowhere(reading: Reading, link: Link) -> bool:

@@ -118,7 +118,7 @@ class Relations:
             self._bound_the_search(node)
 
     def _add_link(self, node: Node, link: Link, reference: Node) -> None:
-        if reference.undated or (node.is_given and reference.is_given):
+        if node.is_given and reference.is_given:
             return
         reading = self.reading
 
