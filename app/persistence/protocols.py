@@ -210,7 +210,9 @@ class ProtocolRepository:
         try:
             return await self._change(key, version, revision, values)
         except IntegrityError as error:
-            raise AnotherVersionActive(f"protocol '{key}' has an active version") from error
+            raise AnotherVersionActive(
+                f"protocol '{key}' has an active version: retire it first"
+            ) from error
 
     async def retire(self, key: str, version: str, *, now: datetime) -> None:
         """Make no new plans by a version; those that are go on. Raises VersionNotFound."""

@@ -83,6 +83,8 @@ async def amend_plans(ctx: Context, wanted: Amendment, *, tried: bool = False) -
         key, old, location_id=wanted.location_id, limit=MAX_PLANS
     )
     request: dict[str, Any] = {"protocol": key, "from": old, "to": new}
+    if wanted.location_id is not None:
+        request["location_id"] = str(wanted.location_id)
     request |= {"reason": f"amended to {new}", "tried": tried}
     return await start(ctx, "amendment", request, plans)
 

@@ -365,11 +365,12 @@ async def test_what_a_new_version_would_do_is_previewed_and_changes_nothing(desk
 async def test_an_amendment_of_one_location_leaves_the_others_alone(desk: Desk) -> None:
     body, plans, pinned = await amendable(desk)
 
-    answer = await good(
-        desk.api.post("/v1/plans/amendments", json={**body, "location_id": await desk.location()})
-    )
+    asked = {**body, "location_id": await desk.location()}
+
+    answer = await good(desk.api.post("/v1/plans/amendments", json=asked))
 
     assert (answer["total"], answer["status"]) == (0, "done")
+    assert {name: answer["request"][name] for name in asked} == asked
     assert {(await read(p)).plan["protocol"]["version"] for p in (*plans, pinned)} == {"1.0.0"}
 
 
