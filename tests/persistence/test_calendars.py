@@ -17,11 +17,13 @@ from app.persistence.tables import FEED_DAYS_AHEAD, FEED_DAYS_BACK
 from tests.persistence.given import (
     LOCATION,
     NOW,
+    OTHER_CLINIC_ID,
     a_calendar,
     a_location,
     a_plan,
     a_revision,
     a_step,
+    other_clinic,
     stored_plan,
     surroundings,
     uid,
@@ -73,6 +75,34 @@ async def test_what_goes_to_another_place_is_off_where_it_was(database: Database
     assert {(step.location_name, step.time_zone) for step in there} == {("East", "Europe/Vienna")}
     assert {step.location_name for step in await former(database, practitioner="dr-1")} == {"East"}
     assert await former(database, practitioner="dr-2") == ()
+
+
+async def test_another_clinics_steps_are_on_no_feed_though_names_are_the_same(
+    database: Database,
+) -> None:
+    plan = await stored_plan(database, a_plan(practitioner="dr-1"))
+    plan = await save(database, plan, steps=plan.steps[:1])
+    await other_clinic(database)
+    first, last, patient = date(2026, 1, 1), date(2028, 1, 1), plan.patient_id
+    found: list[list[Any]] = []
+
+    for clinic in (CLINIC, OTHER_CLINIC_ID):
+        async with database.reading(clinic) as connection:
+            calendars = CalendarRepository(connection, clinic)
+            named = a_calendar(patient_id=None, practitioner="dr-1")
+            found.append(
+                [
+                    await calendars.steps_between(first, last, named, limit=10),
+                    await calendars.former_steps_between(first, last, named, limit=10),
+                    await calendars.steps_of_plan(plan.id, limit=10),
+                    await calendars.steps_of_patient(patient, limit=10),
+                    await calendars.plans(plan_id=plan.id, patient_id=None),
+                ]
+            )
+
+    ours, theirs = found
+    assert all(ours)
+    assert not any(theirs)
 
 
 async def test_a_step_that_went_twice_is_where_it_stood_last(database: Database) -> None:
