@@ -12,7 +12,7 @@ from app.persistence.clinics import (
     ClockNotSettable,
 )
 from app.persistence.database import Database
-from tests.persistence.given import NOW, uid
+from tests.persistence.given import NOW, OTHER_CLINIC_ID, other_clinic, uid
 
 
 async def test_a_migrated_database_has_the_default_clinic(database: Database) -> None:
@@ -69,3 +69,20 @@ async def test_rules_changed_meanwhile_are_not_overwritten(database: Database, s
             await rules.save({"a": 3}, revision=stale, now=NOW)
 
         assert (await rules.get()).document == {"a": 2}
+
+
+async def test_what_one_clinic_sets_is_not_another_ones(database: Database) -> None:
+    await other_clinic(database)
+    for clinic in (DEFAULT_CLINIC_ID, OTHER_CLINIC_ID):
+        async with database.writing(clinic) as connection:
+            await ClinicRepository(connection, clinic).make_sandbox()
+            await ClinicRulesRepository(connection, clinic).save({"a": 1}, revision=0, now=NOW)
+
+    async with database.writing(OTHER_CLINIC_ID) as connection:
+        await ClinicRepository(connection, OTHER_CLINIC_ID).set_clock(NOW)
+        await ClinicRulesRepository(connection, OTHER_CLINIC_ID).save({}, revision=1, now=NOW)
+
+    async with database.reading(DEFAULT_CLINIC_ID) as connection:
+        assert (await ClinicRepository(connection, DEFAULT_CLINIC_ID).get()).clock_at is None
+        rules = ClinicRulesRepository(connection, DEFAULT_CLINIC_ID)
+        assert await rules.get() == ClinicRulesRecord({"a": 1}, 1, NOW)
