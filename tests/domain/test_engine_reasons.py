@@ -7,7 +7,15 @@ import pytest
 
 from app.domain.calendars import Absence, Calendar, Closure
 from app.domain.engine import PlanTooLarge, solve
-from app.domain.facts import Anchor, InvalidRequest, OccurrenceId, Performed, Pinned, Skipped
+from app.domain.facts import (
+    Anchor,
+    InvalidRequest,
+    Missed,
+    OccurrenceId,
+    Performed,
+    Pinned,
+    Skipped,
+)
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
 from app.domain.protocols import (
@@ -50,6 +58,22 @@ def test_what_hangs_on_a_postponed_anchor_has_no_day_and_says_so() -> None:
     assert why(given, "session") == "no day yet: it is postponed without a date"
     assert why(given, "check") == "no day yet: session has no day yet"
     assert all(one.day is None for one in placed(given).values())
+
+
+@pytest.mark.parametrize("today", [date(2027, 3, 17), date(2027, 3, 18)])
+def test_what_was_missed_is_placed_later_and_says_so(today: date) -> None:
+    given = problem(
+        CHECK,
+        as_of=today,
+        performed=(Performed(SESSION, SESSION_DAY),),
+        missed=(Missed(OccurrenceId("check"), date(2027, 3, 17)),),
+    )
+
+    found = placed(given)["check"]
+
+    assert found.day == date(2027, 3, 18)
+    assert [reason.code for reason in found.reasons] == ["target", "missed", "nearest"]
+    assert found.reasons[1].text == "it was missed on Wed 2027-03-17"
 
 
 @pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])

@@ -192,14 +192,11 @@ def _bound(compilation: Compilation, link: Link, edge: str, shift: Shift | None)
 
 def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason | None:
     """Why a step cannot be on a day by the calendar alone, or ``None`` where it can."""
-    frame, left_out = compilation.frame, compilation.left_out
-    if occurrence.floored and day < frame.floor and "as_of" not in left_out:
-        if day < frame.today:
-            return Reason("past", f"{spoken_day(day)} has passed", "as_of")
-        first = spoken_day(frame.floor)
-        return Reason(
-            "notice", f"{spoken_day(day)} is before {first}, the first day to book", "as_of"
-        )
+    left_out = compilation.left_out
+    if occurrence.floored and "as_of" not in left_out:
+        soon = _too_soon(compilation, occurrence, day)
+        if soon is not None:
+            return soon
     if occurrence.any_day:
         return None
     calendar, plain = compilation.problem.calendar, date.fromordinal(day)
@@ -218,6 +215,20 @@ def closed(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason
             text = f"{_who(absence.steps)} away {_from_to(absence.first, absence.last)}"
             return Reason("unavailable", text, f"unavailable:{absence.id}")
     return None
+
+
+def _too_soon(compilation: Compilation, occurrence: Occurrence, day: int) -> Reason | None:
+    """Why it can only be placed later than on a day."""
+    for fact in compilation.problem.missed:
+        missed = fact.on.toordinal()
+        if fact.occurrence == occurrence.id and day <= missed:
+            return Reason("missed", f"it was missed on {spoken_day(missed)}", "as_of")
+    if day >= compilation.frame.floor:
+        return None
+    if day < compilation.frame.today:
+        return Reason("past", f"{spoken_day(day)} has passed", "as_of")
+    first = spoken_day(compilation.frame.floor)
+    return Reason("notice", f"{spoken_day(day)} is before {first}, the first day to book", "as_of")
 
 
 def _away(day: int, target: int) -> tuple[Reason, ...]:
