@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from app.domain.calendars import Calendar, Closure
 from app.domain.engine import (
     PlanTooLarge,
     apply_remedy,
@@ -35,6 +36,7 @@ from app.domain.protocols import (
     Repeat,
     StepKind,
     StepReference,
+    Timepoint,
 )
 from app.domain.rules import (
     Cluster,
@@ -99,6 +101,20 @@ def test_however_far_off_a_day_is_asked_for_the_nearest_that_works_is_offered(as
     first, *_ = find_options(given, conflict)
     assert first.remedy == AskPin(OccurrenceId("check"), SESSION_DAY + timedelta(days=9))
     assert first.text == "check on Fri 2027-03-19"
+
+
+def test_time_points_are_named_where_an_option_says_what_follows() -> None:
+    points = tuple(Timepoint(f"m{n}", bounds(30 * n, 30 * n, 30 * n)) for n in (1, 3))
+    closed = Closure("works", date(2027, 4, 9), date(2027, 4, 9))
+    followup = step("followup", after(0, 0, 0), timepoints=points)
+    given = problem(followup, calendar=Calendar(closures=(closed,)))
+
+    conflict = solve(given)
+
+    assert isinstance(conflict, Conflict)
+    first, *_ = find_options(given, conflict)
+    days = "followup m1 on Thu 2027-04-08, followup m3 on Mon 2027-06-07"
+    assert first.text == f"session on Tue 2027-03-09 ({days})"
 
 
 def test_an_anchor_asked_for_far_from_what_was_done_may_come_as_near_as_it_works() -> None:

@@ -9,7 +9,17 @@ from app.domain.engine import solve, ways_apart
 from app.domain.facts import Anchor, OccurrenceId, Performed
 from app.domain.offsets import Offset
 from app.domain.problem import Problem
-from app.domain.protocols import Bounds, Protocol, Step, StepKind, StepReference, Timing
+from app.domain.protocols import (
+    Bounds,
+    Count,
+    Order,
+    Protocol,
+    Repeat,
+    Step,
+    StepKind,
+    StepReference,
+    Timing,
+)
 from app.domain.rules import MinGap, MinGapBetween, Rule, Severity, StepSelector
 from app.domain.schedules import Schedule
 
@@ -79,6 +89,25 @@ def test_no_visit_for_both_where_their_days_do_not_meet() -> None:
     protocol = replace(problem.protocol, steps=(session, one, other))
 
     assert offered(replace(problem, protocol=protocol)) == []
+
+
+def test_repeated_steps_are_offered_by_the_numbers_that_people_know() -> None:
+    problem = two_visits((12, 30), APART)
+    session, one, other = problem.protocol.steps
+    spacing = Bounds(Offset.of_days(-14), Offset.of_days(-14), Offset.of_days(-14))
+    ones = replace(one, repeat=Repeat(Count(2, 2, 2), spacing, Order.BACKWARD))
+    protocol = replace(problem.protocol, steps=(session, ones, other))
+    problem = replace(problem, protocol=protocol, as_of=date(2027, 4, 1))
+    schedule = solve(problem)
+    assert isinstance(schedule, Schedule)
+
+    found = ways_apart(problem, schedule, ())
+
+    assert [offer.text for offer in found] == [
+        "other and one 2 in one visit on Sun 2027-04-18",
+        "other on Fri 2027-04-23, far enough from one 2",
+        "one 2 on Sun 2027-04-25, far enough from other",
+    ]
 
 
 def test_what_is_done_stays_and_only_the_other_step_is_offered_a_day() -> None:

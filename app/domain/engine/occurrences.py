@@ -7,6 +7,7 @@ from app.domain.engine.shifts import Shift, value
 from app.domain.facts import InvalidRequest, OccurrenceId
 from app.domain.protocols import Bounds, Nth, Order, Step
 from app.domain.rules import StepSelector
+from app.domain.schedules import Placed
 
 MAX_STEPS = 200
 MAX_OCCURRENCES = 500
@@ -109,3 +110,11 @@ class Expansion:
 def spoken(key: str) -> str:
     """A step's key as people say it: "orthotic impression"."""
     return key.replace("_", " ").replace("-", " ").replace(".", " ")
+
+
+def spoken_step(placed: Placed) -> str:
+    """A planned step as people say it: "primer 1", numbered by date, or "followup m12"."""
+    number = placed.id.occurrence
+    if placed.of is not None:
+        number = placed.ordinal if placed.of > 1 else None
+    return spoken(placed.id.step) if number is None else f"{spoken(placed.id.step)} {number}"

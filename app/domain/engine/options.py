@@ -8,7 +8,7 @@ from app.domain.engine.compiling import Compilation
 from app.domain.engine.conflicts import minimal_conflict
 from app.domain.engine.feasibility import Orders
 from app.domain.engine.judging import spoken_day
-from app.domain.engine.occurrences import Expansion, Link, Occurrence, spoken
+from app.domain.engine.occurrences import Expansion, Link, Occurrence, spoken, spoken_step
 from app.domain.engine.remedies import apply_remedy
 from app.domain.engine.scheduling import schedule_of
 from app.domain.engine.solutions import Question, best_solution, own_target
@@ -312,8 +312,7 @@ class _Finder:
         if not named:
             return ""
         days = (
-            f"{spoken(step.id.step)}{f' {step.ordinal}' if (step.of or 1) > 1 else ''} on "
-            f"{spoken_day(step.day.toordinal())}"
+            f"{spoken_step(step)} on {spoken_day(step.day.toordinal())}"
             for step in sorted(named, key=lambda step: step.day or date.min)
             if step.day is not None
         )

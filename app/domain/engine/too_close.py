@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from app.domain.engine.judging import spoken_day
-from app.domain.engine.occurrences import spoken
+from app.domain.engine.occurrences import spoken_step
 from app.domain.engine.queries import first_possible_day, forced
 from app.domain.engine.scheduling import solve
 from app.domain.facts import OccurrenceId
@@ -27,6 +27,7 @@ def ways_apart(
     """
     rules = {rule.id: rule for rule in problem.protocol.rules if isinstance(rule, MinGapBetween)}
     days = {step.id: step.day for step in schedule.steps if step.day is not None}
+    names = {step.id: spoken_step(step) for step in schedule.steps}
     done = {step.id for step in schedule.steps if step.performed}
     found: list[Offer] = []
     for breach in schedule.breaches:
@@ -37,9 +38,9 @@ def ways_apart(
                 (step, stays) for step, stays in ((other, one), (one, other)) if step not in done
             ]
             if rule.one_visit and len(pairs) > 1:
-                found += _TooClose(problem, breach, days).one_visit(pairs)
+                found += _TooClose(problem, breach, days, names).one_visit(pairs)
             chosen = [pair for pair in pairs if pair[0] in moved] or pairs
-            found += _TooClose(_strictly(problem, rule), breach, days).later(chosen)
+            found += _TooClose(_strictly(problem, rule), breach, days, names).later(chosen)
     return tuple(found)
 
 
@@ -50,6 +51,7 @@ class _TooClose:
     problem: Problem
     breach: Breach
     days: Mapping[OccurrenceId, date]
+    names: Mapping[OccurrenceId, str]
 
     def one_visit(self, pairs: list[tuple[OccurrenceId, OccurrenceId]]) -> Iterator[Offer]:
         """Both on the day which one of them has."""
@@ -57,7 +59,8 @@ class _TooClose:
             day = self.days[stays]
             accepts = self._reading(step, stays, day)
             if accepts is not None:
-                text = f"{_named(stays)} and {_named(step)} in one visit on {_spoken(day)}"
+                both = f"{self.names[stays]} and {self.names[step]}"
+                text = f"{both} in one visit on {_spoken(day)}"
                 yield Offer(step, day, text, self.breach.id, accepts)
                 return
 
@@ -67,7 +70,8 @@ class _TooClose:
             now = self.days[step]
             day = self._first_day(step, stays, now + ONE_DAY, now + NEAR)
             if day is not None:
-                text = f"{_named(step)} on {_spoken(day)}, far enough from {_named(stays)}"
+                far = f"far enough from {self.names[stays]}"
+                text = f"{self.names[step]} on {_spoken(day)}, {far}"
                 yield Offer(step, day, text, self.breach.id)
 
     def _reading(self, step: OccurrenceId, stays: OccurrenceId, day: date) -> str | None:
@@ -94,10 +98,6 @@ def _strictly(problem: Problem, rule: MinGapBetween) -> Problem:
         for one in problem.protocol.rules
     )
     return replace(problem, protocol=replace(problem.protocol, rules=tuple(rules)))
-
-
-def _named(step: OccurrenceId) -> str:
-    return spoken(str(step))
 
 
 def _spoken(day: date) -> str:
