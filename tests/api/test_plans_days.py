@@ -144,6 +144,15 @@ async def test_the_day_which_nobody_chose_has_the_reasons_for_which_it_was_given
     assert judged == {"bookable": True, "reasons": primer["reasons"], "moves": []}
 
 
+async def test_a_day_that_was_only_asked_about_was_chosen_by_nobody(desk: Desk) -> None:
+    plan = await desk.plan()
+
+    judged = await good(day(desk, plan, "primer/1", "2027-02-16"))
+
+    texts = [reason["text"] for reason in judged["reasons"]]
+    assert texts == ["Tue 2027-02-16 was asked for", "1 day before its target Wed 2027-02-17"]
+
+
 async def test_moving_the_anchor_shows_what_would_follow_it(desk: Desk) -> None:
     plan = await desk.plan()
 

@@ -62,7 +62,7 @@ class Explainer:
     def _asked(self, occurrence: Occurrence, day: int) -> tuple[Reason, ...]:
         anchor = self._problem.anchor
         if occurrence.id in self._pinned:
-            return (Reason("pinned", f"{spoken_day(day)} was chosen by a person"),)
+            return (Reason("pinned", f"{spoken_day(day)} was asked for"),)
         if anchor is None or anchor.occurrence != occurrence.id:
             return ()
         if anchor.day is not None:
