@@ -19,9 +19,8 @@ ADVISORY_LOCK = 0x726567696D656E
 ENVIRONMENT_VARIABLE = "REGIMEN_DATABASE_URL"
 
 CREDENTIALS = ("api_keys", "oauth_assertions", "oauth_clients")
-# Where a worker looks for what waits in any clinic, and what else is counted.
+# Where a worker looks for what waits in any clinic; what else is overlooked is only counted.
 SEARCHED = ("batches", "clinics", "deliveries", "event_counters", "locations", "webhooks")
-OVERLOOKED = (*SEARCHED, "api_keys", "batch_items", "oauth_clients")
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -71,17 +70,18 @@ def run(connection: Connection) -> None:
 
 def grant(connection: Connection) -> None:
     """Let the roles as which the service and its worker run do what they must, and nothing else."""
-    quote = connection.dialect.identifier_preparer.quote
     app_role = context.config.attributes.get("app_role")
     worker_role = context.config.attributes.get("worker_role")
     if worker_role:
-        let_work(connection, quote(worker_role))
+        let_work(connection, worker_role)
+    # After that: one role for both sees credentials.
     if app_role:
-        let_use_rows(connection, quote(app_role))
+        let_use_rows(connection, app_role)
 
 
 def let_use_rows(connection: Connection, role: str) -> None:
     """Let a role read and write rows, and change no table."""
+    role = connection.dialect.identifier_preparer.quote(role)
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
@@ -95,14 +95,21 @@ def let_work(connection: Connection, role: str) -> None:
 
     From then on nobody else may but the tables' owner, whom the views need for counting.
     """
+    quote = connection.dialect.identifier_preparer.quote
     let_use_rows(connection, role)
-    connection.execute(text(f"REVOKE ALL ON {', '.join(CREDENTIALS)} FROM {role}"))
-    owner = connection.scalar(
-        text("SELECT relowner::regrole::text FROM pg_class WHERE oid = 'clinics'::regclass")
+    connection.execute(text(f"REVOKE ALL ON {', '.join(CREDENTIALS)} FROM {quote(role)}"))
+    policies = connection.execute(
+        text(
+            "SELECT tablename, roles::text[], tableowner FROM pg_policies"
+            " JOIN pg_tables USING (schemaname, tablename) WHERE policyname = 'overlooking'"
+        )
     )
-    for table in OVERLOOKED:
-        who = f"{owner}, {role}" if table in SEARCHED else owner
-        connection.execute(text(f"ALTER POLICY overlooking ON {table} TO {who}"))
+    for table, found, owner in policies:
+        wanted = {owner, role} if table in SEARCHED else {owner}
+        # To change one stops all who use its table for a moment.
+        if set(found) != wanted:
+            who = ", ".join(map(quote, sorted(wanted)))
+            connection.execute(text(f"ALTER POLICY overlooking ON {table} TO {who}"))
 
 
 def prepare_sqlite(connection: Any, _record: object) -> None:

@@ -221,6 +221,34 @@ async def test_as_its_own_role_the_worker_does_all_its_work(empty_url: str) -> N
     assert batch["counts"] == {"changed": 1}
 
 
+def test_to_name_the_worker_again_stops_nobody(url: str) -> None:
+    """To change a policy waits for all who use its table, and lets others wait behind it."""
+
+    async def written() -> list[str]:
+        async with opened(APP_ROLE, url) as database, database.overlooking() as connection:
+            found = await connection.scalars(text("SELECT xmin::text FROM pg_policy ORDER BY oid"))
+            return list(found)
+
+    before = asyncio.run(written())
+    upgrade(as_role(OWNER, url), app_role=APP_ROLE, worker_role=WORKER_ROLE)
+
+    assert asyncio.run(written()) == before
+
+
+def test_one_role_may_do_for_both(empty_url: str) -> None:
+    upgrade(as_role(OWNER, empty_url), app_role=APP_ROLE, worker_role=APP_ROLE)
+
+    async def look() -> bool:
+        async with opened(APP_ROLE, empty_url) as database:
+            async with database.overlooking() as connection:
+                clinics = await every_clinic(connection)
+            async with database.reading(DEFAULT_CLINIC_ID) as connection:
+                await connection.execute(text("SELECT FROM api_keys"))
+        return len(clinics) == 1
+
+    assert asyncio.run(look())
+
+
 def test_whoever_names_the_worker_the_tables_owner_goes_on_counting(url: str) -> None:
     upgrade(url, worker_role=WORKER_ROLE)
 
